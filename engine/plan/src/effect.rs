@@ -1,0 +1,72 @@
+//! What the engine must do after a step. Performing an effect twice must be harmless.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    definition::{ActionTypeId, EncryptionKey, EnvironmentVariable},
+    event::SourceRevisionOverride,
+};
+
+/// The closed list of effects.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Start this action at its provider (again, after a restart: with the same ids).
+    Perform(Box<ActionTask>),
+    /// Stop it; its provider may answer `Stopped`, nobody waits for it.
+    Cancel { action_execution: String },
+    /// An EventBridge event, ready but for `id`: `{version, detail-type, source, account, time, region, resources, detail}`.
+    Emit(Box<serde_json::Value>),
+}
+
+/// Everything a provider needs; all variables are resolved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActionTask {
+    pub pipeline: String,
+    pub pipeline_arn: String,
+    pub pipeline_version: u64,
+    pub execution: String,
+    pub stage: String,
+    pub action: String,
+    pub action_execution: String,
+    pub action_type: ActionTypeId,
+    pub region: String,
+    pub namespace: Option<String>,
+    /// Resolved configuration.
+    pub configuration: BTreeMap<String, String>,
+    /// Resolved commands (Commands action).
+    pub commands: Vec<String>,
+    pub environment: Vec<EnvironmentVariable>,
+    /// Names to export (Commands action).
+    pub output_variables: Vec<String>,
+    pub inputs: Vec<ArtifactLocation>,
+    pub outputs: Vec<ArtifactLocation>,
+    pub encryption_key: Option<EncryptionKey>,
+    /// For source actions of an execution started with an override.
+    pub source_revision: Option<SourceRevisionOverride>,
+    /// Lambda, custom and third-party actions: the open job.
+    pub job: Option<JobTask>,
+    /// Manual approvals: the token and the time it expires.
+    pub approval: Option<ApprovalTask>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArtifactLocation {
+    pub name: String,
+    pub bucket: String,
+    pub key: String,
+    /// `files` of an output artifact (Commands action).
+    pub files: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobTask {
+    pub id: String,
+    pub nonce: String,
+    pub continuation_token: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalTask {
+    pub token: String,
+    pub expires: jiff::Timestamp,
+}

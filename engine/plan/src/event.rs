@@ -1,0 +1,193 @@
+//! What can happen. Each accepted input is one journal record; replaying them gives the same state.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::definition::PipelineDeclaration;
+
+/// One happening with the time and the randomness it may use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    /// Now, by the engine's clock.
+    pub at: Timestamp,
+    /// New ids (executions, action executions, jobs, tokens, artifact keys) are derived from it.
+    pub seed: u128,
+    /// What happened.
+    pub event: Event,
+}
+
+/// The closed list of happenings. Requests may be refused; reports about what is no longer running are ignored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// The engine started with these settings (first record of each run of the engine).
+    Configured {
+        settings: Settings,
+    },
+    /// CreatePipeline; AWS starts an execution at once, `run` of the CLI asks for its own start instead.
+    CreatePipeline {
+        definition: PipelineDeclaration,
+        tags: BTreeMap<String, String>,
+        start: bool,
+    },
+    UpdatePipeline {
+        definition: PipelineDeclaration,
+    },
+    DeletePipeline {
+        name: String,
+    },
+    Start {
+        pipeline: String,
+        trigger: Trigger,
+        variables: BTreeMap<String, String>,
+        source_revisions: Vec<SourceRevisionOverride>,
+        client_token: Option<String>,
+    },
+    Stop {
+        pipeline: String,
+        execution: String,
+        abandon: bool,
+        reason: Option<String>,
+    },
+    Retry {
+        pipeline: String,
+        stage: String,
+        execution: String,
+        mode: RetryMode,
+    },
+    SetTransition {
+        pipeline: String,
+        stage: String,
+        inbound: bool,
+        enabled: bool,
+        reason: Option<String>,
+        by: String,
+    },
+    /// PutApprovalResult.
+    Approval {
+        pipeline: String,
+        stage: String,
+        action: String,
+        token: String,
+        approved: bool,
+        summary: String,
+        by: String,
+    },
+    /// PollForJobs handed these out (custom action types).
+    JobsPolled {
+        jobs: Vec<String>,
+    },
+    /// AcknowledgeJob.
+    JobAcknowledged {
+        job: String,
+        nonce: String,
+    },
+    /// PutJobSuccessResult.
+    JobSucceeded {
+        job: String,
+        continuation: Option<String>,
+        variables: BTreeMap<String, String>,
+        details: ExecutionDetails,
+        revision: Option<Revision>,
+    },
+    /// PutJobFailureResult.
+    JobFailed {
+        job: String,
+        kind: String,
+        message: String,
+        external_id: Option<String>,
+    },
+    /// A provider says how far it is.
+    Progress {
+        action_execution: String,
+        details: ExecutionDetails,
+    },
+    /// A provider ended.
+    Finished {
+        action_execution: String,
+        outcome: Outcome,
+    },
+    /// The clock reached what [`crate::state::State::next_due`] named.
+    TimePassed,
+}
+
+/// Choices of one engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Settings {
+    /// 12 digits, appears in ARNs.
+    pub account: String,
+    /// Region of pipelines.
+    pub region: String,
+    /// Seconds between a continuation token and the next invocation (AWS: about 30, stated for partner actions only).
+    pub continuation_seconds: u32,
+}
+
+/// Why an execution started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trigger {
+    /// `CreatePipeline`, `StartPipelineExecution`, `PollForSourceChanges`, `Webhook`, `CloudWatchEvent`, …
+    pub trigger_type: String,
+    /// Caller ARN, webhook ARN, ….
+    pub trigger_detail: String,
+}
+
+/// `sourceRevisions` of StartPipelineExecution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceRevisionOverride {
+    pub action_name: String,
+    pub revision_type: String,
+    pub revision_value: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RetryMode {
+    FailedActions,
+    AllActions,
+}
+
+/// What people see of a running or ended action.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ExecutionDetails {
+    pub summary: Option<String>,
+    pub external_execution_id: Option<String>,
+    pub external_execution_url: Option<String>,
+    pub percent_complete: Option<u8>,
+}
+
+/// `ArtifactRevision` / `currentRevision`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Revision {
+    pub revision_id: String,
+    pub change_identifier: Option<String>,
+    pub summary: Option<String>,
+    pub url: Option<String>,
+    pub created: Option<Timestamp>,
+}
+
+/// How an action ended, as its provider tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all_fields = "camelCase")]
+pub enum Outcome {
+    Succeeded {
+        details: ExecutionDetails,
+        variables: BTreeMap<String, String>,
+        /// For source actions: what was taken.
+        revision: Option<Revision>,
+    },
+    Failed {
+        /// `errorDetails.code`: `JobFailed`, `ConfigurationError`, `PermissionError`, …
+        code: String,
+        message: String,
+        details: ExecutionDetails,
+    },
+    /// The provider ended because it was told to stop.
+    Stopped,
+}

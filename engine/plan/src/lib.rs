@@ -1,0 +1,13 @@
+//! The checked pipeline definition and the state machine: `step(state, input) -> (answer, effects)`.
+//!
+//! Pure: no files, network, clock, randomness or async runtime. Time and randomness come with each [`event::Input`].
+
+pub mod check;
+pub mod definition;
+pub mod effect;
+pub mod event;
+pub mod limit;
+pub mod refusal;
+pub mod state;
+pub mod step;
+pub mod variable;

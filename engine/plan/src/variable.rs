@@ -1,0 +1,1 @@
+//! `#{namespace.key}` references: finding, checking, resolving.

@@ -1,0 +1,49 @@
+//! Everything one engine is made of, shared by faces, providers, console and command line.
+
+use std::{path::PathBuf, sync::Arc};
+
+use crate::{
+    bus::Bus,
+    clock::Clock,
+    config::Config,
+    desk::Desk,
+    lambda::LambdaHost,
+    logs::Logs,
+    mail::MailSink,
+    store::{keys::Keys, objects::ObjectStore, tables::Tables},
+    topic::Topics,
+    vault::Vault,
+};
+
+/// One running engine.
+#[derive(Clone)]
+pub struct App {
+    /// Time of this engine.
+    pub clock: Clock,
+    /// The one writer of pipeline state.
+    pub desk: Desk,
+    /// S3.
+    pub objects: ObjectStore,
+    /// DynamoDB.
+    pub tables: Tables,
+    /// KMS.
+    pub keys: Keys,
+    /// SNS.
+    pub topics: Topics,
+    /// SES and SNS e-mail end here.
+    pub mail: MailSink,
+    /// EventBridge events that went out.
+    pub bus: Bus,
+    /// Output of builds and functions, by action execution.
+    pub logs: Logs,
+    /// Starts function binaries.
+    pub lambda: LambdaHost,
+    /// Credentials that open one job's artifacts.
+    pub vault: Vault,
+    /// What `stagewright.toml` and the options say.
+    pub config: Arc<Config>,
+    /// `http://127.0.0.1:PORT`, known once the listener is bound.
+    pub base_url: Arc<str>,
+    /// Where everything is kept.
+    pub state_dir: Arc<PathBuf>,
+}

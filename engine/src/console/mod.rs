@@ -1,0 +1,1 @@
+//! The console at `/_stagewright/`.

@@ -1,0 +1,1 @@
+//! CodePipeline over JSON 1.1.

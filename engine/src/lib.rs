@@ -1,0 +1,19 @@
+//! Runs a CodePipeline definition on one machine, with the real function binaries, speaking AWS's protocols.
+
+pub mod app;
+pub mod bus;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod console;
+pub mod desk;
+pub mod face;
+pub mod journal;
+pub mod lambda;
+pub mod logs;
+pub mod mail;
+pub mod perform;
+pub mod provider;
+pub mod store;
+pub mod topic;
+pub mod vault;

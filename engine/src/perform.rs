@@ -1,0 +1,1 @@
+//! Carries out effects: starts and cancels providers, emits events.

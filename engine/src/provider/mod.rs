@@ -1,0 +1,65 @@
+//! Who performs an action: one file per provider of CodePipeline's list.
+
+use engine_plan::{
+    effect::ActionTask,
+    event::{ExecutionDetails, Outcome},
+};
+use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+
+pub mod codebuild;
+pub mod git;
+pub mod lambda;
+pub mod manual;
+pub mod s3_deploy;
+pub mod s3_source;
+
+/// Performs actions of one type. It may be asked twice for the same action execution (after a crash).
+pub trait Provider: Send + Sync {
+    /// Runs the action to its end. `None`: somebody else reports (a job worker, a function, a person).
+    fn perform(&self, task: ActionTask, context: Context) -> BoxFuture<'static, Option<Outcome>>;
+}
+
+/// What a provider may use.
+#[derive(Clone)]
+pub struct Context {
+    /// The engine.
+    pub app: App,
+    /// Cancelled when the action is stopped, abandoned or timed out.
+    pub stop: CancellationToken,
+    /// Tells people how far it is (journaled; call it when something changed, not in a tight loop).
+    pub progress: Progress,
+}
+
+/// Sends progress of one action execution.
+#[derive(Clone)]
+pub struct Progress {
+    /// Which action execution.
+    pub action_execution: String,
+    /// The engine's loop.
+    pub desk: crate::desk::Desk,
+}
+
+impl Progress {
+    /// Stores the details; a report about an ended action is ignored.
+    pub async fn tell(&self, details: ExecutionDetails) {
+        let event = engine_plan::event::Event::Progress {
+            action_execution: self.action_execution.clone(),
+            details,
+        };
+        if let Err(refusal) = self.desk.submit(event).await {
+            tracing::debug!(%refusal, "progress was not taken");
+        }
+    }
+}
+
+/// A failed outcome with AWS's `errorDetails.code` and a sentence a person can act on.
+pub fn failed(code: &str, message: impl Into<String>) -> Outcome {
+    Outcome::Failed {
+        code: code.to_owned(),
+        message: message.into(),
+        details: ExecutionDetails::default(),
+    }
+}

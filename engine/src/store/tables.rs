@@ -1,0 +1,5 @@
+//! DynamoDB tables.
+
+/// Clones share it.
+#[derive(Clone, Default)]
+pub struct Tables;

@@ -1,0 +1,117 @@
+//! One job as a function sees it, whatever host it came through, and the report that ends it.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    id::{ArtifactName, BucketName, ExternalId, JobId, ObjectKey},
+    secret::Secret,
+};
+
+/// What an action is asked to do, already parsed and checked.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// CodePipeline's id; each continuation has a new one.
+    pub id: JobId,
+    /// The same through all continuations of one action run: the ledger's key.
+    /// Taken from the action execution id where the host knows it, else carried in the continuation token.
+    pub run_key: String,
+    /// The action's own parameters (UserParameters, or the configuration of a custom action type), still text.
+    pub parameters: RawParameters,
+    /// Input artifacts in the order of the action declaration.
+    pub inputs: Vec<ArtifactRef>,
+    /// Output artifacts: where the function must upload them.
+    pub outputs: Vec<ArtifactRef>,
+    /// Opens exactly this job's artifacts.
+    pub credentials: Option<ArtifactCredentials>,
+    /// KMS key id or ARN that uploads must use.
+    pub encryption_key: Option<String>,
+    /// Progress of an earlier step; `None` on the first.
+    pub continuation: Option<String>,
+}
+
+/// Parameters before they are typed.
+#[derive(Debug, Clone)]
+pub enum RawParameters {
+    /// `UserParameters` of a Lambda invoke action; empty when absent.
+    Text(String),
+    /// Configuration map of a custom action type, or the input of a Step Functions task.
+    Json(serde_json::Value),
+}
+
+/// An artifact and where it lies in S3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArtifactRef {
+    /// The artifact's name in the pipeline.
+    pub name: ArtifactName,
+    /// Bucket of the artifact store.
+    pub bucket: BucketName,
+    /// Key in that bucket.
+    pub key: ObjectKey,
+}
+
+/// Temporary credentials that open one job's artifacts.
+#[derive(Debug, Clone)]
+pub struct ArtifactCredentials {
+    /// Access key id.
+    pub access_key_id: Secret,
+    /// Secret access key.
+    pub secret_access_key: Secret,
+    /// Session token.
+    pub session_token: Secret,
+}
+
+/// What a job is told at its end. Exactly one is sent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Report {
+    /// The action succeeded.
+    Success {
+        /// What people see.
+        details: Details,
+        /// Output variables: keys `[A-Za-z0-9@_-]+`, at most 122,880 bytes in all.
+        variables: BTreeMap<String, String>,
+    },
+    /// Ask again later with this token (1 to 2,048 characters).
+    Continue {
+        /// What people see meanwhile.
+        details: Details,
+        /// The typed progress, as text.
+        token: String,
+    },
+    /// The action failed.
+    Failure {
+        /// CodePipeline's failure type.
+        kind: FailureKind,
+        /// At most 5,000 characters; no internals, no secrets.
+        message: String,
+        /// The outside run, when there is one.
+        external_id: Option<ExternalId>,
+    },
+}
+
+/// `executionDetails` of a result.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Details {
+    /// At most 2,048 characters.
+    pub summary: Option<String>,
+    /// The outside run.
+    pub external_id: Option<ExternalId>,
+    /// 0 to 100.
+    pub percent: Option<u8>,
+}
+
+/// `failureDetails.type` of AWS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The work was done and its result is bad.
+    JobFailed,
+    /// The action's configuration is wrong.
+    ConfigurationError,
+    /// Something was refused.
+    PermissionError,
+    /// The revision is out of step.
+    RevisionOutOfSync,
+    /// The revision is not there.
+    RevisionUnavailable,
+    /// An outside system cannot be reached.
+    SystemUnavailable,
+}

@@ -1,0 +1,12 @@
+//! Words, wire shapes, decisions and ports of Stagewright. Pure: no SDK, no environment, no clock, no randomness.
+
+pub mod action;
+pub mod approval;
+pub mod config;
+pub mod drive;
+pub mod fault;
+pub mod id;
+pub mod job;
+pub mod port;
+pub mod secret;
+pub mod wire;
