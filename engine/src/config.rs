@@ -45,6 +45,10 @@ pub struct EngineSettings {
     pub base_url: Option<String>,
     /// `host:port` of an SMTP server that mail goes on to.
     pub smtp: Option<String>,
+    /// Seconds before each retry of an asynchronous function call that failed; Lambda's are 60 and 120.
+    pub async_retry_seconds: Vec<u32>,
+    /// Seconds a job may stay unreported after its function returned; CodePipeline waits its 20 minutes: 1200.
+    pub unreported_job_seconds: u32,
 }
 
 impl Default for EngineSettings {
@@ -55,6 +59,8 @@ impl Default for EngineSettings {
             continuation_seconds: 30,
             base_url: None,
             smtp: None,
+            async_retry_seconds: vec![60, 120],
+            unreported_job_seconds: 5,
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod codepipeline;
 pub mod dynamodb;
 pub mod kms;
+pub mod lambda;
 pub mod s3;
 pub mod ses;
 pub mod sns;
