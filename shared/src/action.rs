@@ -17,12 +17,23 @@ pub trait Action: Send + Sync {
     type Params: DeserializeOwned + Send + Sync;
     /// State between two steps; with its version it fits a continuation token (2,048 characters).
     type Progress: Serialize + DeserializeOwned + Send + Sync;
+    /// What becomes of a first step that outran its time, when there is no progress to go on from.
+    const FIRST_STEP_CUT_OFF: CutOff = CutOff::Fail;
 
     /// One step. It may be repeated from the same progress and may be cut off anywhere.
     fn step(
         &self,
         request: Request<'_, Self::Params, Self::Progress>,
     ) -> impl Future<Output = Result<Step<Self::Progress>, Fault>> + Send;
+}
+
+/// What the host does with a first step that was cut off. A later step is always asked again from its last progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CutOff {
+    /// The action fails: "ran out of time".
+    Fail,
+    /// The step is asked again from the start: right for steps that find what they have already done.
+    AskAgain,
 }
 
 /// What one step is given.

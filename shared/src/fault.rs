@@ -1,6 +1,6 @@
 //! The closed list of failures, and the one place that turns a fault into what the pipeline is told.
 
-use crate::job::FailureKind;
+use crate::{job::FailureKind, port::PortError};
 
 /// Why a step failed. `public` reaches the pipeline's history; `source` only the log.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,20 @@ impl Fault {
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
+    }
+}
+
+impl From<PortError> for Fault {
+    /// For calls where the port's own sentence says enough; where a missing thing means a broken artifact,
+    /// build the fault by hand.
+    fn from(error: PortError) -> Self {
+        let kind = match &error {
+            PortError::NotFound { .. } | PortError::Invalid { .. } => FaultKind::Configuration,
+            PortError::Denied { .. } => FaultKind::Permission,
+            PortError::Conflict { .. } => FaultKind::Internal,
+            PortError::Unavailable { .. } => FaultKind::Unavailable,
+        };
+        Self::new(kind, error.to_string()).because(error)
     }
 }
 

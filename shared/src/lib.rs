@@ -1,10 +1,13 @@
 //! Words, wire shapes, decisions and ports of Stagewright. Pure: no SDK, no environment, no clock, no randomness.
+//! The one exception is `archive`, which touches the folder it is given.
 
 pub mod action;
 pub mod approval;
+pub mod archive;
 pub mod config;
 pub mod drive;
 pub mod fault;
+pub mod host;
 pub mod id;
 pub mod job;
 pub mod port;

@@ -1,7 +1,7 @@
 //! One small trait per capability. Each has a real implementation (`shared-aws`), an in-memory one and a
 //! failing one (`shared-testkit`).
 
-use std::{future::Future, path::Path};
+use std::{future::Future, path::Path, time::Duration};
 
 use jiff::Timestamp;
 
@@ -54,6 +54,12 @@ pub enum PortError {
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+}
+
+/// Waiting, so that nothing here depends on an async runtime.
+pub trait Timer: Send + Sync {
+    /// Resolves after `time`.
+    fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send;
 }
 
 /// Tells CodePipeline how a job ended. `Conflict` means the job has already a result (`InvalidJobState`).
@@ -158,7 +164,7 @@ pub struct PageAnswer {
     /// Body, cut at the limit asked for.
     pub body: Vec<u8>,
     /// From request to last byte read.
-    pub took: std::time::Duration,
+    pub took: Duration,
 }
 
 /// Fetches one page, redirects not followed.
@@ -167,7 +173,7 @@ pub trait PageFetcher: Send + Sync {
     fn get(
         &self,
         url: &str,
-        timeout: std::time::Duration,
+        timeout: Duration,
         body_limit: usize,
     ) -> impl Future<Output = Result<PageAnswer, PortError>> + Send;
 }

@@ -1,0 +1,99 @@
+//! Which host called a function, told once, at the door, by the shape of the event.
+
+use serde_json::Value;
+
+/// The three hosts of an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A pipeline's Lambda invoke action: an object with `CodePipeline.job`.
+    Invoke,
+    /// A job worker of a custom action type: EventBridge says that an action started, or a schedule fired.
+    Worker,
+    /// A Step Functions task: an object with `action` or `taskToken` beside `params`.
+    Task,
+}
+
+/// An event that is none of the three.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the event is neither a CodePipeline job, an EventBridge event nor a task input; its fields are: {fields}"
+)]
+pub struct UnknownEvent {
+    /// Names of the top-level fields, never their values.
+    pub fields: String,
+}
+
+impl Kind {
+    /// Tells the host by the event's top-level fields.
+    pub fn of(event: &Value) -> Result<Self, UnknownEvent> {
+        let has = |name| event.get(name).is_some();
+        if has("CodePipeline.job") {
+            return Ok(Self::Invoke);
+        }
+        if has("detail-type") && has("source") {
+            return Ok(Self::Worker);
+        }
+        if has("taskToken") || has("params") {
+            return Ok(Self::Task);
+        }
+        Err(UnknownEvent {
+            fields: fields(event),
+        })
+    }
+
+    /// What is said when a host is recognised that is not served.
+    pub const fn refusal(self) -> Option<&'static str> {
+        match self {
+            Self::Invoke => None,
+            Self::Worker => Some("hosting as a job worker is not built yet"),
+            Self::Task => Some("hosting as a Step Functions task is not built yet"),
+        }
+    }
+}
+
+fn fields(event: &Value) -> String {
+    match event {
+        Value::Object(map) if map.is_empty() => "none".to_owned(),
+        Value::Object(map) => {
+            let names: Vec<&str> = map.keys().map(String::as_str).take(10).collect();
+            names.join(", ")
+        }
+        _ => "none, it is not an object".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_shape_tells_the_host() {
+        let cases = [
+            (json!({"CodePipeline.job": {}}), Ok(Kind::Invoke)),
+            (
+                json!({"source": "aws.codepipeline", "detail-type": "CodePipeline Action Execution State Change"}),
+                Ok(Kind::Worker),
+            ),
+            (
+                json!({"source": "aws.events", "detail-type": "Scheduled Event"}),
+                Ok(Kind::Worker),
+            ),
+            (json!({"params": {}, "progress": null}), Ok(Kind::Task)),
+            (
+                json!({"Records": [{"secret": "x"}]}),
+                Err("Records".to_owned()),
+            ),
+            (json!({}), Err("none".to_owned())),
+            (json!([1]), Err("none, it is not an object".to_owned())),
+        ];
+        for (event, expected) in cases {
+            assert_eq!(
+                Kind::of(&event).map_err(|error| error.fields),
+                expected,
+                "{event}"
+            );
+        }
+    }
+}
