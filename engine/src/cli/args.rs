@@ -1,0 +1,145 @@
+//! The command line: a contract that scripts and tests rely on.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs AWS CodePipeline definitions on this machine, with the same function binaries, speaking AWS's protocols.
+#[derive(Debug, Parser)]
+#[command(name = "stagewright", version, arg_required_else_help = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run one execution in the foreground
+    Run(RunArguments),
+    /// Serve the AWS faces, the console and the mail sink on one port
+    Serve(ServeArguments),
+    /// Validate a definition; findings carry AWS's own error texts and a hint
+    Check(CheckArguments),
+}
+
+/// Where the definition is and what its template needs.
+#[derive(Debug, Args)]
+pub struct DefinitionArguments {
+    /// `aws codepipeline get-pipeline` JSON, the same as YAML, or a CloudFormation template
+    pub file: PathBuf,
+    /// The pipeline's logical id, when a template holds several
+    #[arg(long, value_name = "ID")]
+    pub logical_id: Option<String>,
+    /// A template parameter; may be repeated
+    #[arg(long = "parameter", value_name = "K=V", value_parser = pair)]
+    pub parameters: Vec<(String, String)>,
+}
+
+/// What every engine needs.
+#[derive(Debug, Args)]
+pub struct EngineArguments {
+    /// What AWS would know of the account; by default `stagewright.toml` beside FILE or in this folder
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where state is kept
+    #[arg(long, value_name = "DIR", default_value = ".stagewright")]
+    pub state: PathBuf,
+    /// Forward services without a face to this URL
+    #[arg(long, value_name = "URL")]
+    pub upstream: Option<String>,
+    /// Endpoint of a service that action providers drive
+    #[arg(long = "endpoint", value_name = "SERVICE=URL", value_parser = pair)]
+    pub endpoints: Vec<(String, String)>,
+    /// Jump to the next due timer as soon as nothing else can happen
+    #[arg(long)]
+    pub fast_clock: bool,
+    /// A function's program (split at spaces); may be repeated
+    #[arg(long = "function", value_name = "NAME=COMMAND", value_parser = pair)]
+    pub functions: Vec<(String, String)>,
+}
+
+/// `stagewright run`.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// The definition; not needed with --resume
+    #[arg(required_unless_present = "resume")]
+    pub file: Option<PathBuf>,
+    /// The pipeline's logical id, when a template holds several
+    #[arg(long, value_name = "ID")]
+    pub logical_id: Option<String>,
+    /// A template parameter; may be repeated
+    #[arg(long = "parameter", value_name = "K=V", value_parser = pair)]
+    pub parameters: Vec<(String, String)>,
+    /// What every engine needs.
+    #[command(flatten)]
+    pub engine: EngineArguments,
+    /// What a source action takes: a folder, a zip, or a git repository; may be repeated
+    #[arg(long = "source", value_name = "ACTION=PATH", value_parser = pair)]
+    pub sources: Vec<(String, String)>,
+    /// A pipeline variable; `{base-url}` stands for the engine's address; may be repeated
+    #[arg(long = "variable", value_name = "K=V", value_parser = pair)]
+    pub variables: Vec<(String, String)>,
+    /// Who answers manual approvals
+    #[arg(long, value_enum, default_value_t = Approve::Ask)]
+    pub approve: Approve,
+    /// Continue the execution that was cut off in this state folder
+    #[arg(long)]
+    pub resume: bool,
+    /// Address to listen at
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// What is printed
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    pub output: Output,
+}
+
+/// `stagewright serve`.
+#[derive(Debug, Args)]
+pub struct ServeArguments {
+    /// Address to listen at
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4599")]
+    pub listen: SocketAddr,
+    /// What every engine needs.
+    #[command(flatten)]
+    pub engine: EngineArguments,
+}
+
+/// `stagewright check`.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// The definition.
+    #[command(flatten)]
+    pub definition: DefinitionArguments,
+    /// What is printed
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    pub output: Output,
+}
+
+/// Who answers manual approvals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Approve {
+    /// A person: here in the terminal, by the link in the mail, or over the API
+    Ask,
+    /// The engine plays an approver who approves, over HTTP where mail with a link is sent
+    Yes,
+    /// The engine plays an approver who rejects
+    No,
+}
+
+/// What is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    Human,
+    /// One JSON object per line
+    Json,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}

@@ -1,0 +1,119 @@
+//! Reads a pipeline definition from a file: API JSON, the same as YAML, or a CloudFormation template.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use engine_plan::{
+    check::{self, Finding},
+    definition::PipelineDeclaration,
+};
+use serde_json::Value;
+
+use super::template;
+
+/// Definitions larger than this are refused before they are parsed.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// Why there is no definition.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("{path} cannot be read")]
+    Read {
+        /// Which file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is too large to be a definition.
+    #[error("{path} has {bytes} bytes; a pipeline definition has at most {MAX_BYTES}")]
+    TooLarge {
+        /// Which file.
+        path: String,
+        /// Its size.
+        bytes: u64,
+    },
+    /// It is not JSON.
+    #[error("{path} is not valid JSON: {message}")]
+    Json {
+        /// Which file.
+        path: String,
+        /// The parser's words with line and column.
+        message: String,
+    },
+    /// It is neither JSON nor YAML.
+    #[error("{path} is not valid YAML: {message}")]
+    Yaml {
+        /// Which file.
+        path: String,
+        /// The parser's words with line and column.
+        message: String,
+    },
+    /// It is a template whose pipeline cannot be found or resolved.
+    #[error("{path}: {message}")]
+    Template {
+        /// Which file.
+        path: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// It holds no pipeline.
+    #[error("{path} holds no pipeline: expected `pipeline`, `stages`, or `Resources` with an AWS::CodePipeline::Pipeline")]
+    NoPipeline {
+        /// Which file.
+        path: String,
+    },
+    /// A member is missing or of the wrong type.
+    #[error("{}: {}", .0.place, .0.refusal.message)]
+    Shape(Box<Finding>),
+}
+
+/// What a template may need.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// Which resource, when there are several pipelines.
+    pub logical_id: Option<String>,
+    /// Parameter values.
+    pub parameters: BTreeMap<String, String>,
+    /// Region and account for pseudo parameters.
+    pub region: String,
+    /// 12 digits.
+    pub account: String,
+}
+
+/// Reads and types the definition; it is not checked yet.
+///
+/// # Errors
+/// See [`LoadError`]; each names the file and the place.
+pub fn load(path: &Path, choice: &Choice) -> Result<PipelineDeclaration, LoadError> {
+    let name = path.display().to_string();
+    let read = |source| LoadError::Read { path: name.clone(), source };
+    let bytes = fs::metadata(path).map_err(read)?.len();
+    if bytes > MAX_BYTES {
+        return Err(LoadError::TooLarge { path: name, bytes });
+    }
+    let text = fs::read_to_string(path).map_err(read)?;
+    let document = parse(&name, &text)?;
+    let pipeline = if document.get("Resources").is_some() {
+        template::pipeline(&document, choice)
+            .map_err(|problem| LoadError::Template { path: name.clone(), message: problem.to_string() })?
+    } else if let Some(pipeline) = document.get("pipeline") {
+        pipeline.clone()
+    } else if document.get("stages").is_some() {
+        document
+    } else {
+        return Err(LoadError::NoPipeline { path: name });
+    };
+    check::parse(pipeline).map_err(|finding| LoadError::Shape(Box::new(finding)))
+}
+
+fn parse(path: &str, text: &str) -> Result<Value, LoadError> {
+    if text.trim_start().starts_with(['{', '[']) {
+        return serde_json::from_str(text)
+            .map_err(|e| LoadError::Json { path: path.to_owned(), message: e.to_string() });
+    }
+    let yaml: yaml_serde::Value = yaml_serde::from_str(text)
+        .map_err(|e| LoadError::Yaml { path: path.to_owned(), message: e.to_string() })?;
+    template::from_yaml(yaml)
+        .map_err(|problem| LoadError::Yaml { path: path.to_owned(), message: problem.to_string() })
+}
