@@ -1,6 +1,9 @@
 //! `stagewright.toml`, typed; unknown keys are refused by name.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 
@@ -13,6 +16,9 @@ pub struct Config {
     pub folder: PathBuf,
     /// What AWS would know of this account.
     pub engine: EngineSettings,
+    /// What source actions take instead of their repository, by action name (`--source`).
+    #[serde(skip)]
+    pub sources: BTreeMap<String, PathBuf>,
     /// Functions by name.
     pub function: BTreeMap<String, FunctionConfig>,
     /// CodeBuild projects by name.
@@ -165,4 +171,175 @@ const fn one() -> u32 {
 }
 fn sender() -> String {
     "pipelines@stagewright.localhost".to_owned()
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path} cannot be read")]
+    Read {
+        /// Which file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A key is unknown, or a value is of the wrong type.
+    #[error("{path}: {message}")]
+    Parse {
+        /// Which file.
+        path: String,
+        /// The parser's words with line and column.
+        message: String,
+    },
+    /// A value is outside its limits.
+    #[error("{path}: {key} {problem}")]
+    Value {
+        /// Which file.
+        path: String,
+        /// Which key.
+        key: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// Reads the named file; without a name `stagewright.toml` in `folder` if there is one.
+    ///
+    /// # Errors
+    /// See [`ConfigError`]; each names the file and the key.
+    pub fn load(named: Option<&Path>, folder: &Path) -> Result<Self, ConfigError> {
+        let path = match named {
+            Some(path) => path.to_owned(),
+            None => {
+                let beside = folder.join("stagewright.toml");
+                if !beside.exists() {
+                    return Ok(Self {
+                        folder: folder.to_owned(),
+                        ..Self::default()
+                    });
+                }
+                beside
+            }
+        };
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read {
+            path: name.clone(),
+            source,
+        })?;
+        let mut config: Self = toml::from_str(&text).map_err(|e| ConfigError::Parse {
+            path: name.clone(),
+            message: e.to_string().trim_end().to_owned(),
+        })?;
+        config.folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        config
+            .check()
+            .map_err(|(key, problem)| ConfigError::Value {
+                path: name,
+                key,
+                problem,
+            })?;
+        Ok(config)
+    }
+
+    /// A path of this file: relative ones are relative to its folder.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    fn check(&self) -> Result<(), (String, String)> {
+        let wrong = |key: &str, problem: &str| Err((key.to_owned(), problem.to_owned()));
+        if self.engine.account.len() != 12
+            || !self.engine.account.bytes().all(|b| b.is_ascii_digit())
+        {
+            return wrong("engine.account", "must have 12 digits");
+        }
+        for (name, function) in &self.function {
+            if !(1..=900).contains(&function.timeout_seconds) {
+                return wrong(
+                    &format!("function.{name}.timeout_seconds"),
+                    "must be 1 to 900",
+                );
+            }
+            if !(128..=10_240).contains(&function.memory_mb) {
+                return wrong(
+                    &format!("function.{name}.memory_mb"),
+                    "must be 128 to 10240",
+                );
+            }
+            if function.command.as_ref().is_some_and(Vec::is_empty) {
+                return wrong(&format!("function.{name}.command"), "must name a program");
+            }
+        }
+        if let Some(approval) = &self.approval {
+            if approval.approvers.is_empty() {
+                return wrong("approval.approvers", "must name at least one address");
+            }
+            if approval.needed == 0 || approval.needed as usize > approval.approvers.len() {
+                return wrong(
+                    "approval.needed",
+                    "must be at least 1 and at most the number of approvers",
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("stagewright.toml"), text).expect("a file");
+        Config::load(None, folder.path()).map_err(|e| {
+            e.to_string()
+                .replace(&folder.path().display().to_string(), "…")
+        })
+    }
+
+    #[test]
+    fn a_missing_file_is_the_default() {
+        let config = Config::load(None, Path::new("/nonexistent")).expect("default");
+        assert_eq!(config.engine.region, "eu-west-1");
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_by_name() {
+        let error = load("[function.check]\ntimeout = 3\n").expect_err("unknown key");
+        assert!(
+            error.contains("unknown field `timeout`") && error.contains("line 2"),
+            "{error}"
+        );
+        let error = load("[functions.check]\n").expect_err("unknown table");
+        assert!(error.contains("unknown field `functions`"), "{error}");
+    }
+
+    #[test]
+    fn values_outside_their_limits_are_refused() {
+        let cases = [
+            (
+                "[engine]\naccount = '12'",
+                "…/stagewright.toml: engine.account must have 12 digits",
+            ),
+            (
+                "[function.f]\ntimeout_seconds = 901",
+                "…/stagewright.toml: function.f.timeout_seconds must be 1 to 900",
+            ),
+            (
+                "[function.f]\ncommand = []",
+                "…/stagewright.toml: function.f.command must name a program",
+            ),
+            (
+                "[approval]\napprovers = []",
+                "…/stagewright.toml: approval.approvers must name at least one address",
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(load(text).map(|_| ()), Err(expected.to_owned()));
+        }
+    }
 }
