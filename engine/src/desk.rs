@@ -1,22 +1,456 @@
 //! The one loop and the one writer: an input is decided, journaled, applied and performed here.
+//!
+//! A thread of its own takes whatever has arrived, steps the planner, appends the accepted inputs in one transaction
+//! and only then lets the answers, the events and the effects go. Readers see no state that is not on disk.
 
-use engine_plan::{event::Event, refusal::Refusal, state::State, step::Answer};
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, RwLock, mpsc},
+    thread,
+};
+
+use engine_plan::{
+    effect::{ActionTask, Effect},
+    event::{Event, Input, Settings},
+    refusal::Refusal,
+    state::State,
+    step::{Answer, step},
+};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use tokio::sync::{mpsc as async_mpsc, oneshot, watch};
+
+use crate::{
+    bus::Bus,
+    clock::{Busy, Clock},
+    journal::{Journal, JournalError},
+};
+
+/// Inputs that share one transaction at most: bounds the time a reader waits.
+const BATCH: usize = 256;
+
+/// Carries out what the planner decided. Called in order, from one task; it must not wait.
+pub trait Perform: Send + Sync + 'static {
+    /// Starts an action at its provider. The guard keeps a fast clock from jumping: hold it while the provider runs.
+    fn perform(&self, task: ActionTask, busy: Busy);
+    /// Stops it.
+    fn cancel(&self, action_execution: &str);
+}
+
+/// Where new ids come from.
+pub type Seeds = Box<dyn FnMut() -> u128 + Send>;
+
+/// Why the desk cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The planner of this version does not take what an earlier one took.
+    #[error(
+        "record {seq} of the journal is refused by this version: use the version that wrote it"
+    )]
+    Replay {
+        /// Its number.
+        seq: i64,
+        /// The planner's words.
+        #[source]
+        refusal: Refusal,
+    },
+    /// The settings were refused.
+    #[error("the engine's settings were refused")]
+    Settings(#[source] Refusal),
+    /// No thread for the writer.
+    #[error("the writer could not be started")]
+    Thread(#[source] std::io::Error),
+}
 
 /// Handle of the loop; clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct Desk;
+#[derive(Clone)]
+pub struct Desk {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    clock: Clock,
+    state: Arc<RwLock<State>>,
+    requests: mpsc::Sender<Request>,
+    /// Number of applied inputs and the planner's next timer, as of the last batch.
+    applied: watch::Receiver<Applied>,
+    /// Taken by the first [`Desk::attach`].
+    effects: Mutex<Option<async_mpsc::UnboundedReceiver<Queued>>>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Applied {
+    inputs: u64,
+    next_due: Option<Timestamp>,
+    /// The writer has ended: nothing will change any more.
+    ended: bool,
+}
+
+enum Request {
+    Submit {
+        event: Event,
+        answer: oneshot::Sender<Result<Answer, Refusal>>,
+        busy: Busy,
+    },
+    Close,
+}
+
+type Queued = (Effect, Busy);
 
 impl Desk {
+    /// Opens the journal, replays it, notes the settings if they are new, and starts the writer. What was started and
+    /// had not ended is performed again once something is attached.
+    ///
+    /// # Errors
+    /// The journal is in use or broken, or does not fit this version.
+    pub fn open(
+        journal: &Path,
+        clock: Clock,
+        bus: Bus,
+        settings: Settings,
+    ) -> Result<Self, OpenError> {
+        Self::open_with(journal, clock, bus, settings, random_seeds())
+    }
+
+    /// [`Desk::open`] with chosen seeds.
+    ///
+    /// # Errors
+    /// As [`Desk::open`].
+    pub fn open_with(
+        journal: &Path,
+        clock: Clock,
+        bus: Bus,
+        settings: Settings,
+        seeds: Seeds,
+    ) -> Result<Self, OpenError> {
+        let journal = Journal::open(journal)?;
+        let mut state = State::default();
+        let mut last = Timestamp::UNIX_EPOCH;
+        journal.replay(|seq, input| {
+            last = last.max(input.at);
+            let (_, effects) =
+                step(&mut state, &input).map_err(|refusal| OpenError::Replay { seq, refusal })?;
+            for (id, event) in emitted(&input, effects.iter()) {
+                bus.publish(&id, event);
+            }
+            Ok::<_, OpenError>(())
+        })?;
+        clock.continue_from(last);
+
+        let (effects, queue) = async_mpsc::unbounded_channel();
+        for effect in state.outstanding() {
+            effects.send((effect, clock.busy())).ok();
+        }
+        let configure =
+            (state.settings.as_ref() != Some(&settings)).then_some(Event::Configured { settings });
+        let (requests, inbox) = mpsc::channel();
+        let (applied, watch) = watch::channel(Applied::default());
+        let state = Arc::new(RwLock::new(state));
+        let mut writer = Writer {
+            state: Arc::clone(&state),
+            journal,
+            clock: clock.clone(),
+            last,
+            seeds,
+            bus,
+            effects,
+            applied,
+        };
+        if let Some(event) = configure {
+            writer.configure(event)?;
+        }
+        writer.announce(0);
+        thread::Builder::new()
+            .name("desk".to_owned())
+            .spawn(move || writer.run(&inbox))
+            .map_err(OpenError::Thread)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                clock,
+                state,
+                requests,
+                applied: watch,
+                effects: Mutex::new(Some(queue)),
+            }),
+        })
+    }
+
+    /// Gives the effects to `performer`, first those that waited, and starts the timer. Needs a tokio runtime;
+    /// a second call changes nothing.
+    pub fn attach(&self, performer: Arc<dyn Perform>) {
+        let queue = self
+            .inner
+            .effects
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(mut queue) = queue else { return };
+        tokio::spawn(async move {
+            while let Some((effect, busy)) = queue.recv().await {
+                match effect {
+                    Effect::Perform(task) => performer.perform(*task, busy),
+                    Effect::Cancel { action_execution } => performer.cancel(&action_execution),
+                    Effect::Emit(_) => {}
+                }
+            }
+        });
+        tokio::spawn(self.clone().keep_time());
+    }
+
     /// Decides, journals and applies one event; answers once it is on disk.
     ///
     /// # Errors
     /// The planner's refusal, which changed nothing.
-    pub async fn submit(&self, _event: Event) -> Result<Answer, Refusal> {
-        Err(Refusal::new("InternalFailure", "the desk is not there yet"))
+    pub async fn submit(&self, event: Event) -> Result<Answer, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        let busy = self.inner.clock.busy();
+        let request = Request::Submit {
+            event,
+            answer,
+            busy,
+        };
+        if self.inner.requests.send(request).is_err() {
+            return Err(stopping());
+        }
+        answered.await.unwrap_or_else(|_| Err(stopping()))
     }
 
-    /// Reads the state as of the last applied input.
+    /// Reads the state as of the last applied input. Keep it short: the writer waits.
     pub fn read<R>(&self, look: impl FnOnce(&State) -> R) -> R {
-        look(&State::default())
+        look(
+            &self
+                .inner
+                .state
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
+
+    /// Waits until `look` finds something; it is asked now and after every batch of inputs. `None` when the desk
+    /// has ended without it.
+    pub async fn wait_until<T>(&self, mut look: impl FnMut(&State) -> Option<T>) -> Option<T> {
+        let mut applied = self.inner.applied.clone();
+        loop {
+            let ended = applied.borrow_and_update().ended;
+            let found = self.read(&mut look);
+            if found.is_some() || ended || applied.changed().await.is_err() {
+                return found;
+            }
+        }
+    }
+
+    /// How many inputs were applied since it was opened.
+    pub fn applied(&self) -> u64 {
+        self.inner.applied.borrow().inputs
+    }
+
+    /// Ends the writer after what has already arrived, and gives the journal back. Later events are refused.
+    pub async fn close(&self) {
+        self.inner.requests.send(Request::Close).ok();
+        self.ended().await;
+    }
+
+    /// Ends when the writer has: after [`Desk::close`], or because the journal could not be written.
+    pub async fn ended(&self) {
+        let mut applied = self.inner.applied.clone();
+        applied.wait_for(|a| a.ended).await.ok();
+    }
+
+    async fn keep_time(self) {
+        let mut applied = self.inner.applied.clone();
+        let mut fired: Option<Applied> = None;
+        loop {
+            let now = *applied.borrow_and_update();
+            if now.ended {
+                return;
+            }
+            // The same timer twice without any other input: the planner was told and did not move. Wait for others.
+            let stuck =
+                fired.is_some_and(|f| f.next_due == now.next_due && f.inputs + 1 >= now.inputs);
+            let due = now.next_due.filter(|_| !stuck);
+            tokio::select! {
+                changed = applied.changed() => if changed.is_err() { return },
+                () = sleep_until(&self.inner.clock, due) => {
+                    fired = Some(*applied.borrow());
+                    if let Err(refusal) = self.submit(Event::TimePassed).await {
+                        tracing::debug!(%refusal, "the timer was not taken");
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk")
+            .field("applied", &self.applied())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the writer's thread owns.
+struct Writer {
+    state: Arc<RwLock<State>>,
+    journal: Journal,
+    clock: Clock,
+    /// Time of the newest input: inputs never go back in time.
+    last: Timestamp,
+    seeds: Seeds,
+    bus: Bus,
+    effects: async_mpsc::UnboundedSender<Queued>,
+    applied: watch::Sender<Applied>,
+}
+
+type Released = (
+    oneshot::Sender<Result<Answer, Refusal>>,
+    Result<Answer, Refusal>,
+    Busy,
+);
+
+impl Writer {
+    fn run(mut self, inbox: &mpsc::Receiver<Request>) {
+        while let Ok(first) = inbox.recv() {
+            let mut batch = vec![first];
+            while batch.len() < BATCH
+                && let Ok(more) = inbox.try_recv()
+            {
+                batch.push(more);
+            }
+            let close = batch.iter().any(|r| matches!(r, Request::Close));
+            if let Err(error) = self.take(batch) {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, "the journal cannot be written: the engine stops");
+                break;
+            }
+            if close {
+                break;
+            }
+        }
+        let Self {
+            journal, applied, ..
+        } = self;
+        drop(journal);
+        applied.send_modify(|a| a.ended = true);
+    }
+
+    fn configure(&mut self, event: Event) -> Result<(), OpenError> {
+        let (answer, mut answered) = oneshot::channel();
+        let busy = self.clock.busy();
+        self.take(vec![Request::Submit {
+            event,
+            answer,
+            busy,
+        }])?;
+        match answered.try_recv() {
+            Ok(Err(refusal)) => Err(OpenError::Settings(refusal)),
+            _ => Ok(()),
+        }
+    }
+
+    fn take(&mut self, batch: Vec<Request>) -> Result<(), JournalError> {
+        let mut inputs = Vec::with_capacity(batch.len());
+        let mut released: Vec<Released> = Vec::with_capacity(batch.len());
+        let mut decided = Vec::new();
+        let state = Arc::clone(&self.state);
+        {
+            // Held until the commit, so that nobody reads what a crash could take back.
+            let mut state = state.write().unwrap_or_else(PoisonError::into_inner);
+            for request in batch {
+                let Request::Submit {
+                    event,
+                    answer,
+                    busy,
+                } = request
+                else {
+                    continue;
+                };
+                self.last = self.last.max(self.clock.now());
+                let input = Input {
+                    at: self.last,
+                    seed: (self.seeds)(),
+                    event,
+                };
+                let result = step(&mut state, &input).map(|(answer, effects)| {
+                    decided.push((inputs.len(), effects));
+                    inputs.push(input);
+                    answer
+                });
+                released.push((answer, result, busy));
+            }
+            if !inputs.is_empty() {
+                self.journal.append(&inputs)?;
+            }
+        }
+        self.announce(inputs.len() as u64);
+        for (index, effects) in decided {
+            for (id, event) in emitted(&inputs[index], effects.iter()) {
+                self.bus.publish(&id, event);
+            }
+            for effect in effects {
+                if !matches!(effect, Effect::Emit(_)) {
+                    self.effects.send((effect, self.clock.busy())).ok();
+                }
+            }
+        }
+        for (answer, result, _busy) in released {
+            answer.send(result).ok();
+        }
+        Ok(())
+    }
+
+    fn announce(&self, inputs: u64) {
+        let next_due = self
+            .state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next_due();
+        self.applied.send_modify(|a| {
+            a.inputs += inputs;
+            a.next_due = next_due;
+        });
+    }
+}
+
+/// The events among the effects with their ids: the same after every replay, so that a follower can tell repeats.
+fn emitted<'a>(
+    input: &Input,
+    effects: impl Iterator<Item = &'a Effect>,
+) -> impl Iterator<Item = (String, serde_json::Value)> {
+    let seed = input.seed;
+    effects
+        .filter_map(|effect| match effect {
+            Effect::Emit(event) => Some((**event).clone()),
+            Effect::Perform(_) | Effect::Cancel { .. } => None,
+        })
+        .enumerate()
+        .map(move |(index, event)| {
+            let mut hash = Sha256::new_with_prefix(seed.to_be_bytes());
+            hash.update(b"event");
+            hash.update((index as u64).to_be_bytes());
+            let digest = hash.finalize();
+            let mut bytes = [0; 16];
+            bytes.copy_from_slice(&digest[..16]);
+            let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
+            (id.to_string(), event)
+        })
+}
+
+async fn sleep_until(clock: &Clock, due: Option<Timestamp>) {
+    match due {
+        Some(due) => clock.sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn random_seeds() -> Seeds {
+    Box::new(|| uuid::Uuid::new_v4().as_u128() ^ (uuid::Uuid::new_v4().as_u128() << 64))
+}
+
+fn stopping() -> Refusal {
+    Refusal::new("InternalFailure", "the engine is stopping")
 }
