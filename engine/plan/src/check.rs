@@ -1,6 +1,9 @@
 //! The checks of CreatePipeline and UpdatePipeline, in AWS's order and with AWS's texts.
 
-use crate::{definition::PipelineDeclaration, refusal::Refusal};
+use crate::{
+    definition::{CustomActionType, PipelineDeclaration},
+    refusal::Refusal,
+};
 
 /// One thing that is wrong with a definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +16,30 @@ pub struct Finding {
     pub hint: Option<String>,
 }
 
+/// What a definition is checked against.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// Custom action types of the account.
+    pub known: &'a [CustomActionType],
+    /// The pipeline's own region.
+    pub region: &'a str,
+}
+
 /// All findings; the first is what the API answers.
-pub fn check(_definition: &PipelineDeclaration) -> Vec<Finding> {
+pub fn check(_definition: &PipelineDeclaration, _surroundings: Surroundings<'_>) -> Vec<Finding> {
     Vec::new()
+}
+
+/// A definition from the JSON of `pipeline`.
+///
+/// # Errors
+/// The first member that is missing, of the wrong type or against the model, with its place.
+pub fn parse(value: serde_json::Value) -> Result<PipelineDeclaration, Box<Finding>> {
+    serde_json::from_value(value).map_err(|error| {
+        Box::new(Finding {
+            refusal: Refusal::new("SerializationException", error.to_string()),
+            place: String::new(),
+            hint: None,
+        })
+    })
 }

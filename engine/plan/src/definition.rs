@@ -1,6 +1,6 @@
 //! The pipeline definition exactly as the API sends it (`PipelineDeclaration`), before any check.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,33 @@ pub struct EncryptionKey {
     pub id: String,
     #[serde(rename = "type")]
     pub kind: String,
+}
+
+impl PipelineDeclaration {
+    /// Its execution mode; SUPERSEDED when it names none.
+    pub fn mode(&self) -> ExecutionMode {
+        self.execution_mode.unwrap_or_default()
+    }
+
+    /// The store that an action in `region` uses.
+    pub fn store(&self, region: &str) -> Option<&ArtifactStore> {
+        self.artifact_stores
+            .as_ref()
+            .and_then(|stores| stores.get(region))
+            .or(self.artifact_store.as_ref())
+    }
+
+    /// The stage's position.
+    pub fn stage(&self, name: &str) -> Option<usize> {
+        self.stages.iter().position(|stage| stage.name == name)
+    }
+}
+
+impl StageDeclaration {
+    /// The action of that name.
+    pub fn action(&self, name: &str) -> Option<&ActionDeclaration> {
+        self.actions.iter().find(|action| action.name == name)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -93,7 +120,7 @@ pub struct ActionTypeId {
     pub version: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActionDeclaration {
     pub name: String,
@@ -122,8 +149,73 @@ pub struct ActionDeclaration {
     pub timeout_in_minutes: Option<u32>,
 }
 
+impl fmt::Debug for ActionDeclaration {
+    /// Without configuration values: they may hold an OAuth token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActionDeclaration")
+            .field("name", &self.name)
+            .field("action_type_id", &self.action_type_id)
+            .field("run_order", &self.run_order)
+            .field("configuration", &self.configuration.keys())
+            .field("input_artifacts", &self.input_artifacts)
+            .field("output_artifacts", &self.output_artifacts)
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
 const fn first() -> u32 {
     1
+}
+
+/// `CreateCustomActionType`; the owner is always `Custom`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CustomActionType {
+    pub category: String,
+    pub provider: String,
+    pub version: String,
+    /// URL templates, as sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<serde_json::Value>,
+    #[serde(default)]
+    pub configuration_properties: Vec<ConfigurationProperty>,
+    pub input_artifact_details: ArtifactCount,
+    pub output_artifact_details: ArtifactCount,
+}
+
+impl CustomActionType {
+    /// Whether a definition's action type means this one.
+    pub fn is(&self, id: &ActionTypeId) -> bool {
+        id.owner == "Custom"
+            && id.category == self.category
+            && id.provider == self.provider
+            && id.version == self.version
+    }
+}
+
+/// How many artifacts an action type takes or makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ArtifactCount {
+    pub minimum_count: u32,
+    pub maximum_count: u32,
+}
+
+/// `ActionConfigurationProperty`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigurationProperty {
+    pub name: String,
+    pub required: bool,
+    pub key: bool,
+    pub secret: bool,
+    #[serde(default)]
+    pub queryable: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,10 +1,11 @@
 //! What the engine must do after a step. Performing an effect twice must be harmless.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use crate::{
     definition::{ActionTypeId, EncryptionKey, EnvironmentVariable},
     event::SourceRevisionOverride,
+    hidden::Hidden,
 };
 
 /// The closed list of effects.
@@ -19,7 +20,7 @@ pub enum Effect {
 }
 
 /// Everything a provider needs; all variables are resolved.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct ActionTask {
     pub pipeline: String,
     pub pipeline_arn: String,
@@ -30,6 +31,7 @@ pub struct ActionTask {
     pub action_execution: String,
     pub action_type: ActionTypeId,
     pub region: String,
+    pub role_arn: Option<String>,
     pub namespace: Option<String>,
     /// Resolved configuration.
     pub configuration: BTreeMap<String, String>,
@@ -47,6 +49,20 @@ pub struct ActionTask {
     pub job: Option<JobTask>,
     /// Manual approvals: the token and the time it expires.
     pub approval: Option<ApprovalTask>,
+}
+
+impl fmt::Debug for ActionTask {
+    /// Only names and ids: configuration and tokens may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActionTask")
+            .field("pipeline", &self.pipeline)
+            .field("execution", &self.execution)
+            .field("stage", &self.stage)
+            .field("action", &self.action)
+            .field("action_execution", &self.action_execution)
+            .field("action_type", &self.action_type)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +83,6 @@ pub struct JobTask {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApprovalTask {
-    pub token: String,
+    pub token: Hidden,
     pub expires: jiff::Timestamp,
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::definition::PipelineDeclaration;
+use crate::{
+    definition::{CustomActionType, PipelineDeclaration},
+    hidden::Hidden,
+};
 
 /// One happening with the time and the randomness it may use.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +40,24 @@ pub enum Event {
     },
     DeletePipeline {
         name: String,
+    },
+    /// TagResource of a pipeline.
+    Tag {
+        pipeline: String,
+        tags: BTreeMap<String, String>,
+    },
+    /// UntagResource of a pipeline.
+    Untag {
+        pipeline: String,
+        keys: Vec<String>,
+    },
+    CreateCustomActionType {
+        action_type: CustomActionType,
+    },
+    DeleteCustomActionType {
+        category: String,
+        provider: String,
+        version: String,
     },
     Start {
         pipeline: String,
@@ -70,7 +91,7 @@ pub enum Event {
         pipeline: String,
         stage: String,
         action: String,
-        token: String,
+        token: Hidden,
         approved: bool,
         summary: String,
         by: String,
@@ -123,6 +144,16 @@ pub struct Settings {
     pub region: String,
     /// Seconds between a continuation token and the next invocation (AWS: about 30, stated for partner actions only).
     pub continuation_seconds: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            account: "123456789012".to_owned(),
+            region: "us-east-1".to_owned(),
+            continuation_seconds: 30,
+        }
+    }
 }
 
 /// Why an execution started.

@@ -2,12 +2,17 @@
 //!
 //! Pure: no files, network, clock, randomness or async runtime. Time and randomness come with each [`event::Input`].
 
+pub mod action_type;
 pub mod check;
 pub mod definition;
 pub mod effect;
 pub mod event;
+pub mod hidden;
+mod ids;
 pub mod limit;
+pub mod model;
 pub mod refusal;
 pub mod state;
 pub mod step;
 pub mod variable;
+pub mod view;

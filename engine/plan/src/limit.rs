@@ -1,1 +1,28 @@
-//! Limits with their sources.
+//! Limits with their sources (`codepipeline.md` section 10 unless said otherwise).
+
+/// Stages per pipeline.
+pub const STAGES: std::ops::RangeInclusive<usize> = 2..=50;
+/// Actions per stage.
+pub const ACTIONS_PER_STAGE: usize = 50;
+/// Actions per pipeline.
+pub const ACTIONS_PER_PIPELINE: usize = 1000;
+/// Pipelines per region and account.
+pub const PIPELINES: usize = 1000;
+/// Custom action types per region.
+pub const CUSTOM_ACTION_TYPES: usize = 50;
+/// Executions of a QUEUED or PARALLEL pipeline that have not ended.
+pub const CONCURRENT_EXECUTIONS: usize = 50;
+/// Tags of a resource.
+pub const TAGS: usize = 50;
+/// Bytes of all output variables of one action.
+pub const OUTPUT_VARIABLES_BYTES: usize = 122_880;
+/// Bytes of an action's resolved configuration.
+pub const RESOLVED_CONFIGURATION_BYTES: usize = 100 * 1024;
+/// Minutes a manual approval waits unless its action says otherwise: 7 days.
+pub const APPROVAL_MINUTES: u32 = 7 * 24 * 60;
+/// Minutes a Lambda function may be silent.
+pub const LAMBDA_SILENCE_MINUTES: i64 = 20;
+/// Ours: ended jobs that are still answered with `InvalidJobStateException` instead of `JobNotFoundException`.
+pub const ENDED_JOBS_KEPT: usize = 10_000;
+/// Ours: executions of a pipeline whose client token is remembered.
+pub const CLIENT_TOKENS_KEPT: usize = 1_000;

@@ -1,60 +1,72 @@
-//! Everything the engine remembers, as plain data. Only [`crate::step::step`] changes it.
+//! Everything the engine remembers, as plain data. Only [`crate::step::step`] changes it; reading is in [`crate::view`].
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    definition::{ActionTypeId, PipelineDeclaration},
-    effect::{ActionTask, Effect},
+    definition::{ActionTypeId, CustomActionType, EnvironmentVariable, PipelineDeclaration},
     event::{ExecutionDetails, Revision, Settings, SourceRevisionOverride, Trigger},
+    hidden::Hidden,
 };
 
 /// The whole state.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
-    pub settings: Option<Settings>,
+    pub settings: Settings,
     pub pipelines: BTreeMap<String, Pipeline>,
-    /// Open and recently ended jobs by id.
-    pub jobs: BTreeMap<String, Job>,
-    /// Where an action execution id belongs: (pipeline, execution id).
-    pub action_index: BTreeMap<String, (String, String)>,
+    /// Custom action types, by order of creation.
+    pub action_types: Vec<CustomActionType>,
+    /// Open jobs and the last ended ones ([`crate::limit::ENDED_JOBS_KEPT`]), by id.
+    pub jobs: HashMap<String, Job>,
+    /// Ended jobs, oldest first.
+    pub ended_jobs: VecDeque<String>,
+    /// Jobs that PollForJobs may hand out.
+    pub queued_jobs: BTreeSet<String>,
+    /// Where each action that runs now is, by action execution id.
+    pub running: BTreeMap<String, Place>,
+    /// Open approvals: token -> action execution id.
+    pub approvals: HashMap<Hidden, String>,
+    /// When running actions (by action execution id) want [`crate::event::Event::TimePassed`].
+    pub due: BTreeSet<(Timestamp, String)>,
 }
 
-impl State {
-    /// The next time at which [`crate::event::Event::TimePassed`] would change anything.
-    pub fn next_due(&self) -> Option<Timestamp> {
-        None
-    }
-
-    /// What was started and has not ended: to be performed again after a restart, with the same ids.
-    pub fn outstanding(&self) -> Vec<Effect> {
-        Vec::new()
-    }
-
-    /// The task of a running action, as it was given to its provider; for GetJobDetails and PollForJobs too.
-    pub fn task(&self, _action_execution: &str) -> Option<ActionTask> {
-        None
-    }
+/// The position of one action run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    pub pipeline: String,
+    /// Index in [`Pipeline::executions`].
+    pub execution: usize,
+    /// Index in [`Execution::stages`].
+    pub stage: usize,
+    /// Index in [`StageRun::actions`].
+    pub action: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pipeline {
     /// The newest definition, with its version set.
-    pub definition: PipelineDeclaration,
+    pub definition: Arc<PipelineDeclaration>,
     /// All versions by number.
-    pub versions: BTreeMap<u64, PipelineDeclaration>,
+    pub versions: BTreeMap<u64, Arc<PipelineDeclaration>>,
     pub created: Timestamp,
     pub updated: Timestamp,
     pub tags: BTreeMap<String, String>,
-    /// By stage name, in the order of the definition.
+    /// In the order of the definition.
     pub stages: Vec<StageState>,
     /// Executions in order of start.
     pub executions: Vec<Execution>,
-    /// clientRequestToken -> execution id.
-    pub client_tokens: BTreeMap<String, String>,
+    /// Execution id -> index in `executions`.
+    pub execution_index: HashMap<String, usize>,
+    /// Executions that have not ended, by index.
+    pub active: BTreeSet<usize>,
+    /// clientRequestToken -> index in `executions`, for the last [`crate::limit::CLIENT_TOKENS_KEPT`] executions.
+    pub client_tokens: HashMap<String, usize>,
 }
 
 /// What a stage is between executions: its lock, its waiters, its transition.
@@ -64,10 +76,14 @@ pub struct StageState {
     /// The execution that holds the stage (SUPERSEDED, QUEUED).
     pub held_by: Option<String>,
     /// Executions waiting to enter, in order of arrival (at most one in SUPERSEDED).
-    pub waiting: Vec<String>,
+    pub waiting: VecDeque<String>,
     /// The last execution that entered.
     pub latest: Option<String>,
+    /// The last run of each action, whichever execution it belongs to: indexes of execution, stage run, action run.
+    pub actions: BTreeMap<String, (usize, usize, usize)>,
     pub inbound: Transition,
+    /// AWS keeps it and never shows it.
+    pub outbound: Transition,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +92,17 @@ pub struct Transition {
     pub changed_at: Option<Timestamp>,
     pub changed_by: Option<String>,
     pub reason: Option<String>,
+}
+
+impl Default for Transition {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            changed_at: None,
+            changed_by: None,
+            reason: None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,14 +129,30 @@ pub struct Execution {
     /// Pipeline variables as resolved at start.
     pub variables: BTreeMap<String, String>,
     pub source_revisions: Vec<SourceRevisionOverride>,
+    pub client_token: Option<String>,
     /// Output variables by namespace.
     pub namespaces: BTreeMap<String, BTreeMap<String, String>>,
     /// Artifact name -> where it lies and which revision it is.
     pub artifacts: BTreeMap<String, ArtifactState>,
     /// One entry per stage entered, in order of the definition.
     pub stages: Vec<StageRun>,
+    /// Where it is now.
+    pub position: Position,
     /// 1 for the first try, +1 per retry.
     pub attempt: u32,
+    /// The definition was updated under it: it ends Cancelled once nothing is in progress.
+    pub outdated: bool,
+}
+
+/// Where an execution is; stages by index in its own version of the definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Position {
+    /// Waits in front of a stage.
+    Before(usize),
+    /// Is in a stage.
+    In(usize),
+    /// Has ended (a retry may bring it back).
+    Ended,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -137,6 +180,10 @@ pub struct StageRun {
     pub name: String,
     pub status: StageStatus,
     pub entered: Timestamp,
+    /// RetryStageExecution calls so far.
+    pub manual_retries: u32,
+    /// Runs before this index were made void by ALL_ACTIONS retries.
+    pub first: usize,
     /// All runs of all attempts, oldest first; the last one of a name counts.
     pub actions: Vec<ActionRun>,
 }
@@ -160,6 +207,7 @@ pub struct ActionRun {
     pub updated_by: Option<String>,
     pub resolved_configuration: BTreeMap<String, String>,
     pub resolved_commands: Vec<String>,
+    pub resolved_environment: Vec<EnvironmentVariable>,
     pub inputs: Vec<ArtifactPlace>,
     pub outputs: Vec<ArtifactPlace>,
     pub details: ExecutionDetails,
@@ -167,7 +215,7 @@ pub struct ActionRun {
     pub variables: BTreeMap<String, String>,
     pub revision: Option<Revision>,
     /// Manual approval: the open (or last) token.
-    pub approval_token: Option<String>,
+    pub approval_token: Option<Hidden>,
     /// The open job, if the provider works by jobs.
     pub job: Option<String>,
     /// When it times out.
@@ -212,9 +260,9 @@ pub enum JobStatus {
 pub struct Job {
     pub id: String,
     pub nonce: String,
-    pub pipeline: String,
-    pub execution: String,
+    pub place: Place,
     pub action_execution: String,
+    pub action_type: ActionTypeId,
     pub status: JobStatus,
     pub continuation_token: Option<String>,
     pub created: Timestamp,

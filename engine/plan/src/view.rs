@@ -1,0 +1,231 @@
+//! Reading the state: what the faces, the console and a restarted engine ask.
+
+use jiff::Timestamp;
+
+use crate::{
+    definition::{ActionDeclaration, ActionTypeId, ExecutionMode, PipelineDeclaration},
+    effect::{ActionTask, ApprovalTask, ArtifactLocation, Effect, JobTask},
+    state::{
+        ActionRun, ArtifactPlace, Execution, ExecutionStatus, Job, Pipeline, Place, StageRun,
+        StageState, State, Wake,
+    },
+};
+
+impl State {
+    /// The next time at which [`crate::event::Event::TimePassed`] would change anything.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// What was started and has not ended, oldest first: to be performed again after a restart, with the same ids.
+    pub fn outstanding(&self) -> Vec<Effect> {
+        let mut open: Vec<_> = self
+            .running
+            .values()
+            .filter_map(|place| Some((self.run(place)?.started, place)))
+            .filter(|(_, place)| {
+                // between two continuations there is nothing to perform
+                self.run(place)
+                    .is_some_and(|run| !matches!(run.wake, Some(Wake::Continue { .. })))
+            })
+            .collect();
+        open.sort_by_key(|(started, place)| (*started, place.execution, place.action));
+        open.into_iter()
+            .filter_map(|(_, place)| self.task_at(place))
+            .map(|task| Effect::Perform(Box::new(task)))
+            .collect()
+    }
+
+    /// The task of a running action, as it was given to its provider; for GetJobDetails and PollForJobs too.
+    pub fn task(&self, action_execution: &str) -> Option<ActionTask> {
+        self.task_at(self.running.get(action_execution)?)
+    }
+
+    /// The task that a job, open or recently ended, belongs to.
+    pub fn task_of_job(&self, job: &str) -> Option<ActionTask> {
+        let job = self.jobs.get(job)?;
+        let mut task = self.task_at(&job.place)?;
+        task.job = Some(JobTask::from(job));
+        Some(task)
+    }
+
+    /// Jobs that PollForJobs may hand out for this action type, in order of id.
+    pub fn queued_jobs(&self, action_type: &ActionTypeId) -> impl Iterator<Item = &Job> {
+        self.queued_jobs
+            .iter()
+            .filter_map(|id| self.jobs.get(id))
+            .filter(move |job| job.action_type == *action_type)
+    }
+
+    /// The ARN of a pipeline; stage and action ARNs append `/stage/action`.
+    pub fn pipeline_arn(&self, pipeline: &str) -> String {
+        format!(
+            "arn:aws:codepipeline:{}:{}:{pipeline}",
+            self.settings.region, self.settings.account
+        )
+    }
+
+    /// The action run at a place.
+    pub fn run(&self, place: &Place) -> Option<&ActionRun> {
+        self.pipelines
+            .get(&place.pipeline)?
+            .executions
+            .get(place.execution)?
+            .stages
+            .get(place.stage)?
+            .actions
+            .get(place.action)
+    }
+
+    /// The whole task of the run at a place.
+    pub(crate) fn task_at(&self, place: &Place) -> Option<ActionTask> {
+        let pipeline = self.pipelines.get(&place.pipeline)?;
+        let execution = pipeline.executions.get(place.execution)?;
+        let definition = pipeline.definition_of(execution)?;
+        let stage = execution.stages.get(place.stage)?;
+        let run = stage.actions.get(place.action)?;
+        let declared = definition
+            .stages
+            .get(definition.stage(&stage.name)?)?
+            .action(&run.name)?;
+        let region = declared.region.as_ref().unwrap_or(&self.settings.region);
+        Some(ActionTask {
+            pipeline: place.pipeline.clone(),
+            pipeline_arn: self.pipeline_arn(&place.pipeline),
+            pipeline_version: execution.pipeline_version,
+            execution: execution.id.clone(),
+            stage: stage.name.clone(),
+            action: run.name.clone(),
+            action_execution: run.id.clone(),
+            action_type: run.action_type.clone(),
+            region: region.clone(),
+            role_arn: declared.role_arn.clone(),
+            namespace: declared.namespace.clone(),
+            configuration: run.resolved_configuration.clone(),
+            commands: run.resolved_commands.clone(),
+            environment: run.resolved_environment.clone(),
+            output_variables: declared.output_variables.clone().unwrap_or_default(),
+            inputs: run
+                .inputs
+                .iter()
+                .map(|input| location(input, Vec::new()))
+                .collect(),
+            outputs: run
+                .outputs
+                .iter()
+                .map(|output| location(output, files(declared, &output.name)))
+                .collect(),
+            encryption_key: definition
+                .store(region)
+                .and_then(|store| store.encryption_key.clone()),
+            source_revision: execution
+                .source_revisions
+                .iter()
+                .find(|revision| revision.action_name == run.name)
+                .filter(|_| run.action_type.category == "Source")
+                .cloned(),
+            job: run
+                .job
+                .as_ref()
+                .and_then(|id| self.jobs.get(id))
+                .map(JobTask::from),
+            approval: run.approval_token.as_ref().map(|token| ApprovalTask {
+                token: token.clone(),
+                expires: run.deadline,
+            }),
+        })
+    }
+}
+
+impl Pipeline {
+    /// The execution of that id.
+    pub fn execution(&self, id: &str) -> Option<&Execution> {
+        self.executions.get(*self.execution_index.get(id)?)
+    }
+
+    /// The definition an execution runs on.
+    pub fn definition_of(
+        &self,
+        execution: &Execution,
+    ) -> Option<&std::sync::Arc<PipelineDeclaration>> {
+        self.versions.get(&execution.pipeline_version)
+    }
+
+    /// The stage of that name in the newest definition.
+    pub fn stage(&self, name: &str) -> Option<&StageState> {
+        self.stages.iter().find(|stage| stage.name == name)
+    }
+
+    /// The last run of an action and the execution it belongs to.
+    pub fn latest_run(&self, stage: &str, action: &str) -> Option<(&Execution, &ActionRun)> {
+        let (execution, stage, action) = *self.stage(stage)?.actions.get(action)?;
+        let execution = self.executions.get(execution)?;
+        let run = execution.stages.get(stage)?.actions.get(action)?;
+        Some((execution, run))
+    }
+
+    /// The last execution that entered a stage and its run of that stage.
+    pub fn latest_stage_run(&self, stage: &str) -> Option<(&Execution, &StageRun)> {
+        let execution = self.execution(self.stage(stage)?.latest.as_deref()?)?;
+        Some((execution, execution.stage(stage)?))
+    }
+
+    /// Whether its executions ignore each other.
+    pub fn is_parallel(&self) -> bool {
+        self.definition.mode() == ExecutionMode::Parallel
+    }
+}
+
+impl Execution {
+    /// Its run of a stage, if it entered.
+    pub fn stage(&self, name: &str) -> Option<&StageRun> {
+        self.stages.iter().find(|stage| stage.name == name)
+    }
+
+    /// Whether it has ended (a retry may still bring it back).
+    pub fn has_ended(&self) -> bool {
+        !matches!(
+            self.status,
+            ExecutionStatus::InProgress | ExecutionStatus::Stopping
+        )
+    }
+}
+
+impl StageRun {
+    /// The run of an action that counts now.
+    pub fn latest(&self, action: &str) -> Option<&ActionRun> {
+        self.actions
+            .get(self.first..)?
+            .iter()
+            .rev()
+            .find(|run| run.name == action)
+    }
+}
+
+impl From<&Job> for JobTask {
+    fn from(job: &Job) -> Self {
+        Self {
+            id: job.id.clone(),
+            nonce: job.nonce.clone(),
+            continuation_token: job.continuation_token.clone(),
+        }
+    }
+}
+
+fn location(place: &ArtifactPlace, files: Vec<String>) -> ArtifactLocation {
+    ArtifactLocation {
+        name: place.name.clone(),
+        bucket: place.bucket.clone(),
+        key: place.key.clone(),
+        files,
+    }
+}
+
+fn files(declared: &ActionDeclaration, output: &str) -> Vec<String> {
+    declared
+        .output_artifacts
+        .iter()
+        .find(|artifact| artifact.name == output)
+        .and_then(|artifact| artifact.files.clone())
+        .unwrap_or_default()
+}
