@@ -1,0 +1,167 @@
+//! The one HTTP client all AWS calls share, and the roots it trusts.
+
+use std::path::Path;
+
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+
+/// The five Amazon Trust Services roots: every AWS endpoint chains to one of them.
+const AMAZON: &str = include_str!("../roots/amazon.pem");
+
+/// Why the roots cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RootsError {
+    /// The file named by `AWS_CA_BUNDLE` or `SSL_CERT_FILE` cannot be read.
+    #[error("the certificate file {path} cannot be read")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file holds nothing usable.
+    #[error("the certificate file {path} holds no usable certificate in PEM form")]
+    Empty {
+        /// The file.
+        path: String,
+    },
+}
+
+/// Root certificates, still as PEM text: parsing them waits for the first connection.
+#[derive(Debug, Clone)]
+pub(crate) enum Roots {
+    /// Nothing was configured.
+    Embedded,
+    /// The text of the configured file.
+    Bundle { path: String, pem: String },
+}
+
+impl Roots {
+    /// Reads the configured file, if any.
+    pub(crate) fn load(bundle: Option<&Path>) -> Result<Self, RootsError> {
+        let Some(path) = bundle else {
+            return Ok(Self::Embedded);
+        };
+        let name = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|source| RootsError::Unreadable {
+            path: name.clone(),
+            source,
+        })?;
+        let pem = String::from_utf8_lossy(&bytes).into_owned();
+        if blocks(&pem).next().is_none() {
+            return Err(RootsError::Empty { path: name });
+        }
+        Ok(Self::Bundle { path: name, pem })
+    }
+
+    /// The PEM blocks that rustls accepts. A system bundle may hold a few it does not; the SDK's client would panic on those.
+    fn usable(&self) -> impl Iterator<Item = (&str, CertificateDer<'static>)> {
+        let pem = match self {
+            Self::Embedded => AMAZON,
+            Self::Bundle { pem, .. } => pem,
+        };
+        blocks(pem).filter_map(|block| {
+            let der = CertificateDer::from_pem_slice(block.as_bytes()).ok()?;
+            RootCertStore::empty().add(der.clone()).ok()?;
+            Some((block, der))
+        })
+    }
+
+    /// The roots for calls to addresses that are not AWS's: the configured file, else the public web's roots.
+    pub(crate) fn for_the_web(&self) -> RootCertStore {
+        let mut store = RootCertStore::empty();
+        match self {
+            Self::Embedded => store
+                .roots
+                .extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+            Self::Bundle { .. } => {
+                store.add_parsable_certificates(self.usable().map(|(_, der)| der));
+            }
+        }
+        store
+    }
+}
+
+/// Makes the client. Nothing connects and no TLS state is built before the first call.
+pub(crate) fn client(roots: &Roots) -> SharedHttpClient {
+    let mut trust = TrustStore::empty();
+    let mut count = 0_usize;
+    for (block, _) in roots.usable() {
+        trust.add_pem_certificate(block.as_bytes());
+        count += 1;
+    }
+    if let (0, Roots::Bundle { path, .. }) = (count, roots) {
+        tracing::error!(
+            path,
+            "no certificate in the configured file is usable; every TLS connection will be refused"
+        );
+    }
+    let context = TlsContext::builder()
+        .with_trust_store(trust)
+        .build()
+        .expect("a context of checked certificates always builds");
+    Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(context)
+        .build_https()
+}
+
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";
+
+fn blocks(pem: &str) -> impl Iterator<Item = &str> {
+    pem.split_inclusive(END)
+        .filter_map(|part| part.find(BEGIN).map(|at| &part[at..]))
+        .filter(|block| block.ends_with(END))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_five_embedded_roots_are_usable() {
+        assert_eq!(Roots::Embedded.usable().count(), 5);
+        assert_eq!(
+            Roots::Embedded.for_the_web().len(),
+            webpki_roots::TLS_SERVER_ROOTS.len()
+        );
+    }
+
+    #[test]
+    fn a_bundle_replaces_them_and_its_bad_parts_are_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.pem");
+        let good = blocks(AMAZON).next().unwrap();
+        let text = format!("# a comment\n{BEGIN}\nAAAA\n{END}\n{good}\n");
+        std::fs::write(&path, text).unwrap();
+        let roots = Roots::load(Some(&path)).unwrap();
+        assert_eq!(roots.usable().count(), 1);
+        assert_eq!(roots.for_the_web().len(), 1);
+        let _builds = client(&roots);
+    }
+
+    #[test]
+    fn a_useless_bundle_is_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("empty.pem");
+        std::fs::write(&path, "nothing here").unwrap();
+        let error = Roots::load(Some(&path)).unwrap_err().to_string();
+        assert!(
+            error.ends_with("empty.pem holds no usable certificate in PEM form"),
+            "{error}"
+        );
+        assert!(matches!(
+            Roots::load(Some(&dir.path().join("absent.pem"))),
+            Err(RootsError::Unreadable { .. })
+        ));
+    }
+}
