@@ -18,7 +18,8 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
-    pub settings: Settings,
+    /// `None` before the first [`crate::event::Event::Configured`].
+    pub settings: Option<Settings>,
     pub pipelines: BTreeMap<String, Pipeline>,
     /// Custom action types, by order of creation.
     pub action_types: Vec<CustomActionType>,

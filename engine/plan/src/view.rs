@@ -61,8 +61,21 @@ impl State {
     pub fn pipeline_arn(&self, pipeline: &str) -> String {
         format!(
             "arn:aws:codepipeline:{}:{}:{pipeline}",
-            self.settings.region, self.settings.account
+            self.region(),
+            self.account()
         )
+    }
+
+    /// The region of pipelines.
+    pub fn region(&self) -> &str {
+        self.settings.as_ref().map_or("us-east-1", |it| &it.region)
+    }
+
+    /// The account number in ARNs.
+    pub fn account(&self) -> &str {
+        self.settings
+            .as_ref()
+            .map_or("123456789012", |it| &it.account)
     }
 
     /// The action run at a place.
@@ -88,7 +101,7 @@ impl State {
             .stages
             .get(definition.stage(&stage.name)?)?
             .action(&run.name)?;
-        let region = declared.region.as_ref().unwrap_or(&self.settings.region);
+        let region = declared.region.as_deref().unwrap_or(self.region());
         Some(ActionTask {
             pipeline: place.pipeline.clone(),
             pipeline_arn: self.pipeline_arn(&place.pipeline),
@@ -98,7 +111,7 @@ impl State {
             action: run.name.clone(),
             action_execution: run.id.clone(),
             action_type: run.action_type.clone(),
-            region: region.clone(),
+            region: region.to_owned(),
             role_arn: declared.role_arn.clone(),
             namespace: declared.namespace.clone(),
             configuration: run.resolved_configuration.clone(),
