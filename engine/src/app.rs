@@ -38,6 +38,8 @@ pub struct App {
     pub logs: Logs,
     /// Starts function binaries.
     pub lambda: LambdaHost,
+    /// Endpoint that gets calls of services without a face (`--upstream`).
+    pub upstream: Option<Arc<str>>,
     /// Credentials that open one job's artifacts.
     pub vault: Vault,
     /// What `stagewright.toml` and the options say.

@@ -1,5 +1,6 @@
 //! The local side of AWS services: one listener, routed by SigV4 scope or target header.
 
+pub mod call;
 pub mod codepipeline;
 pub mod dynamodb;
 pub mod kms;
@@ -9,3 +10,5 @@ pub mod ses;
 pub mod sns;
 pub mod sts;
 pub mod upstream;
+
+pub use call::{Call, Caller, Fault, JsonAnswer, XmlAnswer};
