@@ -1,13 +1,12 @@
 //! KMS, JSON 1.1 (`X-Amz-Target: TrentService.…`).
 
-use axum::{body::Body, http::StatusCode, response::Response};
-use serde_json::Value;
-
+use super::{Call, Fault, JsonAnswer};
 use crate::app::App;
 
 /// Answers one operation.
-pub async fn call(_app: &App, operation: &str, _body: &Value) -> Response {
-    let mut response = Response::new(Body::from(format!("KMS {operation} is not built")));
-    *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
-    response
+///
+/// # Errors
+/// KMS's own refusals.
+pub async fn call(_app: &App, call: &Call) -> JsonAnswer {
+    Err(Fault::not_built("kms", &call.operation))
 }

@@ -1,23 +1,11 @@
 //! Lambda: Invoke.
 
-use axum::{
-    body::Body,
-    http::{HeaderMap, Method, StatusCode},
-    response::Response,
-};
-use bytes::Bytes;
+use axum::response::Response;
 
+use super::{Call, Fault};
 use crate::app::App;
 
 /// Answers one request (`/2015-03-31/functions/NAME/invocations`).
-pub async fn call(
-    _app: &App,
-    method: &Method,
-    path: &str,
-    _headers: &HeaderMap,
-    _body: Bytes,
-) -> Response {
-    let mut response = Response::new(Body::from(format!("Lambda {method} {path} is not built")));
-    *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
-    response
+pub async fn call(_app: &App, call: &Call) -> Response {
+    Fault::not_built("lambda", call.uri.path()).into_json("1.1")
 }

@@ -1,25 +1,20 @@
 //! SES: version 2 (REST) and the sending operations of version 1 (Query).
 
-use std::collections::BTreeMap;
-
-use axum::{
-    body::Body,
-    http::{Method, StatusCode},
-    response::Response,
-};
-
+use super::{Call, Fault, JsonAnswer, XmlAnswer};
 use crate::app::App;
 
-/// Answers one SESv2 request (`/v2/email/…`).
-pub async fn call(_app: &App, method: &Method, path: &str, _body: &[u8]) -> Response {
-    let mut response = Response::new(Body::from(format!("SES {method} {path} is not built")));
-    *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
-    response
+/// Answers one SESv2 request (`/v2/email/…`); refusals are written as JSON.
+///
+/// # Errors
+/// SES's own refusals.
+pub async fn call(_app: &App, call: &Call) -> JsonAnswer {
+    Err(Fault::not_built("ses", call.uri.path()))
 }
 
 /// Answers one SES version 1 request (Query protocol).
-pub async fn query(_app: &App, action: &str, _form: &BTreeMap<String, String>) -> Response {
-    let mut response = Response::new(Body::from(format!("SES {action} is not built")));
-    *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
-    response
+///
+/// # Errors
+/// SES's own refusals.
+pub async fn query(_app: &App, call: &Call) -> XmlAnswer {
+    Err(Fault::not_built("ses", &call.operation))
 }

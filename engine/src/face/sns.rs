@@ -1,14 +1,12 @@
 //! SNS, Query protocol.
 
-use std::collections::BTreeMap;
-
-use axum::{body::Body, http::StatusCode, response::Response};
-
+use super::{Call, Fault, XmlAnswer};
 use crate::app::App;
 
-/// Answers one request; `form` are all parameters, `Action` and `Version` included.
-pub async fn call(_app: &App, action: &str, _form: &BTreeMap<String, String>) -> Response {
-    let mut response = Response::new(Body::from(format!("SNS {action} is not built")));
-    *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
-    response
+/// Answers one request.
+///
+/// # Errors
+/// SNS's own refusals.
+pub async fn call(_app: &App, call: &Call) -> XmlAnswer {
+    Err(Fault::not_built("sns", &call.operation))
 }
