@@ -1,6 +1,6 @@
 //! The closed list of failures, and the one place that turns a fault into what the pipeline is told.
 
-use crate::{job::FailureKind, port::PortError};
+use crate::{id::ExternalId, job::FailureKind, port::PortError};
 
 /// Why a step failed. `public` reaches the pipeline's history; `source` only the log.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +10,8 @@ pub struct Fault {
     pub kind: FaultKind,
     /// One sentence a person can act on: what happened, where, what to do. No secrets, no internals.
     pub public: String,
+    /// The outside run that failed, when there is one.
+    pub external_id: Option<ExternalId>,
     /// The chain behind it.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -40,8 +42,15 @@ impl Fault {
         Self {
             kind,
             public: public.into(),
+            external_id: None,
             source: None,
         }
+    }
+
+    /// The same with the outside run it speaks of.
+    pub fn of_run(mut self, run: ExternalId) -> Self {
+        self.external_id = Some(run);
+        self
     }
 
     /// The same with the error that caused it.

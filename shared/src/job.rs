@@ -29,6 +29,13 @@ pub struct Job {
     pub continuation: Option<String>,
 }
 
+impl Job {
+    /// The ledger's key of this run of an action.
+    pub fn ledger_key(&self, action: &str) -> String {
+        format!("{action}/{}", self.run_key)
+    }
+}
+
 /// Parameters before they are typed.
 #[derive(Debug, Clone)]
 pub enum RawParameters {

@@ -6,6 +6,7 @@ pub mod approval;
 pub mod archive;
 pub mod config;
 pub mod drive;
+pub mod event;
 pub mod fault;
 pub mod host;
 pub mod id;
