@@ -1,12 +1,13 @@
 //! The one HTTP client all AWS calls share, and the roots it trusts.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
+use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::{
-    Builder,
+    Builder, Connector,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
@@ -14,6 +15,11 @@ use rustls::{
 
 /// The five Amazon Trust Services roots: every AWS endpoint chains to one of them.
 const AMAZON: &str = include_str!("../roots/amazon.pem");
+
+/// All clients use the same connect and read timeouts, else they would not share connections.
+pub(crate) const CONNECT: Duration = Duration::from_secs(3);
+/// How long an answer's headers may take.
+pub(crate) const READ: Duration = Duration::from_secs(20);
 
 /// Why the roots cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +98,28 @@ impl Roots {
 
 /// Makes the client. Nothing connects and no TLS state is built before the first call.
 pub(crate) fn client(roots: &Roots) -> SharedHttpClient {
+    Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(context(roots))
+        .build_https()
+}
+
+/// A connector of its own for requests that no SDK client makes, with the same trust and timeouts.
+pub(crate) fn connector(roots: &Roots) -> Connector {
+    Connector::builder()
+        .connector_settings(
+            HttpConnectorSettings::builder()
+                .connect_timeout(CONNECT)
+                .read_timeout(READ)
+                .build(),
+        )
+        .sleep_impl(TokioSleep::new())
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(context(roots))
+        .build()
+}
+
+fn context(roots: &Roots) -> TlsContext {
     let mut trust = TrustStore::empty();
     let mut count = 0_usize;
     for (block, _) in roots.usable() {
@@ -104,14 +132,10 @@ pub(crate) fn client(roots: &Roots) -> SharedHttpClient {
             "no certificate in the configured file is usable; every TLS connection will be refused"
         );
     }
-    let context = TlsContext::builder()
+    TlsContext::builder()
         .with_trust_store(trust)
         .build()
-        .expect("a context of checked certificates always builds");
-    Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .tls_context(context)
-        .build_https()
+        .expect("a context of checked certificates always builds")
 }
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";

@@ -19,7 +19,7 @@ use shared::job::ArtifactCredentials;
 use crate::{
     deadline::Deadline,
     environment::Environment,
-    http::{self, Roots, RootsError},
+    http::{self, CONNECT, READ, Roots, RootsError},
 };
 
 /// The way to AWS: environment, HTTP client and deadline, shared by all ports. Cheap to clone; clients are made from it at first use.
@@ -38,9 +38,6 @@ struct Inner {
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 /// Standard retry's own default, stated.
 const ATTEMPTS: u32 = 3;
-/// All clients use the same connect and read timeouts, else they would not share connections.
-const CONNECT: Duration = Duration::from_secs(3);
-const READ: Duration = Duration::from_secs(20);
 /// How long a transfer may carry no byte: the default of 5 s ends healthy slow transfers.
 const STALL_GRACE: Duration = Duration::from_secs(20);
 
