@@ -1,0 +1,17 @@
+//! Approvals: what is asked, who may answer, how votes become exactly one decision, and the signed link.
+//!
+//! Reading order: [`request`] (the nouns), [`decide`] (votes to effects), [`link`], [`code`] and [`nonce`]
+//! (what a person must hold), [`facts`] (tying a message to its execution), [`words`] (text for people).
+
+pub mod code;
+pub mod decide;
+pub mod facts;
+pub mod http;
+pub mod id;
+pub mod link;
+pub mod nonce;
+pub mod port;
+pub mod request;
+pub mod settings;
+pub mod stored;
+pub mod words;

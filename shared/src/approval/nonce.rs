@@ -1,0 +1,100 @@
+//! The form's nonce: minted when the page is shown, without a write; bound to link and cookie; spent by the POST.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::{SignedDuration, Timestamp};
+use sha2::Sha256;
+
+use crate::{approval::id::LinkId, secret::Secret};
+
+/// How long a page may stay open before its form must be shown again.
+pub const LIFETIME: SignedDuration = SignedDuration::from_mins(15);
+
+/// What a nonce is bound to.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding<'a> {
+    /// The recipient's key.
+    pub key: &'a Secret<[u8; 32]>,
+    /// The link the page was opened with.
+    pub link: &'a LinkId,
+    /// The browser's cookie.
+    pub cookie: &'a str,
+}
+
+/// Why a nonce does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NonceError {
+    /// Not minted by us for this link and browser.
+    #[error("the form was not shown by this link in this browser")]
+    Foreign,
+    /// Ours, and too old.
+    #[error("the form was open for too long")]
+    Old,
+}
+
+/// The hidden field of a form shown at `now`.
+pub fn mint(binding: Binding<'_>, now: Timestamp, random: [u8; 9]) -> String {
+    let head = format!("{}.{}", now.as_second(), URL_SAFE_NO_PAD.encode(random));
+    let tag = mac(binding, &head).finalize().into_bytes();
+    format!("{head}.{}", URL_SAFE_NO_PAD.encode(&tag[..16]))
+}
+
+/// Checks a field that came back; answers what to remember so that it is not used twice.
+pub fn check(binding: Binding<'_>, field: &str, now: Timestamp) -> Result<String, NonceError> {
+    let (head, tag) = field.rsplit_once('.').ok_or(NonceError::Foreign)?;
+    let tag = URL_SAFE_NO_PAD.decode(tag).map_err(|_| NonceError::Foreign)?;
+    if tag.len() != 16 {
+        return Err(NonceError::Foreign);
+    }
+    mac(binding, head)
+        .verify_truncated_left(&tag)
+        .map_err(|_| NonceError::Foreign)?;
+    let (minted, random) = head.split_once('.').ok_or(NonceError::Foreign)?;
+    let minted = minted
+        .parse()
+        .ok()
+        .and_then(|s| Timestamp::from_second(s).ok())
+        .ok_or(NonceError::Foreign)?;
+    if now.duration_since(minted) > LIFETIME {
+        return Err(NonceError::Old);
+    }
+    Ok(random.to_owned())
+}
+
+fn mac(binding: Binding<'_>, head: &str) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(binding.key.reveal())
+        .expect("HMAC takes keys of any length");
+    for part in ["stagewright nonce v1", binding.link.as_str(), binding.cookie, head] {
+        mac.update(&(part.len() as u64).to_le_bytes());
+        mac.update(part.as_bytes());
+    }
+    mac
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nonce_holds_for_its_link_its_browser_and_a_quarter_of_an_hour() {
+        let key = Secret::new([3; 32]);
+        let (link, other) = (LinkId::from_random([1; 12]), LinkId::from_random([2; 12]));
+        let mine = Binding { key: &key, link: &link, cookie: "c1" };
+        let now = Timestamp::UNIX_EPOCH;
+        let field = mint(mine, now, [5; 9]);
+        let late = now + LIFETIME;
+        assert!(check(mine, &field, late).is_ok());
+        let later = late + SignedDuration::from_secs(1);
+        assert_eq!(check(mine, &field, later), Err(NonceError::Old));
+        for binding in [
+            Binding { link: &other, ..mine },
+            Binding { cookie: "c2", ..mine },
+            Binding { key: &Secret::new([4; 32]), ..mine },
+        ] {
+            assert_eq!(check(binding, &field, now), Err(NonceError::Foreign));
+        }
+        for forged in ["", ".", "0.x.", "1.BQUFBQUFBQUF.AAAAAAAAAAAAAAAAAAAAAA", &field[1..]] {
+            assert_eq!(check(mine, forged, now), Err(NonceError::Foreign), "{forged}");
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! The nouns of an approval: request, facts, recipient, vote, rule, state.
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    approval::{
+        code::CodeHash,
+        id::{ApprovalId, DecisionId, LinkId, RecipientId},
+    },
+    id::{ActionExecutionId, ActionName, ExecutionId, PipelineName, StageName},
+    secret::Secret,
+};
+
+/// How often a wrong code may be typed before a recipient's links are locked.
+pub const CODE_TRIES: u8 = 5;
+
+/// Everything known of one request: written and read as a whole, guarded by `version`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// What is asked; never changes.
+    pub request: Request,
+    /// How many must agree; never changes.
+    pub rule: Rule,
+    /// Who is asked.
+    pub recipients: Vec<Recipient>,
+    /// Who answered, in order.
+    pub votes: Vec<Vote>,
+    /// Where it stands.
+    pub state: State,
+    /// Counts writes; a write holds only over the version it was decided on.
+    pub version: u64,
+}
+
+/// One approval asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Our own id.
+    pub id: ApprovalId,
+    /// Where the action is.
+    pub target: Target,
+    /// The execution that waits.
+    pub execution: ExecutionId,
+    /// The action's run.
+    pub action_execution: ActionExecutionId,
+    /// CodePipeline's bearer token: never in a link, a mail or a log.
+    pub token: Secret,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+    /// When CodePipeline gives up.
+    pub expires_at: Timestamp,
+    /// The pipeline's region.
+    pub region: String,
+    /// Text of the action's configuration.
+    pub custom_data: Option<String>,
+    /// Link of the action's configuration; never fetched.
+    pub external_link: Option<String>,
+    /// What would be released.
+    pub facts: Facts,
+}
+
+/// An approval action of a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Pipeline.
+    pub pipeline: PipelineName,
+    /// Stage.
+    pub stage: StageName,
+    /// Action.
+    pub action: ActionName,
+}
+
+/// What the execution carries, as it was when the approval was asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Who or what started the execution, in words.
+    pub started_by: Option<String>,
+    /// Source revisions, in the order AWS gives them.
+    pub revisions: Vec<Revision>,
+}
+
+/// One source revision.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Revision {
+    /// Name of the source artifact or action.
+    pub name: String,
+    /// Commit id, version id or digest.
+    pub id: String,
+    /// Commit message.
+    pub message: Option<String>,
+    /// Author's display name.
+    pub author: Option<String>,
+    /// Branch.
+    pub branch: Option<String>,
+    /// Where it can be read.
+    pub url: Option<String>,
+}
+
+/// `needed` of the recipients; any rejection decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// At least 1.
+    pub needed: u32,
+}
+
+/// One approver of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// Stands in links.
+    pub id: RecipientId,
+    /// Mail address, from the settings only.
+    pub address: String,
+    /// Keys the form nonces of this recipient; known only to the table.
+    pub form_key: Secret<[u8; 32]>,
+    /// Links issued: more than one only where a delivery was repeated after a crash.
+    pub links: Vec<IssuedLink>,
+    /// Until when one delivery has the sole right to mail this recipient.
+    pub mailing_until: Option<Timestamp>,
+    /// When the mail was handed over.
+    pub mailed_at: Option<Timestamp>,
+    /// Wrong codes typed.
+    pub wrong_codes: u8,
+    /// Digests of nonces already used.
+    pub spent: Vec<String>,
+}
+
+/// A link that was signed, and the hash of the code mailed with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuedLink {
+    /// The link's `jti`.
+    pub id: LinkId,
+    /// Of the code beside it in the mail.
+    pub code: CodeHash,
+}
+
+/// Approve or reject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// The pipeline goes on.
+    Approve,
+    /// The action fails.
+    Reject,
+}
+
+/// One approver's answer; final.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vote {
+    /// Whose.
+    pub recipient: RecipientId,
+    /// What.
+    pub verdict: Verdict,
+    /// Why; may be empty for an approval.
+    pub comment: String,
+    /// When.
+    pub at: Timestamp,
+    /// Tells the answer of one POST from that of its double.
+    pub attempt: DecisionId,
+}
+
+/// The one result of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Carried in the summary sent to AWS.
+    pub id: DecisionId,
+    /// What.
+    pub verdict: Verdict,
+    /// When the deciding vote came.
+    pub at: Timestamp,
+}
+
+/// Where a request stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Votes are taken.
+    Open,
+    /// Decided; whoever holds the lease tells CodePipeline.
+    Deciding {
+        /// What was decided.
+        decision: Decision,
+        /// After this anybody may take over.
+        lease_until: Timestamp,
+    },
+    /// CodePipeline knows.
+    Decided {
+        /// What was decided.
+        decision: Decision,
+        /// When CodePipeline knew.
+        delivered_at: Timestamp,
+    },
+    /// CodePipeline had an answer that is not ours (console, API).
+    Elsewhere {
+        /// When we learned of it.
+        at: Timestamp,
+        /// What it was, where AWS says.
+        verdict: Option<Verdict>,
+    },
+    /// The action no longer waits for this request: stopped, retried, changed.
+    Superseded {
+        /// When we learned of it.
+        at: Timestamp,
+    },
+    /// CodePipeline's deadline passed.
+    Expired {
+        /// When we learned of it.
+        at: Timestamp,
+    },
+}
+
+impl Verdict {
+    /// As AWS and forms write it.
+    pub const fn past(self) -> &'static str {
+        match self {
+            Self::Approve => "Approved",
+            Self::Reject => "Rejected",
+        }
+    }
+}
+
+impl Record {
+    /// The recipient with this id.
+    pub fn recipient(&self, id: &RecipientId) -> Option<&Recipient> {
+        self.recipients.iter().find(|r| r.id == *id)
+    }
+
+    /// The recipient's vote, if there is one.
+    pub fn vote_of(&self, id: &RecipientId) -> Option<&Vote> {
+        self.votes.iter().find(|v| v.recipient == *id)
+    }
+
+    /// How many approved so far.
+    pub fn approvals(&self) -> u32 {
+        let count = self
+            .votes
+            .iter()
+            .filter(|v| v.verdict == Verdict::Approve)
+            .count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Digest of what an approver is shown; a vote counts only for what was seen.
+    ///
+    /// Votes are left out on purpose: two approvers answering at once both see what is released.
+    pub fn snapshot_digest(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut part = |text: &str| {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text.as_bytes());
+        };
+        let r = &self.request;
+        part("stagewright snapshot v1");
+        part(r.id.as_str());
+        part(r.execution.as_str());
+        part(r.custom_data.as_deref().unwrap_or_default());
+        part(r.external_link.as_deref().unwrap_or_default());
+        part(&self.rule.needed.to_string());
+        for revision in &r.facts.revisions {
+            part(&revision.name);
+            part(&revision.id);
+            part(revision.message.as_deref().unwrap_or_default());
+        }
+        digest_text(hash)
+    }
+}
+
+impl Recipient {
+    /// Too many wrong codes.
+    pub const fn locked(&self) -> bool {
+        self.wrong_codes >= CODE_TRIES
+    }
+}
+
+impl Request {
+    /// Binds a link to this execution and this token without carrying either.
+    pub fn link_digest(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(b"stagewright link v1\0");
+        hash.update(self.execution.as_str());
+        hash.update(b"\0");
+        hash.update(self.token.reveal());
+        digest_text(hash)
+    }
+}
+
+/// First 128 bits, base64url.
+fn digest_text(hash: Sha256) -> String {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    URL_SAFE_NO_PAD.encode(&hash.finalize()[..16])
+}
