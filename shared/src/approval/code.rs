@@ -71,8 +71,7 @@ fn normal(typed: &str) -> String {
 }
 
 fn mac(salt: &[u8; 16], link: &LinkId, code: &str) -> Hmac<Sha256> {
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(salt).expect("HMAC takes keys of any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(salt).expect("HMAC takes keys of any length");
     mac.update(b"stagewright code v1\0");
     mac.update(link.as_str().as_bytes());
     mac.update(b"\0");

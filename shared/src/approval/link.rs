@@ -109,7 +109,11 @@ impl Claims {
             kid.as_str().as_bytes(),
             assertion(base).as_bytes(),
         ]);
-        Unsigned { message, kid: kid.clone(), to_sign }
+        Unsigned {
+            message,
+            kid: kid.clone(),
+            to_sign,
+        }
     }
 }
 
@@ -220,7 +224,13 @@ mod tests {
     fn sign_raw(message: &[u8], footer: &str, base: &BaseUrl) -> String {
         let key = AsymmetricSecretKey::<V4>::from(&[bytes(SEED), bytes(PUBLIC)].concat()).unwrap();
         let assertion = assertion(base);
-        PublicToken::sign(&key, message, Some(footer.as_bytes()), Some(assertion.as_bytes())).unwrap()
+        PublicToken::sign(
+            &key,
+            message,
+            Some(footer.as_bytes()),
+            Some(assertion.as_bytes()),
+        )
+        .unwrap()
     }
     fn token() -> String {
         let unsigned = claims().unsigned(&kid("k1"), &base());
@@ -248,15 +258,25 @@ mod tests {
     #[test]
     fn a_link_opens_until_its_second() {
         assert_eq!(open(&token(), &ring(), &base(), at(1_999)), Ok(claims()));
-        assert_eq!(open(&token(), &ring(), &base(), at(2_000)), Err(LinkError::Expired));
-        assert_eq!(open(&token(), &ring(), &base(), at(2_001)), Err(LinkError::Expired));
+        assert_eq!(
+            open(&token(), &ring(), &base(), at(2_000)),
+            Err(LinkError::Expired)
+        );
+        assert_eq!(
+            open(&token(), &ring(), &base(), at(2_001)),
+            Err(LinkError::Expired)
+        );
     }
 
     #[test]
     fn a_link_holds_for_its_address_key_and_purpose_only() {
         let elsewhere: BaseUrl = "https://approve.example.org".parse().unwrap();
         let refused = |token: &str, base: &BaseUrl| {
-            assert_eq!(open(token, &ring(), base, at(1_500)), Err(LinkError::Invalid), "{token}");
+            assert_eq!(
+                open(token, &ring(), base, at(1_500)),
+                Err(LinkError::Invalid),
+                "{token}"
+            );
         };
         refused(&token(), &elsewhere);
         let message = claims().unsigned(&kid("k1"), &base()).message;
@@ -269,7 +289,10 @@ mod tests {
             ("{", "{\"extra\":1,"),
             ("\"iat\":1000,", ""),
         ] {
-            refused(&sign_raw(text.replace(from, to).as_bytes(), "k1", &base()), &base());
+            refused(
+                &sign_raw(text.replace(from, to).as_bytes(), "k1", &base()),
+                &base(),
+            );
         }
         assert!(KeyRing::new([(kid("short"), vec![0; 31])]).is_err());
     }

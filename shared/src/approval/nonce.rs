@@ -42,7 +42,9 @@ pub fn mint(binding: Binding<'_>, now: Timestamp, random: [u8; 9]) -> String {
 /// Checks a field that came back; answers what to remember so that it is not used twice.
 pub fn check(binding: Binding<'_>, field: &str, now: Timestamp) -> Result<String, NonceError> {
     let (head, tag) = field.rsplit_once('.').ok_or(NonceError::Foreign)?;
-    let tag = URL_SAFE_NO_PAD.decode(tag).map_err(|_| NonceError::Foreign)?;
+    let tag = URL_SAFE_NO_PAD
+        .decode(tag)
+        .map_err(|_| NonceError::Foreign)?;
     if tag.len() != 16 {
         return Err(NonceError::Foreign);
     }
@@ -64,7 +66,12 @@ pub fn check(binding: Binding<'_>, field: &str, now: Timestamp) -> Result<String
 fn mac(binding: Binding<'_>, head: &str) -> Hmac<Sha256> {
     let mut mac = Hmac::<Sha256>::new_from_slice(binding.key.reveal())
         .expect("HMAC takes keys of any length");
-    for part in ["stagewright nonce v1", binding.link.as_str(), binding.cookie, head] {
+    for part in [
+        "stagewright nonce v1",
+        binding.link.as_str(),
+        binding.cookie,
+        head,
+    ] {
         mac.update(&(part.len() as u64).to_le_bytes());
         mac.update(part.as_bytes());
     }
@@ -79,7 +86,11 @@ mod tests {
     fn a_nonce_holds_for_its_link_its_browser_and_a_quarter_of_an_hour() {
         let key = Secret::new([3; 32]);
         let (link, other) = (LinkId::from_random([1; 12]), LinkId::from_random([2; 12]));
-        let mine = Binding { key: &key, link: &link, cookie: "c1" };
+        let mine = Binding {
+            key: &key,
+            link: &link,
+            cookie: "c1",
+        };
         let now = Timestamp::UNIX_EPOCH;
         let field = mint(mine, now, [5; 9]);
         let late = now + LIFETIME;
@@ -87,14 +98,33 @@ mod tests {
         let later = late + SignedDuration::from_secs(1);
         assert_eq!(check(mine, &field, later), Err(NonceError::Old));
         for binding in [
-            Binding { link: &other, ..mine },
-            Binding { cookie: "c2", ..mine },
-            Binding { key: &Secret::new([4; 32]), ..mine },
+            Binding {
+                link: &other,
+                ..mine
+            },
+            Binding {
+                cookie: "c2",
+                ..mine
+            },
+            Binding {
+                key: &Secret::new([4; 32]),
+                ..mine
+            },
         ] {
             assert_eq!(check(binding, &field, now), Err(NonceError::Foreign));
         }
-        for forged in ["", ".", "0.x.", "1.BQUFBQUFBQUF.AAAAAAAAAAAAAAAAAAAAAA", &field[1..]] {
-            assert_eq!(check(mine, forged, now), Err(NonceError::Foreign), "{forged}");
+        for forged in [
+            "",
+            ".",
+            "0.x.",
+            "1.BQUFBQUFBQUF.AAAAAAAAAAAAAAAAAAAAAA",
+            &field[1..],
+        ] {
+            assert_eq!(
+                check(mine, forged, now),
+                Err(NonceError::Foreign),
+                "{forged}"
+            );
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use serde::de::DeserializeOwned;
 
+pub mod approval_message;
 pub mod eventbridge;
 pub mod job_event;
+pub mod sns;
 
 /// Why a JSON text or value has not the expected shape. Names the place and what was expected there, never a value:
 /// values may be secrets.

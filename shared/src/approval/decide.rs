@@ -1,0 +1,426 @@
+//! Votes to effects: the whole life of a request as plain functions.
+//!
+//! `Open → Deciding → Decided | Elsewhere | Superseded`. Every function takes the record as it was read and answers
+//! the record to write over exactly that version; whoever's write holds performs the effect.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::approval::{
+    id::{DecisionId, LinkId, RecipientId},
+    request::{Decision, IssuedLink, Record, State, Verdict, Vote},
+};
+
+/// How long the sender of a decision has it to itself before anybody may take over.
+pub const SEND_LEASE: SignedDuration = SignedDuration::from_secs(30);
+/// How long one delivery has a recipient's mail to itself.
+pub const MAIL_LEASE: SignedDuration = SignedDuration::from_secs(20);
+
+/// One POST, its form already checked.
+#[derive(Debug, Clone)]
+pub struct Ballot {
+    /// From the link.
+    pub recipient: RecipientId,
+    /// From the link.
+    pub link: LinkId,
+    /// From the link: digest of execution and token.
+    pub link_digest: String,
+    /// The choice.
+    pub verdict: Verdict,
+    /// The reason.
+    pub comment: String,
+    /// As typed.
+    pub code: crate::secret::Secret,
+    /// What [`crate::approval::nonce::check`] answered.
+    pub nonce: String,
+    /// Digest of what the page showed.
+    pub seen: String,
+    /// Fresh for every POST.
+    pub attempt: DecisionId,
+}
+
+/// What a ballot leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cast {
+    /// To be written over the version it was decided on; `None`: it is there already.
+    pub write: Option<Record>,
+    /// What then holds.
+    pub then: Then,
+}
+
+/// What holds once a cast is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Then {
+    /// The code was wrong; so many tries are left.
+    WrongCode {
+        /// 0: locked.
+        left: u8,
+    },
+    /// Counted; more approvals are needed.
+    Counted,
+    /// Counted, and it decides: send this to CodePipeline.
+    Send(Decision),
+}
+
+/// Why a ballot is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The link names another execution, or is not (any longer) the recipient's.
+    #[error("the link does not belong to this request")]
+    ForeignLink,
+    /// Too many wrong codes.
+    #[error("the link is locked after too many wrong codes")]
+    Locked,
+    /// The form was sent before.
+    #[error("the form was sent before")]
+    Replayed,
+    /// What is shown is not what was seen.
+    #[error("what is to be approved has changed since the page was shown")]
+    Changed,
+    /// This approver answered before.
+    #[error("this approver has answered")]
+    AlreadyVoted,
+    /// The request is no longer open.
+    #[error("the request is decided")]
+    AlreadyDecided,
+    /// The action no longer waits for this request.
+    #[error("the request is superseded")]
+    Superseded,
+    /// The deadline passed.
+    #[error("the request has expired")]
+    Expired,
+}
+
+/// What CodePipeline said to a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendAnswer {
+    /// Taken.
+    Accepted,
+    /// `ApprovalAlreadyCompletedException` or `InvalidApprovalTokenException`: somebody answered, perhaps we ourselves, or the action was retried.
+    NotOpen,
+    /// Pipeline, stage or action is gone.
+    Gone,
+}
+
+/// What the action's run shows when CodePipeline takes no answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Finding {
+    /// Its summary: ours carries the decision's id.
+    pub summary: Option<String>,
+    /// How it ended, where it did.
+    pub verdict: Option<Verdict>,
+    /// The run is over, by whatever cause.
+    pub ended: bool,
+}
+
+/// Checks that a link belongs to this record: right execution and token, a link we issued to this recipient.
+pub fn admit(
+    record: &Record,
+    recipient: &RecipientId,
+    link: &LinkId,
+    digest: &str,
+) -> Result<(), Refusal> {
+    let issued = record
+        .recipient(recipient)
+        .is_some_and(|r| r.links.iter().any(|l| l.id == *link));
+    if issued && record.request.link_digest() == digest {
+        Ok(())
+    } else {
+        Err(Refusal::ForeignLink)
+    }
+}
+
+/// Decides a ballot.
+pub fn cast(record: &Record, ballot: &Ballot, now: Timestamp) -> Result<Cast, Refusal> {
+    admit(record, &ballot.recipient, &ballot.link, &ballot.link_digest)?;
+    if let Some(vote) = record.vote_of(&ballot.recipient) {
+        return if vote.attempt == ballot.attempt {
+            Ok(already_written(record, &ballot.attempt))
+        } else {
+            Err(refused(&record.state).unwrap_or(Refusal::AlreadyVoted))
+        };
+    }
+    if let Some(refusal) = refused(&record.state) {
+        return Err(refusal);
+    }
+    if now >= record.request.expires_at {
+        return Err(Refusal::Expired);
+    }
+    let mut next = record.clone();
+    next.version += 1;
+    let who = next
+        .recipients
+        .iter_mut()
+        .find(|r| r.id == ballot.recipient)
+        .ok_or(Refusal::ForeignLink)?;
+    if who.locked() {
+        return Err(Refusal::Locked);
+    }
+    if who.spent.contains(&ballot.nonce) {
+        return Err(Refusal::Replayed);
+    }
+    if record.snapshot_digest() != ballot.seen {
+        return Err(Refusal::Changed);
+    }
+    who.spent.push(ballot.nonce.clone());
+    let right = who
+        .links
+        .iter()
+        .find(|l| l.id == ballot.link)
+        .is_some_and(|l| l.code.matches(&l.id, ballot.code.reveal()));
+    if !right {
+        who.wrong_codes += 1;
+        let left = super::request::CODE_TRIES.saturating_sub(who.wrong_codes);
+        return Ok(Cast {
+            write: Some(next),
+            then: Then::WrongCode { left },
+        });
+    }
+    next.votes.push(Vote {
+        recipient: ballot.recipient.clone(),
+        verdict: ballot.verdict,
+        comment: ballot.comment.clone(),
+        at: now,
+        attempt: ballot.attempt.clone(),
+    });
+    let then = match tally(&next) {
+        None => Then::Counted,
+        Some(verdict) => {
+            let decision = Decision {
+                id: ballot.attempt.clone(),
+                verdict,
+                at: now,
+            };
+            next.state = State::Deciding {
+                decision: decision.clone(),
+                lease_until: now + SEND_LEASE,
+            };
+            Then::Send(decision)
+        }
+    };
+    Ok(Cast {
+        write: Some(next),
+        then,
+    })
+}
+
+/// Any rejection decides; else `needed` approvals do.
+pub fn tally(record: &Record) -> Option<Verdict> {
+    if record.votes.iter().any(|v| v.verdict == Verdict::Reject) {
+        Some(Verdict::Reject)
+    } else if record.approvals() >= record.rule.needed {
+        Some(Verdict::Approve)
+    } else {
+        None
+    }
+}
+
+/// Takes over a decision whose sender is gone: the record with a new lease, and what to send.
+pub fn take_over(record: &Record, now: Timestamp) -> Option<(Record, Decision)> {
+    match &record.state {
+        State::Deciding {
+            decision,
+            lease_until,
+        } if *lease_until <= now => {
+            let mut next = record.clone();
+            next.version += 1;
+            next.state = State::Deciding {
+                decision: decision.clone(),
+                lease_until: now + SEND_LEASE,
+            };
+            Some((next, decision.clone()))
+        }
+        _ => None,
+    }
+}
+
+/// The record once CodePipeline answered; `None` when it says so already.
+pub fn settle(
+    record: &Record,
+    decision: &Decision,
+    answer: SendAnswer,
+    found: Option<&Finding>,
+    now: Timestamp,
+) -> Option<Record> {
+    match &record.state {
+        State::Deciding { decision: held, .. } if held.id == decision.id => {}
+        _ => return None,
+    }
+    let ours = || {
+        found
+            .and_then(|f| f.summary.as_deref())
+            .is_some_and(|s| s.contains(decision.id.as_str()))
+    };
+    let state = match answer {
+        SendAnswer::Accepted => decided(decision, now),
+        SendAnswer::NotOpen if ours() => decided(decision, now),
+        SendAnswer::NotOpen => match found.and_then(|f| f.verdict) {
+            Some(verdict) => State::Elsewhere {
+                at: now,
+                verdict: Some(verdict),
+            },
+            None => State::Superseded { at: now },
+        },
+        SendAnswer::Gone => State::Superseded { at: now },
+    };
+    let mut next = record.clone();
+    next.version += 1;
+    next.state = state;
+    Some(next)
+}
+
+/// Gives one delivery the right to mail a recipient, with a fresh link; `None` when that is not to be done now.
+pub fn issue(
+    record: &Record,
+    recipient: &RecipientId,
+    link: IssuedLink,
+    now: Timestamp,
+) -> Option<Record> {
+    if record.state != State::Open {
+        return None;
+    }
+    let mut next = record.clone();
+    next.version += 1;
+    let who = next.recipients.iter_mut().find(|r| r.id == *recipient)?;
+    let busy = who.mailing_until.is_some_and(|until| until > now);
+    if who.mailed_at.is_some() || busy {
+        return None;
+    }
+    who.links.push(link);
+    who.mailing_until = Some(now + MAIL_LEASE);
+    Some(next)
+}
+
+/// The record once the mail was handed over.
+pub fn mailed(record: &Record, recipient: &RecipientId, now: Timestamp) -> Record {
+    let mut next = record.clone();
+    next.version += 1;
+    for who in next.recipients.iter_mut().filter(|r| r.id == *recipient) {
+        who.mailed_at = Some(now);
+        who.mailing_until = None;
+    }
+    next
+}
+
+/// The record closed because its deadline passed without a decision; `None` when it is not open or not due.
+pub fn expire(record: &Record, now: Timestamp) -> Option<Record> {
+    if record.state != State::Open || now < record.request.expires_at {
+        return None;
+    }
+    let mut next = record.clone();
+    next.version += 1;
+    next.state = State::Expired { at: now };
+    Some(next)
+}
+
+/// What the summary of a result says (AWS: at most 512 characters): who, the decision's id, the rule, why.
+pub fn summary(record: &Record, decision: &Decision) -> String {
+    let mut who = Vec::new();
+    let mut why = Vec::new();
+    for vote in record
+        .votes
+        .iter()
+        .filter(|v| v.verdict == decision.verdict)
+    {
+        if let Some(recipient) = record.recipient(&vote.recipient) {
+            who.push(recipient.address.as_str());
+        }
+        if !vote.comment.is_empty() {
+            why.push(vote.comment.as_str());
+        }
+    }
+    let needed = record.rule.needed;
+    let asked = record.recipients.len();
+    let text = format!(
+        "{} in decision {}: {needed} of {asked} needed. By {}. {}",
+        decision.verdict.past(),
+        decision.id,
+        who.join(", "),
+        why.join(" / "),
+    );
+    super::words::one_line(&text, 512)
+}
+
+/// The key under which a message finds the request it led to before.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MessageKey(String);
+
+impl MessageKey {
+    /// The token is new for every run of an action, so that it stands for the execution too; only a digest is kept.
+    pub fn new(target: &super::request::Target, token: &crate::secret::Secret) -> Self {
+        use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+        use sha2::{Digest, Sha256};
+        let mut hash = Sha256::new();
+        hash.update(b"stagewright approval key v1\0");
+        for part in [
+            target.pipeline.as_str(),
+            target.stage.as_str(),
+            target.action.as_str(),
+            token.reveal().as_str(),
+        ] {
+            hash.update(part.as_bytes());
+            hash.update(b"\0");
+        }
+        Self(URL_SAFE_NO_PAD.encode(hash.finalize()))
+    }
+
+    /// Base64url.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A request as it is first stored: nobody mailed, no votes.
+pub fn opened(
+    request: super::request::Request,
+    rule: super::request::Rule,
+    approvers: impl IntoIterator<Item = (RecipientId, String, [u8; 32])>,
+) -> Record {
+    let recipients = approvers
+        .into_iter()
+        .map(|(id, address, form_key)| super::request::Recipient {
+            id,
+            address,
+            form_key: form_key.into(),
+            links: Vec::new(),
+            mailing_until: None,
+            mailed_at: None,
+            wrong_codes: 0,
+            spent: Vec::new(),
+        })
+        .collect();
+    Record {
+        request,
+        rule,
+        recipients,
+        votes: Vec::new(),
+        state: State::Open,
+        version: 1,
+    }
+}
+
+fn decided(decision: &Decision, now: Timestamp) -> State {
+    State::Decided {
+        decision: decision.clone(),
+        delivered_at: now,
+    }
+}
+
+fn refused(state: &State) -> Option<Refusal> {
+    match state {
+        State::Open => None,
+        State::Deciding { .. } | State::Decided { .. } | State::Elsewhere { .. } => {
+            Some(Refusal::AlreadyDecided)
+        }
+        State::Superseded { .. } => Some(Refusal::Superseded),
+        State::Expired { .. } => Some(Refusal::Expired),
+    }
+}
+
+/// A write whose reply was lost did hold: the record carries this very attempt.
+fn already_written(record: &Record, attempt: &DecisionId) -> Cast {
+    let then = match &record.state {
+        State::Deciding { decision, .. } if decision.id == *attempt => Then::Send(decision.clone()),
+        _ => Then::Counted,
+    };
+    Cast { write: None, then }
+}

@@ -1,0 +1,450 @@
+//! Settings of the approval functions: every variable, typed and checked before the first event.
+
+use std::{fmt, str::FromStr};
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+
+use crate::{
+    approval::{link::KeyRing, request::Rule},
+    config::{self, ConfigError, Source, Variable},
+};
+
+const BOTH: &[&str] = &["approval-notify", "approval-respond"];
+const NOTIFY: &[&str] = &["approval-notify"];
+const RESPOND: &[&str] = &["approval-respond"];
+
+/// The table that holds requests (`docs/table.md`).
+pub const TABLE: Variable = variable(
+    "STAGEWRIGHT_TABLE",
+    "name of the DynamoDB table that holds approval requests",
+    None,
+    BOTH,
+);
+/// Who is asked.
+pub const APPROVERS: Variable = variable(
+    "STAGEWRIGHT_APPROVERS",
+    "mail addresses of the approvers, separated by commas",
+    None,
+    NOTIFY,
+);
+/// How many must agree.
+pub const NEEDED: Variable = variable(
+    "STAGEWRIGHT_APPROVALS_NEEDED",
+    "how many approvers must approve; one rejection always decides",
+    Some("1"),
+    NOTIFY,
+);
+/// `From` of the mails.
+pub const SENDER: Variable = variable(
+    "STAGEWRIGHT_APPROVAL_SENDER",
+    "mail address that approval mails come from, verified in SES",
+    None,
+    NOTIFY,
+);
+/// Public address of `approval-respond`.
+pub const URL: Variable = variable(
+    "STAGEWRIGHT_APPROVAL_URL",
+    "public base URL of approval-respond: https, or http on a loopback address; may have a path",
+    None,
+    BOTH,
+);
+/// KMS key that signs links.
+pub const KEY: Variable = variable(
+    "STAGEWRIGHT_LINK_KEY_ID",
+    "id or ARN of the KMS key (ECC_NIST_EDWARDS25519) that signs links",
+    None,
+    NOTIFY,
+);
+/// Name of that key in links.
+pub const KID: Variable = variable(
+    "STAGEWRIGHT_LINK_KID",
+    "short name of the signing key, as in STAGEWRIGHT_LINK_KEYS: 1 to 16 of A-Z a-z 0-9 _ -",
+    None,
+    NOTIFY,
+);
+/// Topics whose messages are believed.
+pub const TOPICS: Variable = variable(
+    "STAGEWRIGHT_APPROVAL_TOPICS",
+    "ARNs of the SNS topics whose messages are believed, separated by commas",
+    None,
+    NOTIFY,
+);
+/// Keys that links may be signed with.
+pub const KEYS: Variable = variable(
+    "STAGEWRIGHT_LINK_KEYS",
+    "public keys that links may be signed with: kid:base64 of the 32 bytes or of the DER that KMS GetPublicKey gives, separated by commas",
+    None,
+    RESPOND,
+);
+
+/// All of them, for `docs/configuration.md`.
+pub const VARIABLES: &[Variable] = &[
+    TABLE, APPROVERS, NEEDED, SENDER, URL, KEY, KID, TOPICS, KEYS,
+];
+
+/// DER of an Ed25519 SubjectPublicKeyInfo up to the key's 32 bytes (RFC 8410).
+const SPKI_PREFIX: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
+
+const fn variable(
+    name: &'static str,
+    meaning: &'static str,
+    default: Option<&'static str>,
+    functions: &'static [&'static str],
+) -> Variable {
+    Variable {
+        name,
+        meaning,
+        default,
+        required: default.is_none(),
+        functions,
+    }
+}
+
+/// What `approval-notify` is told.
+#[derive(Debug, Clone)]
+pub struct NotifySettings {
+    /// DynamoDB table.
+    pub table: String,
+    /// Who is asked; distinct persons.
+    pub approvers: Vec<Address>,
+    /// How many must agree.
+    pub rule: Rule,
+    /// `From`.
+    pub sender: Address,
+    /// Base of links.
+    pub base: BaseUrl,
+    /// KMS key.
+    pub key: String,
+    /// Its name in links.
+    pub kid: KeyId,
+    /// Believed topics.
+    pub topics: Vec<String>,
+}
+
+/// What `approval-respond` is told.
+#[derive(Debug, Clone)]
+pub struct RespondSettings {
+    /// DynamoDB table.
+    pub table: String,
+    /// Base of links, form action, redirect and cookie.
+    pub base: BaseUrl,
+    /// Keys that links may be signed with.
+    pub keys: KeyRing,
+}
+
+impl NotifySettings {
+    /// Reads and checks all of them.
+    pub fn read(source: &impl Source) -> Result<Self, ConfigError> {
+        let approvers: Vec<Address> = some(source, &APPROVERS)?;
+        for (at, address) in approvers.iter().enumerate() {
+            if approvers[..at]
+                .iter()
+                .any(|a| a.person() == address.person())
+            {
+                return Err(wrong(
+                    &APPROVERS,
+                    format!("approver {} is the same person as an earlier one", at + 1),
+                ));
+            }
+        }
+        let needed: u32 = config::parsed_required(source, &NEEDED)?;
+        if needed == 0 || needed as usize > approvers.len() {
+            let problem = format!("{needed} approvals of {} approvers", approvers.len());
+            return Err(wrong(&NEEDED, problem));
+        }
+        let topics: Vec<String> = some(source, &TOPICS)?;
+        if let Some(bad) = topics
+            .iter()
+            .position(|t| !t.starts_with("arn:") || t.split(':').count() != 6)
+        {
+            return Err(wrong(
+                &TOPICS,
+                format!("entry {} is not a topic ARN", bad + 1),
+            ));
+        }
+        Ok(Self {
+            table: config::required(source, &TABLE)?,
+            approvers,
+            rule: Rule { needed },
+            sender: config::parsed_required(source, &SENDER)?,
+            base: config::parsed_required(source, &URL)?,
+            key: config::required(source, &KEY)?,
+            kid: config::parsed_required(source, &KID)?,
+            topics,
+        })
+    }
+}
+
+impl RespondSettings {
+    /// Reads and checks all of them.
+    pub fn read(source: &impl Source) -> Result<Self, ConfigError> {
+        let entries: Vec<String> = some(source, &KEYS)?;
+        let pairs = entries
+            .iter()
+            .map(|entry| public_key(entry))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|problem| wrong(&KEYS, problem))?;
+        let keys = KeyRing::new(pairs)
+            .map_err(|kid| wrong(&KEYS, format!("key {kid} is not an Ed25519 public key")))?;
+        Ok(Self {
+            table: config::required(source, &TABLE)?,
+            base: config::parsed_required(source, &URL)?,
+            keys,
+        })
+    }
+}
+
+/// A list that must not be empty.
+fn some<V>(source: &impl Source, variable: &Variable) -> Result<Vec<V>, ConfigError>
+where
+    V: FromStr<Err: fmt::Display>,
+{
+    let values = config::list(source, variable)?;
+    if values.is_empty() {
+        return Err(ConfigError::Missing {
+            name: variable.name,
+            meaning: variable.meaning,
+        });
+    }
+    Ok(values)
+}
+
+fn wrong(variable: &Variable, problem: String) -> ConfigError {
+    ConfigError::Wrong {
+        name: variable.name,
+        problem,
+    }
+}
+
+fn public_key(entry: &str) -> Result<(KeyId, Vec<u8>), String> {
+    let (kid, text) = entry
+        .split_once(':')
+        .ok_or_else(|| "an entry has no colon between kid and key".to_owned())?;
+    let kid: KeyId = kid.trim().parse()?;
+    let text = text.trim();
+    let bytes = STANDARD
+        .decode(text)
+        .or_else(|_| URL_SAFE_NO_PAD.decode(text))
+        .map_err(|_| format!("key {kid} is not base64"))?;
+    let key = bytes.strip_prefix(&SPKI_PREFIX).unwrap_or(&bytes);
+    Ok((kid, key.to_vec()))
+}
+
+/// Short name of a signing key: 1 to 16 of `[A-Za-z0-9_-]`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(String);
+
+impl KeyId {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        if (1..=16).contains(&text.len()) && text.bytes().all(fits) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("a kid is 1 to 16 of A-Z a-z 0-9 _ -".to_owned())
+        }
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A bare mail address: no display name, no quoting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address(String);
+
+impl Address {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same for every spelling of one mailbox: case and `+tag` dropped.
+    fn person(&self) -> String {
+        let (local, domain) = self.0.split_once('@').unwrap_or((&self.0, ""));
+        let local = local.split('+').next().unwrap_or(local);
+        format!("{local}@{domain}").to_lowercase()
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fits = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+        match text.split_once('@') {
+            Some((local, domain))
+                if !local.is_empty()
+                    && !domain.is_empty()
+                    && text.len() <= 254
+                    && local.chars().all(fits)
+                    && domain
+                        .chars()
+                        .all(|c| c.is_alphanumeric() || c == '-' || c == '.') =>
+            {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err("a mail address is written name@example.com".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Public base URL of `approval-respond`, without a slash at the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    text: String,
+    origin: usize,
+}
+
+impl BaseUrl {
+    /// `scheme://host[:port]`.
+    pub fn origin(&self) -> &str {
+        &self.text[..self.origin]
+    }
+
+    /// `host[:port]`.
+    pub fn host(&self) -> &str {
+        self.origin().split_once("://").map_or("", |(_, host)| host)
+    }
+
+    /// The path in front of everything; empty at the root.
+    pub fn path(&self) -> &str {
+        &self.text[self.origin..]
+    }
+
+    /// Whether it is https (cookies can then be `__Host-`).
+    pub fn is_https(&self) -> bool {
+        self.text.starts_with("https://")
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim_end_matches('/');
+        let (scheme, rest) = text
+            .split_once("://")
+            .ok_or("it has no scheme: write https://approve.example.com")?;
+        let host = rest.split('/').next().unwrap_or_default();
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/[]".contains(&b);
+        if host.is_empty() || !rest.bytes().all(fits) {
+            return Err(
+                "it has no host, or a sign that does not belong (no query, user or fragment)"
+                    .to_owned(),
+            );
+        }
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        let loopback = matches!(name, "localhost" | "[::1]")
+            || name
+                .parse::<std::net::Ipv4Addr>()
+                .is_ok_and(|ip| ip.is_loopback())
+            || name.ends_with(".localhost");
+        match scheme {
+            "https" => {}
+            "http" if loopback => {}
+            "http" => return Err("http is for loopback addresses only; use https".to_owned()),
+            _ => return Err("it is neither https nor http".to_owned()),
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            origin: scheme.len() + 3 + host.len(),
+        })
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    struct Map(BTreeMap<&'static str, String>);
+    impl Source for Map {
+        fn get(&self, name: &str) -> Option<String> {
+            self.0.get(name).cloned()
+        }
+    }
+
+    fn good() -> Map {
+        Map([
+            ("STAGEWRIGHT_TABLE", "t"),
+            ("STAGEWRIGHT_APPROVERS", "dana@example.com, lee@example.com"),
+            ("STAGEWRIGHT_APPROVALS_NEEDED", "2"),
+            ("STAGEWRIGHT_APPROVAL_SENDER", "pipelines@example.com"),
+            ("STAGEWRIGHT_APPROVAL_URL", "https://approve.example.com/x/"),
+            ("STAGEWRIGHT_LINK_KEY_ID", "alias/links"),
+            ("STAGEWRIGHT_LINK_KID", "k1"),
+            ("STAGEWRIGHT_APPROVAL_TOPICS", "arn:aws:sns:eu-west-1:123456789012:approvals"),
+            ("STAGEWRIGHT_LINK_KEYS", "k1:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=,k0:MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="),
+        ]
+        .map(|(k, v)| (k, v.to_owned()))
+        .into())
+    }
+
+    #[test]
+    fn good_settings_are_read() {
+        let notify = NotifySettings::read(&good()).unwrap();
+        assert_eq!((notify.approvers.len(), notify.rule.needed), (2, 2));
+        let respond = RespondSettings::read(&good()).unwrap();
+        assert_eq!(respond.base.path(), "/x");
+        assert_eq!(respond.base.host(), "approve.example.com");
+    }
+
+    #[test]
+    fn each_bad_setting_is_named() {
+        for (name, value) in [
+            ("STAGEWRIGHT_TABLE", ""),
+            ("STAGEWRIGHT_APPROVERS", " , "),
+            ("STAGEWRIGHT_APPROVERS", "Dana <dana@example.com>"),
+            (
+                "STAGEWRIGHT_APPROVERS",
+                "dana@example.com,Dana+x@Example.com",
+            ),
+            ("STAGEWRIGHT_APPROVALS_NEEDED", "0"),
+            ("STAGEWRIGHT_APPROVALS_NEEDED", "3"),
+            ("STAGEWRIGHT_APPROVAL_SENDER", "a@b\r\nBcc: c@d"),
+            ("STAGEWRIGHT_APPROVAL_URL", "http://approve.example.com"),
+            ("STAGEWRIGHT_APPROVAL_URL", "https://a@approve.example.com"),
+            ("STAGEWRIGHT_APPROVAL_URL", "http://127.evil.example.com"),
+            ("STAGEWRIGHT_APPROVAL_URL", "ftp://localhost"),
+            ("STAGEWRIGHT_LINK_KID", "a.b"),
+            ("STAGEWRIGHT_APPROVAL_TOPICS", "approvals"),
+            ("STAGEWRIGHT_LINK_KEYS", "k1"),
+            ("STAGEWRIGHT_LINK_KEYS", "k1:AAAA"),
+        ] {
+            let mut map = good();
+            map.0.insert(name, value.to_owned());
+            let error = match NotifySettings::read(&map) {
+                Err(error) => error.to_string(),
+                Ok(_) => RespondSettings::read(&map).unwrap_err().to_string(),
+            };
+            assert!(error.starts_with(name), "{name}={value}: {error}");
+        }
+    }
+}

@@ -1,0 +1,451 @@
+//! How a record is written down: versioned JSON, apart from the types that decide.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    approval::{
+        code::CodeHash,
+        request::{
+            Decision, Facts, IssuedLink, Recipient, Record, Request, Revision, Rule, State, Target,
+            Verdict, Vote,
+        },
+    },
+    id::IdError,
+    secret::Secret,
+};
+
+/// Written into every record; a reader refuses what it does not know.
+const FORMAT: u8 = 1;
+
+/// Why a stored record cannot be read. Values are not in it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoredError {
+    /// Not our JSON.
+    #[error("the stored approval is not readable")]
+    Json(#[source] serde_json::Error),
+    /// Written by a newer version.
+    #[error("the stored approval has format {0}, this version reads format {FORMAT}")]
+    Format(u8),
+    /// A part of it is broken.
+    #[error("the stored approval has a bad part")]
+    Part(#[source] IdError),
+}
+
+/// The record as text. Holds secrets: for the table only.
+pub fn encode(record: &Record) -> Secret {
+    let text = serde_json::to_string(&Stored::from(record))
+        .expect("strings, numbers and times always serialize");
+    Secret::new(text)
+}
+
+/// Reads [`encode`]'s text.
+pub fn decode(text: &str) -> Result<Record, StoredError> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: u8,
+    }
+    let head: Head = serde_json::from_str(text).map_err(StoredError::Json)?;
+    if head.format != FORMAT {
+        return Err(StoredError::Format(head.format));
+    }
+    let stored: Stored = serde_json::from_str(text).map_err(StoredError::Json)?;
+    stored.try_into().map_err(StoredError::Part)
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    format: u8,
+    version: u64,
+    id: String,
+    pipeline: String,
+    stage: String,
+    action: String,
+    execution: String,
+    action_execution: String,
+    token: String,
+    asked_at: Timestamp,
+    expires_at: Timestamp,
+    region: String,
+    custom_data: Option<String>,
+    external_link: Option<String>,
+    started_by: Option<String>,
+    revisions: Vec<StoredRevision>,
+    needed: u32,
+    recipients: Vec<StoredRecipient>,
+    votes: Vec<StoredVote>,
+    state: StoredState,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredRevision {
+    name: String,
+    id: String,
+    message: Option<String>,
+    author: Option<String>,
+    branch: Option<String>,
+    url: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredRecipient {
+    id: String,
+    address: String,
+    form_key: String,
+    links: Vec<StoredLink>,
+    mailing_until: Option<Timestamp>,
+    mailed_at: Option<Timestamp>,
+    wrong_codes: u8,
+    spent: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredLink {
+    id: String,
+    salt: String,
+    tag: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredVote {
+    recipient: String,
+    verdict: StoredVerdict,
+    comment: String,
+    at: Timestamp,
+    attempt: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredDecision {
+    id: String,
+    verdict: StoredVerdict,
+    at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum StoredVerdict {
+    Approve,
+    Reject,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "lowercase")]
+enum StoredState {
+    Open,
+    Deciding {
+        decision: StoredDecision,
+        lease_until: Timestamp,
+    },
+    Decided {
+        decision: StoredDecision,
+        delivered_at: Timestamp,
+    },
+    Elsewhere {
+        at: Timestamp,
+        verdict: Option<StoredVerdict>,
+    },
+    Superseded {
+        at: Timestamp,
+    },
+    Expired {
+        at: Timestamp,
+    },
+}
+
+impl From<&Record> for Stored {
+    fn from(record: &Record) -> Self {
+        let r = &record.request;
+        Self {
+            format: FORMAT,
+            version: record.version,
+            id: r.id.to_string(),
+            pipeline: r.target.pipeline.to_string(),
+            stage: r.target.stage.to_string(),
+            action: r.target.action.to_string(),
+            execution: r.execution.to_string(),
+            action_execution: r.action_execution.to_string(),
+            token: r.token.reveal().clone(),
+            asked_at: r.asked_at,
+            expires_at: r.expires_at,
+            region: r.region.clone(),
+            custom_data: r.custom_data.clone(),
+            external_link: r.external_link.clone(),
+            started_by: r.facts.started_by.clone(),
+            revisions: r.facts.revisions.iter().map(StoredRevision::from).collect(),
+            needed: record.rule.needed,
+            recipients: record
+                .recipients
+                .iter()
+                .map(StoredRecipient::from)
+                .collect(),
+            votes: record.votes.iter().map(StoredVote::from).collect(),
+            state: StoredState::from(&record.state),
+        }
+    }
+}
+
+impl TryFrom<Stored> for Record {
+    type Error = IdError;
+    fn try_from(s: Stored) -> Result<Self, IdError> {
+        Ok(Self {
+            request: Request {
+                id: s.id.parse()?,
+                target: Target {
+                    pipeline: s.pipeline.parse()?,
+                    stage: s.stage.parse()?,
+                    action: s.action.parse()?,
+                },
+                execution: s.execution.parse()?,
+                action_execution: s.action_execution.parse()?,
+                token: Secret::new(s.token),
+                asked_at: s.asked_at,
+                expires_at: s.expires_at,
+                region: s.region,
+                custom_data: s.custom_data,
+                external_link: s.external_link,
+                facts: Facts {
+                    started_by: s.started_by,
+                    revisions: s.revisions.into_iter().map(Revision::from).collect(),
+                },
+            },
+            rule: Rule { needed: s.needed },
+            recipients: s
+                .recipients
+                .into_iter()
+                .map(Recipient::try_from)
+                .collect::<Result<_, _>>()?,
+            votes: s
+                .votes
+                .into_iter()
+                .map(Vote::try_from)
+                .collect::<Result<_, _>>()?,
+            state: State::try_from(s.state)?,
+            version: s.version,
+        })
+    }
+}
+
+impl From<&Revision> for StoredRevision {
+    fn from(r: &Revision) -> Self {
+        let Revision {
+            name,
+            id,
+            message,
+            author,
+            branch,
+            url,
+        } = r.clone();
+        Self {
+            name,
+            id,
+            message,
+            author,
+            branch,
+            url,
+        }
+    }
+}
+
+impl From<StoredRevision> for Revision {
+    fn from(r: StoredRevision) -> Self {
+        let StoredRevision {
+            name,
+            id,
+            message,
+            author,
+            branch,
+            url,
+        } = r;
+        Self {
+            name,
+            id,
+            message,
+            author,
+            branch,
+            url,
+        }
+    }
+}
+
+impl From<&Recipient> for StoredRecipient {
+    fn from(r: &Recipient) -> Self {
+        let link = |l: &IssuedLink| StoredLink {
+            id: l.id.to_string(),
+            salt: URL_SAFE_NO_PAD.encode(l.code.salt),
+            tag: URL_SAFE_NO_PAD.encode(l.code.tag),
+        };
+        Self {
+            id: r.id.to_string(),
+            address: r.address.clone(),
+            form_key: URL_SAFE_NO_PAD.encode(r.form_key.reveal()),
+            links: r.links.iter().map(link).collect(),
+            mailing_until: r.mailing_until,
+            mailed_at: r.mailed_at,
+            wrong_codes: r.wrong_codes,
+            spent: r.spent.clone(),
+        }
+    }
+}
+
+impl TryFrom<StoredRecipient> for Recipient {
+    type Error = IdError;
+    fn try_from(r: StoredRecipient) -> Result<Self, IdError> {
+        let link = |l: StoredLink| {
+            Ok(IssuedLink {
+                id: l.id.parse()?,
+                code: CodeHash {
+                    salt: array(&l.salt)?,
+                    tag: array(&l.tag)?,
+                },
+            })
+        };
+        Ok(Self {
+            id: r.id.parse()?,
+            address: r.address,
+            form_key: Secret::new(array(&r.form_key)?),
+            links: r
+                .links
+                .into_iter()
+                .map(link)
+                .collect::<Result<_, IdError>>()?,
+            mailing_until: r.mailing_until,
+            mailed_at: r.mailed_at,
+            wrong_codes: r.wrong_codes,
+            spent: r.spent,
+        })
+    }
+}
+
+impl From<&Vote> for StoredVote {
+    fn from(v: &Vote) -> Self {
+        Self {
+            recipient: v.recipient.to_string(),
+            verdict: v.verdict.into(),
+            comment: v.comment.clone(),
+            at: v.at,
+            attempt: v.attempt.to_string(),
+        }
+    }
+}
+
+impl TryFrom<StoredVote> for Vote {
+    type Error = IdError;
+    fn try_from(v: StoredVote) -> Result<Self, IdError> {
+        Ok(Self {
+            recipient: v.recipient.parse()?,
+            verdict: v.verdict.into(),
+            comment: v.comment,
+            at: v.at,
+            attempt: v.attempt.parse()?,
+        })
+    }
+}
+
+impl From<&Decision> for StoredDecision {
+    fn from(d: &Decision) -> Self {
+        Self {
+            id: d.id.to_string(),
+            verdict: d.verdict.into(),
+            at: d.at,
+        }
+    }
+}
+
+impl TryFrom<StoredDecision> for Decision {
+    type Error = IdError;
+    fn try_from(d: StoredDecision) -> Result<Self, IdError> {
+        Ok(Self {
+            id: d.id.parse()?,
+            verdict: d.verdict.into(),
+            at: d.at,
+        })
+    }
+}
+
+impl From<Verdict> for StoredVerdict {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Approve => Self::Approve,
+            Verdict::Reject => Self::Reject,
+        }
+    }
+}
+
+impl From<StoredVerdict> for Verdict {
+    fn from(verdict: StoredVerdict) -> Self {
+        match verdict {
+            StoredVerdict::Approve => Self::Approve,
+            StoredVerdict::Reject => Self::Reject,
+        }
+    }
+}
+
+impl From<&State> for StoredState {
+    fn from(state: &State) -> Self {
+        match state.clone() {
+            State::Open => Self::Open,
+            State::Deciding {
+                decision,
+                lease_until,
+            } => Self::Deciding {
+                decision: (&decision).into(),
+                lease_until,
+            },
+            State::Decided {
+                decision,
+                delivered_at,
+            } => Self::Decided {
+                decision: (&decision).into(),
+                delivered_at,
+            },
+            State::Elsewhere { at, verdict } => Self::Elsewhere {
+                at,
+                verdict: verdict.map(Into::into),
+            },
+            State::Superseded { at } => Self::Superseded { at },
+            State::Expired { at } => Self::Expired { at },
+        }
+    }
+}
+
+impl TryFrom<StoredState> for State {
+    type Error = IdError;
+    fn try_from(state: StoredState) -> Result<Self, IdError> {
+        Ok(match state {
+            StoredState::Open => Self::Open,
+            StoredState::Deciding {
+                decision,
+                lease_until,
+            } => Self::Deciding {
+                decision: decision.try_into()?,
+                lease_until,
+            },
+            StoredState::Decided {
+                decision,
+                delivered_at,
+            } => Self::Decided {
+                decision: decision.try_into()?,
+                delivered_at,
+            },
+            StoredState::Elsewhere { at, verdict } => Self::Elsewhere {
+                at,
+                verdict: verdict.map(Into::into),
+            },
+            StoredState::Superseded { at } => Self::Superseded { at },
+            StoredState::Expired { at } => Self::Expired { at },
+        })
+    }
+}
+
+fn array<const N: usize>(text: &str) -> Result<[u8; N], IdError> {
+    URL_SAFE_NO_PAD
+        .decode(text)
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| IdError {
+            what: "stored key",
+            problem: format!("is not base64url of {N} bytes"),
+        })
+}

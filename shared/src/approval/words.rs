@@ -1,0 +1,208 @@
+//! Text for people: cleaned, cut and put into words.
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+use crate::approval::request::{Request, Revision};
+
+/// A link that may be shown as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SafeLink {
+    /// The whole address.
+    pub href: String,
+    /// Its host, shown beside it.
+    pub host: String,
+}
+
+/// One line without control, line-breaking, zero-width or direction signs, at most `limit` characters.
+pub fn one_line(text: &str, limit: usize) -> String {
+    let mut words = String::new();
+    for word in text.split(|c: char| c.is_whitespace() || is_break(c)) {
+        let clean: String = word.chars().filter(|c| !is_hidden(*c)).collect();
+        if !clean.is_empty() {
+            if !words.is_empty() {
+                words.push(' ');
+            }
+            words.push_str(&clean);
+        }
+    }
+    cut(&words, limit)
+}
+
+/// Several lines, otherwise as [`one_line`].
+pub fn lines(text: &str, limit: usize) -> String {
+    let clean: String = text
+        .replace("\r\n", "\n")
+        .chars()
+        .filter(|c| *c == '\n' || !is_hidden(*c))
+        .collect();
+    cut(clean.trim(), limit)
+}
+
+/// The first line of a commit message.
+pub fn headline(revision: &Revision, limit: usize) -> Option<String> {
+    let first = revision
+        .message
+        .as_deref()?
+        .lines()
+        .find(|l| !l.trim().is_empty())?;
+    Some(one_line(first, limit)).filter(|l| !l.is_empty())
+}
+
+/// `[stage] Approve site-release? "commit message" by Dana, until Tue 16:00 UTC`.
+pub fn subject(request: &Request) -> String {
+    let target = &request.target;
+    let mut text = format!("[{}] Approve {}?", target.stage, target.pipeline);
+    if let Some(revision) = request.facts.revisions.first() {
+        if let Some(headline) = headline(revision, 60) {
+            text.push_str(&format!(" \"{headline}\""));
+        }
+        if let Some(author) = &revision.author {
+            text.push_str(&format!(" by {}", one_line(author, 40)));
+        }
+    }
+    let until = request.expires_at.to_zoned(TimeZone::UTC);
+    let within_week =
+        request.expires_at.duration_since(request.asked_at) < SignedDuration::from_hours(6 * 24);
+    let format = if within_week {
+        "%a %H:%M UTC"
+    } else {
+        "%a %d %b %H:%M UTC"
+    };
+    text.push_str(&format!(", until {}", until.strftime(format)));
+    one_line(&text, 240)
+}
+
+/// `Tue 24 Nov 2026, 16:00 UTC`.
+pub fn moment(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC)
+        .strftime("%a %-d %b %Y, %H:%M UTC")
+        .to_string()
+}
+
+/// `in 3 days`, `2 hours ago`, `now`: the largest unit that fits.
+pub fn relative(at: Timestamp, now: Timestamp) -> String {
+    let seconds = at.duration_since(now).as_secs();
+    let size = seconds.unsigned_abs();
+    let (count, unit) = match size {
+        0..60 => {
+            return if seconds < 0 {
+                "just now"
+            } else {
+                "in less than a minute"
+            }
+            .to_owned();
+        }
+        60..3600 => (size / 60, "minute"),
+        3600..172_800 => (size / 3600, "hour"),
+        _ => (size / 86_400, "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    if seconds < 0 {
+        format!("{count} {unit}{plural} ago")
+    } else {
+        format!("in {count} {unit}{plural}")
+    }
+}
+
+/// `abcdef1` of a hexadecimal commit id; other ids as they are, cut.
+pub fn short_id(id: &str) -> String {
+    if id.len() >= 12 && id.bytes().all(|b| b.is_ascii_hexdigit()) {
+        id[..8].to_owned()
+    } else {
+        one_line(id, 40)
+    }
+}
+
+/// An address that may become a link: https, plain ASCII host, no user, nothing hidden.
+pub fn safe_link(text: &str) -> Option<SafeLink> {
+    let rest = text.strip_prefix("https://")?;
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host_fits = |b: u8| b.is_ascii_alphanumeric() || b"-.:".contains(&b);
+    let fits = |b: u8| b.is_ascii_graphic() && !b"\"'<>\\`{}|^".contains(&b);
+    let good = !host.is_empty()
+        && text.len() <= 2048
+        && host.bytes().all(host_fits)
+        && host.contains('.')
+        && rest.bytes().all(fits);
+    good.then(|| SafeLink {
+        href: text.to_owned(),
+        host: host.to_owned(),
+    })
+}
+
+fn cut(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
+        None => text.to_owned(),
+        Some(_) => {
+            let mut short: String = text.chars().take(limit.saturating_sub(1)).collect();
+            short.truncate(short.trim_end().len());
+            short.push('…');
+            short
+        }
+    }
+}
+
+fn is_break(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}' | '\u{85}' | '\u{b}' | '\u{c}')
+}
+
+/// Control signs, zero-width signs and signs that turn the direction of text.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_becomes_one_plain_line() {
+        for (text, plain) in [
+            ("a\r\nBcc: x@example.com", "a Bcc: x@example.com"),
+            ("a\0b\u{2028}c\u{202e}d", "ab cd"),
+            ("  many \t spaces ", "many spaces"),
+            ("zero\u{200b}width\u{feff}", "zerowidth"),
+        ] {
+            assert_eq!(one_line(text, 100), plain);
+        }
+        assert_eq!(one_line("äöü ßx", 5), "äöü…");
+        assert_eq!(lines("a\r\nb\u{202e}\n\n", 100), "a\nb");
+    }
+
+    #[test]
+    fn only_plain_https_links_are_links() {
+        let link = safe_link("https://example.com:8443/a?b=c#d").unwrap();
+        assert_eq!(link.host, "example.com:8443");
+        for text in [
+            "http://example.com",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "https://user@example.com/",
+            "https://ex\u{430}mple.com",
+            "https://example.com/\"onclick=",
+            "https://example.com/ x",
+            "https:///x",
+            "https://localhost/",
+        ] {
+            assert_eq!(safe_link(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_told_in_one_unit() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        for (offset, words) in [
+            (30, "in less than a minute"),
+            (-5, "just now"),
+            (90, "in 1 minute"),
+            (-7_300, "2 hours ago"),
+            (3 * 86_400, "in 3 days"),
+        ] {
+            let at = now + SignedDuration::from_secs(offset);
+            assert_eq!(relative(at, now), words);
+        }
+        assert_eq!(moment(now), "Mon 12 Jan 1970, 13:46 UTC");
+    }
+}
