@@ -1,17 +1,201 @@
-//! CodePipeline over JSON 1.1.
+//! CodePipeline over JSON 1.1: checks a request against the model, submits it to the desk or reads the state.
 
-/// Who calls: told from the access key of the request's signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// `arn:aws:iam::ACCOUNT:user/NAME`.
-    pub arn: String,
+use engine_plan::{effect::ActionTask, event::Event, refusal::Refusal, state::State, step::Answer};
+use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::{app::App, clock::Clock, desk::Desk};
+
+mod action_types;
+mod constraint;
+mod executions;
+mod jobs;
+mod model;
+mod page;
+mod pipelines;
+mod shape;
+mod state_view;
+mod tags;
+
+/// Prefix of `X-Amz-Target`.
+pub const TARGET: &str = "CodePipeline_20150709.";
+
+/// How long artifact credentials of a job work; the engine's choice, GetJobDetails gives fresh ones.
+const CREDENTIALS_LAST: SignedDuration = SignedDuration::from_hours(12);
+
+/// Operations of the model that this engine does not have yet.
+const NOT_BUILT: [&str; 18] = [
+    "AcknowledgeThirdPartyJob",
+    "DeleteWebhook",
+    "DeregisterWebhookWithThirdParty",
+    "GetActionType",
+    "GetThirdPartyJobDetails",
+    "ListDeployActionExecutionTargets",
+    "ListRuleExecutions",
+    "ListRuleTypes",
+    "ListWebhooks",
+    "OverrideStageCondition",
+    "PollForThirdPartyJobs",
+    "PutActionRevision",
+    "PutThirdPartyJobFailureResult",
+    "PutThirdPartyJobSuccessResult",
+    "PutWebhook",
+    "RegisterWebhookWithThirdParty",
+    "RollbackStage",
+    "UpdateActionType",
+];
+
+/// Answers one call: the HTTP status and the JSON body. `caller` is the ARN that history shows.
+pub async fn call(app: &App, operation: &str, body: &[u8], caller: &str) -> (u16, Value) {
+    let ground = Ground {
+        desk: &app.desk,
+        clock: &app.clock,
+        caller,
+        credentials: &|_, _| Value::Null,
+    };
+    reply(ground.answer(operation, body).await)
 }
 
-/// What is answered.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reply {
-    /// HTTP status.
-    pub status: u16,
-    /// JSON text, for `application/x-amz-json-1.1`.
-    pub body: Vec<u8>,
+/// What a client that speaks Smithy RPC v2 CBOR is told, as CBOR: this engine speaks JSON 1.1. Answer it with 400,
+/// `Content-Type: application/cbor` and `smithy-protocol: rpc-v2-cbor`.
+pub fn refuse_cbor(operation: &str) -> Vec<u8> {
+    let message = format!(
+        "{operation}: stagewright speaks AWS JSON 1.1 for CodePipeline, not Smithy RPC v2 CBOR; set the client's protocol to awsJson1_1"
+    );
+    let mut body = vec![0xa2];
+    for text in [
+        "__type",
+        "UnsupportedProtocolException",
+        "message",
+        &message,
+    ] {
+        // A text string of up to 65,535 bytes.
+        body.push(0x79);
+        body.extend(u16::try_from(text.len()).unwrap_or(0).to_be_bytes());
+        body.extend(text.as_bytes());
+    }
+    body
+}
+
+/// What the operations use of the engine.
+#[derive(Clone, Copy)]
+struct Ground<'a> {
+    desk: &'a Desk,
+    clock: &'a Clock,
+    caller: &'a str,
+    /// Credentials (`artifactCredentials`) that open a task's artifacts until then.
+    credentials: &'a (dyn Fn(&ActionTask, Timestamp) -> Value + Sync),
+}
+
+impl Ground<'_> {
+    async fn answer(&self, operation: &str, body: &[u8]) -> Result<Value, Refusal> {
+        let text = if body.is_empty() { b"{}" } else { body };
+        let body: Value = serde_json::from_slice(text).map_err(|error| {
+            Refusal::new(
+                "SerializationException",
+                format!("the body is not JSON: {error}"),
+            )
+        })?;
+        match operation {
+            "CreatePipeline" => pipelines::create(self, check(body, model::CREATE_PIPELINE)?).await,
+            "UpdatePipeline" => pipelines::update(self, check(body, model::UPDATE_PIPELINE)?).await,
+            "GetPipeline" => pipelines::get(self, check(body, model::GET_PIPELINE)?),
+            "DeletePipeline" => pipelines::delete(self, check(body, model::BY_NAME)?).await,
+            "ListPipelines" => pipelines::list(self, check(body, model::LIST_PIPELINES)?),
+            "StartPipelineExecution" => executions::start(self, check(body, model::START)?).await,
+            "StopPipelineExecution" => executions::stop(self, check(body, model::STOP)?).await,
+            "RetryStageExecution" => executions::retry(self, check(body, model::RETRY)?).await,
+            "GetPipelineExecution" => executions::get(self, check(body, model::GET_EXECUTION)?),
+            "ListPipelineExecutions" => {
+                executions::list(self, check(body, model::LIST_EXECUTIONS)?)
+            }
+            "ListActionExecutions" => executions::actions(self, check(body, model::LIST_ACTIONS)?),
+            "GetPipelineState" => state_view::get(self, check(body, model::BY_NAME)?),
+            "EnableStageTransition" => {
+                state_view::set(self, check(body, model::ENABLE)?, true).await
+            }
+            "DisableStageTransition" => {
+                state_view::set(self, check(body, model::DISABLE)?, false).await
+            }
+            "PutApprovalResult" => state_view::approve(self, check(body, model::APPROVAL)?).await,
+            "PutJobSuccessResult" => jobs::succeeded(self, check(body, model::JOB_SUCCESS)?).await,
+            "PutJobFailureResult" => jobs::failed(self, check(body, model::JOB_FAILURE)?).await,
+            "GetJobDetails" => jobs::details(self, check(body, model::JOB)?),
+            "PollForJobs" => jobs::poll(self, check(body, model::POLL)?).await,
+            "AcknowledgeJob" => jobs::acknowledge(self, check(body, model::ACKNOWLEDGE)?).await,
+            "TagResource" => tags::tag(self, check(body, model::TAG_RESOURCE)?).await,
+            "UntagResource" => tags::untag(self, check(body, model::UNTAG_RESOURCE)?).await,
+            "ListTagsForResource" => tags::list(self, check(body, model::LIST_TAGS)?),
+            "ListActionTypes" => action_types::list(self, check(body, model::LIST_ACTION_TYPES)?),
+            "CreateCustomActionType" => {
+                action_types::create(self, check(body, model::CREATE_ACTION_TYPE)?).await
+            }
+            "DeleteCustomActionType" => {
+                action_types::delete(self, check(body, model::DELETE_ACTION_TYPE)?).await
+            }
+            known if NOT_BUILT.contains(&known) => Err(Refusal::new(
+                "NotImplementedException",
+                format!("stagewright does not have the CodePipeline operation {known} yet"),
+            )),
+            unknown => Err(Refusal::new(
+                "UnknownOperationException",
+                format!("CodePipeline has no operation {unknown}"),
+            )),
+        }
+    }
+
+    async fn submit(&self, event: Event) -> Result<Answer, Refusal> {
+        self.desk.submit(event).await
+    }
+
+    fn read<R>(&self, look: impl FnOnce(&State) -> Result<R, Refusal>) -> Result<R, Refusal> {
+        self.desk.read(look)
+    }
+
+    /// `artifactCredentials` for a task, from now on.
+    fn credentials(&self, task: &ActionTask) -> Value {
+        let expires = self
+            .clock
+            .now()
+            .checked_add(CREDENTIALS_LAST)
+            .unwrap_or(Timestamp::MAX);
+        (self.credentials)(task, expires)
+    }
+}
+
+/// The request behind a body that fits the model.
+fn check<T: DeserializeOwned>(
+    body: Value,
+    members: &'static [constraint::Member],
+) -> Result<T, Refusal> {
+    constraint::check(&body, members)?;
+    serde_json::from_value(body)
+        .map_err(|error| Refusal::new("SerializationException", error.to_string()))
+}
+
+fn reply(result: Result<Value, Refusal>) -> (u16, Value) {
+    match result {
+        Ok(value) => (200, value),
+        Err(refusal) => {
+            let status = match refusal.exception {
+                "InternalFailure" => 500,
+                "NotImplementedException" => 501,
+                // botocore models it so from 1.44.5 on.
+                "ConflictException" => 409,
+                _ => 400,
+            };
+            let body = json!({"__type": refusal.exception, "message": refusal.message});
+            (status, body)
+        }
+    }
+}
+
+/// Answer of a step that this operation cannot get: the planner and the face disagree.
+fn unexpected(answer: &Answer) -> Refusal {
+    tracing::error!(?answer, "the planner answered something else");
+    Refusal::new(
+        "InternalFailure",
+        "the engine could not answer this request: see its log",
+    )
 }

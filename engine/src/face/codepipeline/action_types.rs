@@ -1,0 +1,104 @@
+//! CreateCustomActionType, DeleteCustomActionType and ListActionTypes.
+
+use engine_plan::{definition::CustomActionType, event::Event, refusal::Refusal};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    Ground,
+    shape::{self, Object},
+    tags::Tag,
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct List {
+    action_owner_filter: Option<String>,
+    region_filter: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Create {
+    #[serde(flatten)]
+    action_type: CustomActionType,
+    #[serde(default)]
+    tags: Vec<Tag>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Delete {
+    category: String,
+    provider: String,
+    version: String,
+}
+
+pub(super) async fn create(ground: &Ground<'_>, request: Create) -> Result<Value, Refusal> {
+    if !request.tags.is_empty() {
+        return Err(Refusal::new(
+            "NotImplementedException",
+            "stagewright keeps no tags of custom action types yet: create it without tags",
+        ));
+    }
+    let shown = custom(&request.action_type);
+    let action_type = request.action_type;
+    ground
+        .submit(Event::CreateCustomActionType { action_type })
+        .await?;
+    Ok(json!({"actionType": shown}))
+}
+
+pub(super) async fn delete(ground: &Ground<'_>, request: Delete) -> Result<Value, Refusal> {
+    let event = Event::DeleteCustomActionType {
+        category: request.category,
+        provider: request.provider,
+        version: request.version,
+    };
+    ground.submit(event).await?;
+    Ok(json!({}))
+}
+
+pub(super) fn list(ground: &Ground<'_>, request: List) -> Result<Value, Refusal> {
+    ground.read(|state| {
+        let here = request
+            .region_filter
+            .as_deref()
+            .is_none_or(|region| region == shape::region(state));
+        let wanted = |owner: &str| {
+            request
+                .action_owner_filter
+                .as_deref()
+                .is_none_or(|filter| filter == owner)
+        };
+        let mut types: Vec<Value> = Vec::new();
+        if here && wanted("Custom") {
+            types.extend(state.action_types.iter().map(custom));
+        }
+        Ok(json!({"actionTypes": types}))
+    })
+}
+
+/// `ActionType`.
+fn custom(kind: &CustomActionType) -> Value {
+    let counts = |count: engine_plan::definition::ArtifactCount| json!({"minimumCount": count.minimum_count, "maximumCount": count.maximum_count});
+    Object::new()
+        .with(
+            "id",
+            json!({
+                "category": kind.category,
+                "owner": "Custom",
+                "provider": kind.provider,
+                "version": kind.version,
+            }),
+        )
+        .maybe("settings", kind.settings.clone())
+        .with(
+            "actionConfigurationProperties",
+            json!(kind.configuration_properties),
+        )
+        .with("inputArtifactDetails", counts(kind.input_artifact_details))
+        .with(
+            "outputArtifactDetails",
+            counts(kind.output_artifact_details),
+        )
+        .into()
+}

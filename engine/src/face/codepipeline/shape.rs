@@ -1,0 +1,246 @@
+//! Reply shapes shared by the operations; absent members are left out, not null.
+
+use std::collections::BTreeMap;
+
+use engine_plan::{
+    definition::{ActionTypeId, PipelineDeclaration},
+    event::{Revision, Trigger},
+    refusal::Refusal,
+    state::{
+        ActionStatus, ArtifactPlace, Execution, ExecutionStatus, Pipeline, StageStatus, State,
+    },
+};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+/// What a secret reads back as.
+const MASK: &str = "****";
+
+/// An object built member by member.
+#[derive(Debug, Default)]
+pub(super) struct Object(Map<String, Value>);
+
+impl Object {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub(super) fn maybe(self, name: &str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<Object> for Value {
+    fn from(object: Object) -> Self {
+        Self::Object(object.0)
+    }
+}
+
+/// Epoch seconds with milliseconds.
+pub(super) fn time(at: Timestamp) -> Value {
+    let milliseconds = at.as_millisecond();
+    if milliseconds % 1000 == 0 {
+        Value::from(milliseconds / 1000)
+    } else {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "milliseconds of this age fit 53 bits"
+        )]
+        Value::from(milliseconds as f64 / 1000.0)
+    }
+}
+
+/// The pipeline, or AWS's refusal.
+pub(super) fn pipeline<'a>(state: &'a State, name: &str) -> Result<&'a Pipeline, Refusal> {
+    state.pipelines.get(name).ok_or_else(|| {
+        Refusal::new(
+            "PipelineNotFoundException",
+            format!(
+                "Account '{}' does not have a pipeline with name '{name}'",
+                account(state)
+            ),
+        )
+    })
+}
+
+/// The execution, or AWS's refusal.
+pub(super) fn execution<'a>(pipeline: &'a Pipeline, id: &str) -> Result<&'a Execution, Refusal> {
+    pipeline.execution(id).ok_or_else(|| {
+        Refusal::new(
+            "PipelineExecutionNotFoundException",
+            format!(
+                "The pipeline {} does not have an execution with id {id}",
+                pipeline.definition.name
+            ),
+        )
+    })
+}
+
+pub(super) fn account(state: &State) -> &str {
+    state
+        .settings
+        .as_ref()
+        .map_or("", |settings| &settings.account)
+}
+
+pub(super) fn region(state: &State) -> &str {
+    state
+        .settings
+        .as_ref()
+        .map_or("", |settings| &settings.region)
+}
+
+pub(super) fn execution_status(status: ExecutionStatus) -> &'static str {
+    match status {
+        ExecutionStatus::InProgress => "InProgress",
+        ExecutionStatus::Stopping => "Stopping",
+        ExecutionStatus::Stopped => "Stopped",
+        ExecutionStatus::Succeeded => "Succeeded",
+        ExecutionStatus::Superseded => "Superseded",
+        ExecutionStatus::Failed => "Failed",
+        ExecutionStatus::Cancelled => "Cancelled",
+    }
+}
+
+pub(super) fn stage_status(status: StageStatus) -> &'static str {
+    match status {
+        StageStatus::InProgress => "InProgress",
+        StageStatus::Stopping => "Stopping",
+        StageStatus::Stopped => "Stopped",
+        StageStatus::Succeeded => "Succeeded",
+        StageStatus::Failed => "Failed",
+        StageStatus::Cancelled => "Cancelled",
+        StageStatus::Skipped => "Skipped",
+    }
+}
+
+pub(super) fn action_status(status: ActionStatus) -> &'static str {
+    match status {
+        ActionStatus::InProgress => "InProgress",
+        ActionStatus::Succeeded => "Succeeded",
+        ActionStatus::Failed => "Failed",
+        ActionStatus::Abandoned => "Abandoned",
+    }
+}
+
+pub(super) fn trigger(trigger: &Trigger) -> Value {
+    json!({"triggerType": trigger.trigger_type, "triggerDetail": trigger.trigger_detail})
+}
+
+pub(super) fn action_type(id: &ActionTypeId) -> Value {
+    json!({"category": id.category, "owner": id.owner, "provider": id.provider, "version": id.version})
+}
+
+/// `[{name, s3location}]` of ListActionExecutions.
+pub(super) fn artifacts(places: &[ArtifactPlace]) -> Value {
+    places
+        .iter()
+        .map(|place| {
+            json!({"name": place.name, "s3location": {"bucket": place.bucket, "key": place.key}})
+        })
+        .collect()
+}
+
+/// `ArtifactRevision`.
+pub(super) fn artifact_revision(name: &str, revision: &Revision) -> Value {
+    Object::new()
+        .with("name", name)
+        .with("revisionId", revision.revision_id.as_str())
+        .maybe(
+            "revisionChangeIdentifier",
+            revision.change_identifier.as_deref(),
+        )
+        .maybe("revisionSummary", revision.summary.as_deref())
+        .maybe("created", revision.created.map(time))
+        .maybe("revisionUrl", revision.url.as_deref())
+        .into()
+}
+
+/// Configuration with the values that the action type calls secret masked.
+pub(super) fn masked(
+    state: &State,
+    id: &ActionTypeId,
+    configuration: &BTreeMap<String, String>,
+) -> Value {
+    configuration
+        .iter()
+        .map(|(key, value)| {
+            let shown = if is_secret(state, id, key) {
+                MASK
+            } else {
+                value
+            };
+            (key.clone(), Value::from(shown))
+        })
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// A definition with secrets masked, as GetPipeline answers it.
+pub(super) fn definition(state: &State, definition: &PipelineDeclaration) -> Value {
+    let mut shown = definition.clone();
+    for action in shown.stages.iter_mut().flat_map(|stage| &mut stage.actions) {
+        for (key, value) in &mut action.configuration {
+            if is_secret(state, &action.action_type_id, key) {
+                MASK.clone_into(value);
+            }
+        }
+    }
+    serde_json::to_value(shown).unwrap_or_default()
+}
+
+/// Takes the stored secrets for masks that a client sends back (same stage, same action).
+pub(super) fn unmask(state: &State, sent: &mut PipelineDeclaration) {
+    let Some(stored) = state.pipelines.get(&sent.name) else {
+        return;
+    };
+    for stage in &mut sent.stages {
+        let Some(before) = stored
+            .definition
+            .stages
+            .iter()
+            .find(|s| s.name == stage.name)
+        else {
+            continue;
+        };
+        for action in &mut stage.actions {
+            let Some(before) = before.action(&action.name) else {
+                continue;
+            };
+            for (key, value) in &mut action.configuration {
+                if value == MASK
+                    && is_secret(state, &action.action_type_id, key)
+                    && let Some(secret) = before.configuration.get(key)
+                {
+                    secret.clone_into(value);
+                }
+            }
+        }
+    }
+}
+
+fn is_secret(state: &State, id: &ActionTypeId, key: &str) -> bool {
+    match (id.owner.as_str(), id.provider.as_str()) {
+        ("Custom", _) => state
+            .action_types
+            .iter()
+            .filter(|custom| custom.is(id))
+            .flat_map(|custom| &custom.configuration_properties)
+            .any(|property| property.secret && property.name == key),
+        ("ThirdParty", "GitHub") => key == "OAuthToken",
+        ("ThirdParty", "AlexaSkillsKit") => matches!(key, "ClientSecret" | "RefreshToken"),
+        _ => false,
+    }
+}
