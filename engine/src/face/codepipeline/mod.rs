@@ -1,11 +1,23 @@
 //! CodePipeline over JSON 1.1: checks a request against the model, submits it to the desk or reads the state.
 
-use engine_plan::{effect::ActionTask, event::Event, refusal::Refusal, state::State, step::Answer};
+use engine_plan::{
+    effect::{ActionTask, ArtifactLocation},
+    event::Event,
+    refusal::Refusal,
+    state::State,
+    step::Answer,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::{app::App, clock::Clock, desk::Desk};
+use super::{Call, Fault, JsonAnswer};
+use crate::{
+    app::App,
+    clock::Clock,
+    desk::Desk,
+    vault::{Scope, Vault},
+};
 
 mod action_types;
 mod constraint;
@@ -46,15 +58,21 @@ const NOT_BUILT: [&str; 18] = [
     "UpdateActionType",
 ];
 
-/// Answers one call: the HTTP status and the JSON body. `caller` is the ARN that history shows.
-pub async fn call(app: &App, operation: &str, body: &[u8], caller: &str) -> (u16, Value) {
+/// Answers one operation.
+///
+/// # Errors
+/// CodePipeline's own refusals, and those of what is not built.
+pub async fn call(app: &App, call: &Call) -> JsonAnswer {
     let ground = Ground {
         desk: &app.desk,
         clock: &app.clock,
-        caller,
-        credentials: &|_, _| Value::Null,
+        caller: &call.caller.arn,
+        credentials: &|task, expires| credentials(&app.vault, task, expires),
     };
-    reply(ground.answer(operation, body).await)
+    ground
+        .answer(&call.operation, &call.body)
+        .await
+        .map_err(fault)
 }
 
 /// What a client that speaks Smithy RPC v2 CBOR is told, as CBOR: this engine speaks JSON 1.1. Answer it with 400,
@@ -174,21 +192,35 @@ fn check<T: DeserializeOwned>(
         .map_err(|error| Refusal::new("SerializationException", error.to_string()))
 }
 
-fn reply(result: Result<Value, Refusal>) -> (u16, Value) {
-    match result {
-        Ok(value) => (200, value),
-        Err(refusal) => {
-            let status = match refusal.exception {
-                "InternalFailure" => 500,
-                "NotImplementedException" => 501,
-                // botocore models it so from 1.44.5 on.
-                "ConflictException" => 409,
-                _ => 400,
-            };
-            let body = json!({"__type": refusal.exception, "message": refusal.message});
-            (status, body)
-        }
-    }
+fn fault(refusal: Refusal) -> Fault {
+    let status = match refusal.exception {
+        "InternalFailure" => 500,
+        "NotImplementedException" => 501,
+        // botocore models it so from 1.44.5 on.
+        "ConflictException" => 409,
+        _ => 400,
+    };
+    Fault::new(status, refusal.exception, refusal.message)
+}
+
+/// `artifactCredentials` that open the task's artifacts: inputs to read, outputs to write.
+fn credentials(vault: &Vault, task: &ActionTask, expires: Timestamp) -> Value {
+    let places = |artifacts: &[ArtifactLocation]| {
+        artifacts
+            .iter()
+            .map(|a| (a.bucket.clone(), a.key.clone()))
+            .collect()
+    };
+    let scope = Scope {
+        read: places(&task.inputs),
+        write: places(&task.outputs),
+    };
+    let issued = vault.issue(scope, expires);
+    json!({
+        "accessKeyId": issued.access_key_id,
+        "secretAccessKey": issued.secret_access_key.reveal(),
+        "sessionToken": issued.session_token.reveal(),
+    })
 }
 
 /// Answer of a step that this operation cannot get: the planner and the face disagree.
