@@ -190,7 +190,8 @@ fn base32(byte: u8) -> char {
     char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[usize::from(byte % 32)])
 }
 
-fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file that only its owner can read, whole or not at all.
+pub(crate) fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
     use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
     let unique = random()
         .iter()

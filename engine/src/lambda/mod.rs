@@ -54,7 +54,7 @@ pub struct HostSettings {
     pub logs: Logs,
     /// `AWS_ENDPOINT_URL` of every function.
     pub base_url: Arc<str>,
-    /// Where binaries named like a function are looked for; [`beside_me`] for the running program's folder.
+    /// Where binaries named like a function are looked for; `None`: beside the running program.
     pub binaries: Option<PathBuf>,
 }
 
@@ -145,14 +145,15 @@ struct Idle {
 }
 
 /// The folder of the running program, where the workspace's functions are built too.
-pub fn beside_me() -> Option<PathBuf> {
+fn beside_me() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     Some(program.parent()?.to_owned())
 }
 
 impl LambdaHost {
     /// A host without processes.
-    pub fn new(settings: HostSettings) -> Self {
+    pub fn new(mut settings: HostSettings) -> Self {
+        settings.binaries = settings.binaries.or_else(beside_me);
         Self {
             inner: Arc::new(Inner {
                 settings,
