@@ -1,1 +1,583 @@
-//! The action types CodePipeline knows.
+//! The action types CodePipeline knows (`codepipeline.md` section 7), as data, and how each is hosted.
+
+use crate::{
+    definition::{ActionTypeId, CustomActionType},
+    limit::APPROVAL_MINUTES,
+};
+
+/// One built-in action type; the version is always `1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    pub category: &'static str,
+    pub owner: &'static str,
+    pub provider: &'static str,
+    pub required: &'static [&'static str],
+    pub optional: &'static [&'static str],
+    /// Input artifacts, least and most.
+    pub inputs: (usize, usize),
+    /// Output artifacts, least and most.
+    pub outputs: (usize, usize),
+    /// Only in V2 pipelines.
+    pub v2: bool,
+    /// Minutes until the action times out (section 3.7).
+    pub minutes: u32,
+}
+
+/// Who does the work of an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host {
+    /// A provider of the engine reports its end.
+    Provider,
+    /// A function gets a job and reports on it.
+    Lambda,
+    /// A job worker polls for the job.
+    Worker,
+    /// A person decides.
+    Person,
+}
+
+const HOUR: u32 = 60;
+const DAY: u32 = 24 * HOUR;
+
+const fn known(
+    category: &'static str,
+    owner: &'static str,
+    provider: &'static str,
+    (required, optional): (&'static [&'static str], &'static [&'static str]),
+    inputs: (usize, usize),
+    outputs: (usize, usize),
+) -> Known {
+    Known {
+        category,
+        owner,
+        provider,
+        required,
+        optional,
+        inputs,
+        outputs,
+        v2: false,
+        minutes: HOUR,
+    }
+}
+
+impl Known {
+    const fn v2(self) -> Self {
+        Self { v2: true, ..self }
+    }
+    const fn minutes(self, minutes: u32) -> Self {
+        Self { minutes, ..self }
+    }
+}
+
+type Keys = (&'static [&'static str], &'static [&'static str]);
+
+const CODEBUILD: Keys = (
+    &["ProjectName"],
+    &[
+        "PrimarySource",
+        "BatchEnabled",
+        "CombineArtifacts",
+        "BuildspecOverride",
+        "ServiceRoleArnOverride",
+        "EnvironmentVariables",
+        "EnvironmentTypeOverride",
+        "ComputeTypeOverride",
+        "ImageOverride",
+    ],
+);
+const COMMANDS: Keys = (
+    &[],
+    &[
+        "EnvironmentType",
+        "ComputeType",
+        "VpcId",
+        "Subnets",
+        "SecurityGroupIds",
+    ],
+);
+const SOURCE: ((usize, usize), (usize, usize)) = ((0, 0), (1, 1));
+
+/// All built-in action types.
+pub static KNOWN: &[Known] = &[
+    known(
+        "Source",
+        "AWS",
+        "S3",
+        (
+            &["S3Bucket", "S3ObjectKey"],
+            &["PollForSourceChanges", "AllowOverrideForS3ObjectKey"],
+        ),
+        SOURCE.0,
+        SOURCE.1,
+    ),
+    known(
+        "Source",
+        "AWS",
+        "CodeCommit",
+        (
+            &["RepositoryName", "BranchName"],
+            &["PollForSourceChanges", "OutputArtifactFormat"],
+        ),
+        SOURCE.0,
+        SOURCE.1,
+    ),
+    known(
+        "Source",
+        "ThirdParty",
+        "GitHub",
+        (
+            &["Owner", "Repo", "Branch", "OAuthToken"],
+            &["PollForSourceChanges"],
+        ),
+        SOURCE.0,
+        SOURCE.1,
+    ),
+    known(
+        "Source",
+        "AWS",
+        "CodeStarSourceConnection",
+        (
+            &["ConnectionArn", "FullRepositoryId", "BranchName"],
+            &["OutputArtifactFormat", "DetectChanges"],
+        ),
+        SOURCE.0,
+        SOURCE.1,
+    ),
+    known(
+        "Source",
+        "AWS",
+        "ECR",
+        (&["RepositoryName"], &["ImageTag"]),
+        SOURCE.0,
+        SOURCE.1,
+    ),
+    known("Build", "AWS", "CodeBuild", CODEBUILD, (1, 5), (0, 5)).minutes(36 * HOUR),
+    known("Test", "AWS", "CodeBuild", CODEBUILD, (1, 5), (0, 5)).minutes(8 * HOUR),
+    known("Compute", "AWS", "Commands", COMMANDS, (1, 10), (0, 1))
+        .v2()
+        .minutes(55),
+    known("Build", "AWS", "Commands", COMMANDS, (1, 10), (0, 1))
+        .v2()
+        .minutes(55),
+    known(
+        "Build",
+        "AWS",
+        "ECRBuildAndPublish",
+        (
+            &["ECRRepositoryName"],
+            &["DockerFilePath", "ImageTags", "RegistryType"],
+        ),
+        (1, 1),
+        (0, 0),
+    )
+    .v2(),
+    known(
+        "Test",
+        "AWS",
+        "DeviceFarm",
+        (
+            &["ProjectId", "DevicePoolArn", "AppType", "App", "TestType"],
+            &[
+                "AppiumVersion",
+                "Test",
+                "FuzzEventCount",
+                "FuzzEventThrottle",
+                "FuzzRandomizerSeed",
+                "RecordVideo",
+                "RecordAppPerformanceData",
+                "RadioBluetoothEnabled",
+                "RadioWifiEnabled",
+                "RadioNfcEnabled",
+                "RadioGpsEnabled",
+                "CustomHostMachineArtifacts",
+                "CustomDeviceArtifacts",
+                "UnmeteredDevicesOnly",
+                "JobTimeoutMinutes",
+                "Latitude",
+                "Longitude",
+            ],
+        ),
+        (1, 1),
+        (0, 0),
+    )
+    .minutes(8 * HOUR),
+    known(
+        "Deploy",
+        "AWS",
+        "S3",
+        (
+            &["BucketName", "Extract"],
+            &[
+                "ObjectKey",
+                "KMSEncryptionKeyARN",
+                "CannedACL",
+                "CacheControl",
+            ],
+        ),
+        (1, 1),
+        (0, 0),
+    )
+    .minutes(90),
+    known(
+        "Deploy",
+        "AWS",
+        "CodeDeploy",
+        (&["ApplicationName", "DeploymentGroupName"], &[]),
+        (1, 1),
+        (0, 0),
+    )
+    .minutes(5 * DAY),
+    known(
+        "Deploy",
+        "AWS",
+        "CodeDeployToECS",
+        (
+            &[
+                "ApplicationName",
+                "DeploymentGroupName",
+                "TaskDefinitionTemplateArtifact",
+                "AppSpecTemplateArtifact",
+            ],
+            &[
+                "TaskDefinitionTemplatePath",
+                "AppSpecTemplatePath",
+                "Image1ArtifactName",
+                "Image1ContainerName",
+                "Image2ArtifactName",
+                "Image2ContainerName",
+                "Image3ArtifactName",
+                "Image3ContainerName",
+                "Image4ArtifactName",
+                "Image4ContainerName",
+            ],
+        ),
+        (1, 5),
+        (0, 0),
+    )
+    .minutes(5 * DAY),
+    known(
+        "Deploy",
+        "AWS",
+        "ECS",
+        (
+            &["ClusterName", "ServiceName"],
+            &["FileName", "DeploymentTimeout"],
+        ),
+        (1, 1),
+        (0, 0),
+    ),
+    known(
+        "Deploy",
+        "AWS",
+        "EKS",
+        (
+            &["ClusterName"],
+            &[
+                "ManifestFiles",
+                "HelmReleaseName",
+                "HelmChartLocation",
+                "HelmValuesFiles",
+                "Namespace",
+                "Subnets",
+                "SecurityGroupIds",
+            ],
+        ),
+        (1, 1),
+        (0, 0),
+    )
+    .v2(),
+    known(
+        "Deploy",
+        "AWS",
+        "EC2",
+        (
+            &["InstanceTagKey", "InstanceType"],
+            &[
+                "InstanceTagValue",
+                "TargetDirectory",
+                "PreScript",
+                "PostScript",
+                "DeploySpec",
+                "MaxBatch",
+                "MaxError",
+                "TargetGroupNameList",
+            ],
+        ),
+        (1, 1),
+        (0, 0),
+    )
+    .v2(),
+    known(
+        "Deploy",
+        "AWS",
+        "Lambda",
+        (
+            &["FunctionName"],
+            &[
+                "FunctionAlias",
+                "PublishedTargetVersion",
+                "DeployStrategy",
+                "Alarms",
+            ],
+        ),
+        (0, 1),
+        (0, 0),
+    )
+    .v2(),
+    known(
+        "Deploy",
+        "AWS",
+        "CloudFormation",
+        (
+            &["ActionMode", "StackName"],
+            &[
+                "ChangeSetName",
+                "RoleArn",
+                "TemplatePath",
+                "TemplateConfiguration",
+                "Capabilities",
+                "ParameterOverrides",
+                "OutputFileName",
+            ],
+        ),
+        (0, 10),
+        (0, 1),
+    )
+    .minutes(3 * DAY),
+    known(
+        "Deploy",
+        "AWS",
+        "CloudFormationStackSet",
+        (
+            &["StackSetName", "TemplatePath"],
+            &[
+                "Description",
+                "Parameters",
+                "Capabilities",
+                "PermissionModel",
+                "AdministrationRoleArn",
+                "ExecutionRoleName",
+                "OrganizationsAutoDeployment",
+                "DeploymentTargets",
+                "Regions",
+                "FailureTolerancePercentage",
+                "MaxConcurrentPercentage",
+            ],
+        ),
+        (1, 3),
+        (0, 1),
+    )
+    .minutes(3 * DAY),
+    known(
+        "Deploy",
+        "AWS",
+        "CloudFormationStackInstances",
+        (
+            &["StackSetName", "Regions"],
+            &[
+                "DeploymentTargets",
+                "ParameterOverrides",
+                "FailureTolerancePercentage",
+                "MaxConcurrentPercentage",
+            ],
+        ),
+        (0, 2),
+        (0, 1),
+    )
+    .minutes(3 * DAY),
+    known(
+        "Deploy",
+        "AWS",
+        "ElasticBeanstalk",
+        (&["ApplicationName", "EnvironmentName"], &[]),
+        (1, 1),
+        (0, 0),
+    ),
+    known(
+        "Deploy",
+        "AWS",
+        "ServiceCatalog",
+        (
+            &["ProductId"],
+            &[
+                "TemplateFilePath",
+                "ProductVersionName",
+                "ProductType",
+                "ProductVersionDescription",
+                "ConfigurationFilePath",
+            ],
+        ),
+        (1, 1),
+        (0, 1),
+    ),
+    known(
+        "Deploy",
+        "AWS",
+        "AppConfig",
+        (
+            &[
+                "Application",
+                "Environment",
+                "ConfigurationProfile",
+                "InputArtifactConfigurationPath",
+                "DeploymentStrategy",
+            ],
+            &[],
+        ),
+        (1, 1),
+        (0, 0),
+    ),
+    known(
+        "Deploy",
+        "ThirdParty",
+        "AlexaSkillsKit",
+        (
+            &["ClientId", "ClientSecret", "RefreshToken", "SkillId"],
+            &[],
+        ),
+        (1, 2),
+        (0, 0),
+    ),
+    known(
+        "Deploy",
+        "AWS",
+        "OpsWorks",
+        (&["Stack", "App", "Layer"], &[]),
+        (1, 1),
+        (0, 0),
+    ),
+    known(
+        "Invoke",
+        "AWS",
+        "Lambda",
+        (&["FunctionName"], &["UserParameters"]),
+        (0, 5),
+        (0, 5),
+    )
+    .minutes(24 * HOUR),
+    known(
+        "Invoke",
+        "AWS",
+        "StepFunctions",
+        (
+            &["StateMachineArn"],
+            &["ExecutionNamePrefix", "InputType", "Input"],
+        ),
+        (0, 1),
+        (0, 1),
+    )
+    .minutes(7 * DAY),
+    known(
+        "Invoke",
+        "AWS",
+        "CodePipeline",
+        (&["PipelineName"], &["SourceRevisions", "Variables"]),
+        (0, 0),
+        (0, 0),
+    )
+    .v2(),
+    known(
+        "Invoke",
+        "AWS",
+        "InspectorScan",
+        (
+            &["InspectorRunMode"],
+            &[
+                "ECRRepositoryName",
+                "ImageTag",
+                "CriticalThreshold",
+                "HighThreshold",
+                "MediumThreshold",
+                "LowThreshold",
+            ],
+        ),
+        (0, 1),
+        (0, 1),
+    ),
+    known(
+        "Approval",
+        "AWS",
+        "Manual",
+        (
+            &[],
+            &["NotificationArn", "ExternalEntityLink", "CustomData"],
+        ),
+        (0, 0),
+        (0, 0),
+    )
+    .minutes(APPROVAL_MINUTES),
+];
+
+/// Configuration keys whose values are secret: `****` in every reply.
+pub const SECRET_KEYS: &[&str] = &["OAuthToken", "ClientSecret", "RefreshToken"];
+
+/// The built-in type of that id.
+pub fn find(id: &ActionTypeId) -> Option<&'static Known> {
+    KNOWN.iter().find(|known| {
+        known.provider == id.provider
+            && known.category == id.category
+            && known.owner == id.owner
+            && id.version == "1"
+    })
+}
+
+/// Who does the work of such an action.
+pub fn host(id: &ActionTypeId) -> Host {
+    match (
+        id.category.as_str(),
+        id.owner.as_str(),
+        id.provider.as_str(),
+    ) {
+        ("Approval", "AWS", "Manual") => Host::Person,
+        ("Invoke", "AWS", "Lambda") => Host::Lambda,
+        (_, "Custom", _) => Host::Worker,
+        _ => Host::Provider,
+    }
+}
+
+/// Minutes until an action of that type times out; custom ones after 24 hours.
+pub fn minutes(id: &ActionTypeId) -> u32 {
+    find(id).map_or(24 * HOUR, |known| known.minutes)
+}
+
+/// The custom type of that id.
+pub fn find_custom<'a>(
+    known: &'a [CustomActionType],
+    id: &ActionTypeId,
+) -> Option<&'a CustomActionType> {
+    known.iter().find(|custom| custom.is(id))
+}
+
+/// Whether the value of that key is secret.
+pub fn is_secret(custom: Option<&CustomActionType>, key: &str) -> bool {
+    match custom {
+        Some(custom) => custom
+            .configuration_properties
+            .iter()
+            .any(|property| property.name == key && property.secret),
+        None => SECRET_KEYS.contains(&key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_no_doubles_and_sane_counts() {
+        for (at, known) in KNOWN.iter().enumerate() {
+            assert!(known.inputs.0 <= known.inputs.1, "{known:?}");
+            assert!(known.outputs.0 <= known.outputs.1, "{known:?}");
+            let id = ActionTypeId {
+                category: known.category.to_owned(),
+                owner: known.owner.to_owned(),
+                provider: known.provider.to_owned(),
+                version: "1".to_owned(),
+            };
+            assert_eq!(find(&id), Some(&KNOWN[at]));
+            for key in known.required {
+                assert!(!known.optional.contains(key), "{key} of {known:?}");
+            }
+        }
+    }
+}

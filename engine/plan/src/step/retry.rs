@@ -1,0 +1,151 @@
+//! RetryStageExecution.
+
+use super::{Answer, Turn, start::room_for_one};
+use crate::{
+    definition::ExecutionMode,
+    event::RetryMode,
+    refusal::Refusal,
+    state::{ActionStatus, Execution, ExecutionStatus, Pipeline, Position, StageStatus},
+};
+
+impl Turn<'_> {
+    pub(super) fn retry(
+        &mut self,
+        pipeline: &str,
+        stage: &str,
+        id: &str,
+        mode: RetryMode,
+    ) -> Result<Answer, Refusal> {
+        let known = self.pipeline(pipeline)?;
+        self.declared_stage(pipeline, stage)?;
+        let (execution, position) = retryable(known, stage, id, mode)?;
+        let run = &known.executions[execution];
+        if run.has_ended() {
+            room_for_one(known)?;
+        }
+        let names = match mode {
+            RetryMode::FailedActions => failed(run),
+            // the first group starts as in a stage just entered
+            RetryMode::AllActions => Vec::new(),
+        };
+        self.reopen(pipeline, execution, position, mode);
+        self.emit_pipeline(pipeline, execution, "RESUMED");
+        self.emit_stage(pipeline, execution, "RESUMED");
+        if let Some(definition) = self.definition(pipeline, execution) {
+            for declared in &definition.stages[position].actions {
+                if names.contains(&declared.name) {
+                    self.start_action(pipeline, execution, &definition, declared);
+                }
+            }
+        }
+        self.settle(pipeline, execution);
+        Ok(Answer::Execution(id.to_owned()))
+    }
+
+    fn reopen(&mut self, pipeline: &str, execution: usize, position: usize, mode: RetryMode) {
+        let at = self.at;
+        let Some(known) = self.state.pipelines.get_mut(pipeline) else {
+            return;
+        };
+        known.active.insert(execution);
+        let parallel = known.definition.mode() == ExecutionMode::Parallel;
+        let run = &mut known.executions[execution];
+        run.status = ExecutionStatus::InProgress;
+        run.position = Position::In(position);
+        run.stop_reason = None;
+        run.attempt += 1;
+        run.updated = at;
+        let id = run.id.clone();
+        let Some(stage) = run.stages.last_mut() else {
+            return;
+        };
+        stage.status = StageStatus::InProgress;
+        stage.manual_retries += 1;
+        if mode == RetryMode::AllActions {
+            stage.first = stage.actions.len();
+        }
+        if !parallel && let Some(state) = known.stages.iter_mut().find(|it| it.name == stage.name) {
+            state.held_by = Some(id);
+        }
+    }
+}
+
+/// Index of the execution and of the stage, if the stage may be retried.
+fn retryable(
+    known: &Pipeline,
+    stage: &str,
+    id: &str,
+    mode: RetryMode,
+) -> Result<(usize, usize), Refusal> {
+    let no = |why: &str| {
+        Err(Refusal::new(
+            "StageNotRetryableException",
+            format!("Stage '{stage}' of the pipeline execution '{id}' cannot be retried: {why}"),
+        ))
+    };
+    let not_latest = || {
+        Err(Refusal::new(
+            "NotLatestPipelineExecutionException",
+            format!(
+                "The pipeline execution '{id}' is not the latest execution of stage '{stage}' in pipeline '{}'",
+                known.definition.name
+            ),
+        ))
+    };
+    let Some(&index) = known.execution_index.get(id) else {
+        return not_latest();
+    };
+    let run = &known.executions[index];
+    let latest = known.stage(stage).and_then(|it| it.latest.as_deref());
+    if !known.is_parallel() && latest != Some(id) {
+        return not_latest();
+    }
+    let Some(stage_run) = run.stages.last().filter(|it| it.name == stage) else {
+        return no("it has not failed");
+    };
+    if Some(run.pipeline_version) != known.definition.version {
+        return no("the structure of the pipeline has changed since");
+    }
+    let counted = &stage_run.actions[stage_run.first..];
+    let in_progress = counted
+        .iter()
+        .any(|action| action.status == ActionStatus::InProgress);
+    match (run.status, stage_run.status) {
+        (ExecutionStatus::Failed, StageStatus::Failed)
+        | (ExecutionStatus::Stopped, StageStatus::Stopped) => {}
+        (ExecutionStatus::InProgress, StageStatus::InProgress) if in_progress => {
+            if mode == RetryMode::AllActions {
+                return no("actions are in progress");
+            }
+            if failed(run).is_empty() {
+                return no("no action has failed");
+            }
+        }
+        (ExecutionStatus::Stopping, _) => return no("the execution is being stopped"),
+        _ => return no("it has not failed"),
+    }
+    let Some(position) = known.definition.stage(stage) else {
+        return no("it is not in the definition");
+    };
+    Ok((index, position))
+}
+
+/// Names of the actions of the last stage whose latest run failed or was abandoned.
+fn failed(run: &Execution) -> Vec<String> {
+    let Some(stage) = run.stages.last() else {
+        return Vec::new();
+    };
+    let mut names = Vec::new();
+    for action in &stage.actions[stage.first..] {
+        let bad = stage.latest(&action.name).is_some_and(|latest| {
+            matches!(
+                latest.status,
+                ActionStatus::Failed | ActionStatus::Abandoned
+            )
+        });
+        if bad && !names.contains(&action.name) {
+            names.push(action.name.clone());
+        }
+    }
+    names
+}

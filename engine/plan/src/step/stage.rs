@@ -1,0 +1,305 @@
+//! The way of an execution through its stages: waiting, locks, runOrder groups, the end.
+
+use std::sync::Arc;
+
+use super::Turn;
+use crate::{
+    definition::{ExecutionMode, PipelineDeclaration},
+    state::{
+        ActionStatus, Execution, ExecutionStatus, Pipeline, Position, StageRun, StageState,
+        StageStatus,
+    },
+};
+
+/// What comes next in a stage.
+enum Verdict {
+    /// Something is in progress.
+    Wait,
+    /// The group with this runOrder starts.
+    Group(u32),
+    /// The stage ends, and unless it succeeded the execution too.
+    End(StageStatus),
+}
+
+impl Turn<'_> {
+    pub(super) fn execution(&self, pipeline: &str, execution: usize) -> Option<&Execution> {
+        self.state
+            .pipelines
+            .get(pipeline)?
+            .executions
+            .get(execution)
+    }
+
+    pub(super) fn execution_mut(
+        &mut self,
+        pipeline: &str,
+        execution: usize,
+    ) -> Option<&mut Execution> {
+        self.state
+            .pipelines
+            .get_mut(pipeline)?
+            .executions
+            .get_mut(execution)
+    }
+
+    pub(super) fn definition(
+        &self,
+        pipeline: &str,
+        execution: usize,
+    ) -> Option<Arc<PipelineDeclaration>> {
+        let pipeline = self.state.pipelines.get(pipeline)?;
+        pipeline
+            .definition_of(pipeline.executions.get(execution)?)
+            .cloned()
+    }
+
+    /// The execution stands in front of a stage: it enters, or waits and supersedes who waited there.
+    pub(super) fn arrive(&mut self, pipeline: &str, execution: usize, stage: usize) {
+        let Some(definition) = self.definition(pipeline, execution) else {
+            return;
+        };
+        let name = &definition.stages[stage].name;
+        let Some(known) = self.state.pipelines.get_mut(pipeline) else {
+            return;
+        };
+        let run = &mut known.executions[execution];
+        run.position = Position::Before(stage);
+        run.updated = self.at;
+        let id = run.id.clone();
+        let Some(state) = stage_state(known, name) else {
+            // a PARALLEL execution on an old definition whose stage is gone: nothing gates it
+            return self.enter(pipeline, execution, stage);
+        };
+        let overtaken: Vec<String> = match definition.mode() {
+            ExecutionMode::Superseded => state.waiting.drain(..).collect(),
+            ExecutionMode::Queued | ExecutionMode::Parallel => Vec::new(),
+        };
+        state.waiting.push_back(id);
+        for older in overtaken {
+            self.supersede(pipeline, &older);
+        }
+        self.admit(pipeline, name);
+    }
+
+    fn supersede(&mut self, pipeline: &str, id: &str) {
+        let index = self
+            .state
+            .pipelines
+            .get(pipeline)
+            .and_then(|known| known.execution_index.get(id).copied());
+        if let Some(index) = index {
+            self.end_execution(pipeline, index, ExecutionStatus::Superseded);
+        }
+    }
+
+    /// Lets in who may enter a stage now.
+    pub(super) fn admit(&mut self, pipeline: &str, stage: &str) {
+        while let Some((execution, position)) = self.next_in(pipeline, stage) {
+            self.enter(pipeline, execution, position);
+        }
+    }
+
+    /// Takes the next execution that may enter out of the queue.
+    fn next_in(&mut self, pipeline: &str, stage: &str) -> Option<(usize, usize)> {
+        let known = self.state.pipelines.get_mut(pipeline)?;
+        let at = known.stages.iter().position(|it| it.name == stage)?;
+        let open =
+            known.stages[at].inbound.enabled && (at == 0 || known.stages[at - 1].outbound.enabled);
+        if !open {
+            return None;
+        }
+        let free = known.stages[at].held_by.is_none();
+        let chosen = known.stages[at].waiting.iter().position(|id| {
+            free || known.execution(id).is_some_and(|run| {
+                known
+                    .definition_of(run)
+                    .is_some_and(|definition| definition.mode() == ExecutionMode::Parallel)
+            })
+        })?;
+        let id = known.stages[at].waiting.remove(chosen)?;
+        let execution = *known.execution_index.get(&id)?;
+        match known.executions.get(execution)?.position {
+            Position::Before(position) => Some((execution, position)),
+            Position::In(_) | Position::Ended => None,
+        }
+    }
+
+    fn enter(&mut self, pipeline: &str, execution: usize, stage: usize) {
+        let Some(definition) = self.definition(pipeline, execution) else {
+            return;
+        };
+        let declared = &definition.stages[stage];
+        let at = self.at;
+        let Some(known) = self.state.pipelines.get_mut(pipeline) else {
+            return;
+        };
+        let run = &mut known.executions[execution];
+        run.position = Position::In(stage);
+        run.updated = at;
+        run.stages.push(StageRun {
+            name: declared.name.clone(),
+            status: StageStatus::InProgress,
+            entered: at,
+            manual_retries: 0,
+            first: 0,
+            actions: Vec::with_capacity(declared.actions.len()),
+        });
+        let id = run.id.clone();
+        if let Some(state) = stage_state(known, &declared.name) {
+            if definition.mode() != ExecutionMode::Parallel {
+                state.held_by = Some(id.clone());
+            }
+            state.latest = Some(id);
+        }
+        self.emit_stage(pipeline, execution, "STARTED");
+        self.settle(pipeline, execution);
+    }
+
+    /// Looks at the stage an execution is in and does what comes next.
+    pub(super) fn settle(&mut self, pipeline: &str, execution: usize) {
+        loop {
+            match self.verdict(pipeline, execution) {
+                None | Some(Verdict::Wait) => return,
+                Some(Verdict::Group(order)) => {
+                    // an action that cannot even start has ended already: look again
+                    if !self.start_group(pipeline, execution, order) {
+                        return;
+                    }
+                }
+                Some(Verdict::End(status)) => return self.end_stage(pipeline, execution, status),
+            }
+        }
+    }
+
+    fn verdict(&self, pipeline: &str, execution: usize) -> Option<Verdict> {
+        let known = self.state.pipelines.get(pipeline)?;
+        let run = known.executions.get(execution)?;
+        let Position::In(stage) = run.position else {
+            return None;
+        };
+        let stage_run = run.stages.last()?;
+        let counted = stage_run.actions.get(stage_run.first..)?;
+        if counted
+            .iter()
+            .any(|action| action.status == ActionStatus::InProgress)
+        {
+            return Some(Verdict::Wait);
+        }
+        if run.status == ExecutionStatus::Stopping {
+            return Some(Verdict::End(StageStatus::Stopped));
+        }
+        if run.outdated {
+            return Some(Verdict::End(StageStatus::Cancelled));
+        }
+        let mut next: Option<u32> = None;
+        for declared in &known.definition_of(run)?.stages.get(stage)?.actions {
+            match stage_run.latest(&declared.name).map(|it| it.status) {
+                Some(ActionStatus::Failed | ActionStatus::Abandoned) => {
+                    return Some(Verdict::End(StageStatus::Failed));
+                }
+                Some(_) => {}
+                None => {
+                    let order = next.unwrap_or(u32::MAX).min(declared.run_order);
+                    next = Some(order);
+                }
+            }
+        }
+        Some(next.map_or(Verdict::End(StageStatus::Succeeded), Verdict::Group))
+    }
+
+    /// Starts all actions of a group; whether any of them failed to start.
+    fn start_group(&mut self, pipeline: &str, execution: usize, order: u32) -> bool {
+        let Some(definition) = self.definition(pipeline, execution) else {
+            return false;
+        };
+        let Some(Position::In(stage)) = self.execution(pipeline, execution).map(|it| it.position)
+        else {
+            return false;
+        };
+        let mut failed = false;
+        for declared in &definition.stages[stage].actions {
+            if declared.run_order == order {
+                failed |= !self.start_action(pipeline, execution, &definition, declared);
+            }
+        }
+        failed
+    }
+
+    fn end_stage(&mut self, pipeline: &str, execution: usize, status: StageStatus) {
+        let Some(definition) = self.definition(pipeline, execution) else {
+            return;
+        };
+        let Some(known) = self.state.pipelines.get_mut(pipeline) else {
+            return;
+        };
+        let run = &mut known.executions[execution];
+        let Position::In(stage) = run.position else {
+            return;
+        };
+        if let Some(stage_run) = run.stages.last_mut() {
+            stage_run.status = status;
+        }
+        let name = &definition.stages[stage].name;
+        let id = run.id.clone();
+        if let Some(state) = stage_state(known, name)
+            && state.held_by.as_ref() == Some(&id)
+        {
+            state.held_by = None;
+        }
+        let (word, ends) = match status {
+            StageStatus::Failed => ("FAILED", Some(ExecutionStatus::Failed)),
+            StageStatus::Stopped => ("STOPPED", Some(ExecutionStatus::Stopped)),
+            StageStatus::Cancelled => ("CANCELED", Some(ExecutionStatus::Cancelled)),
+            _ if stage + 1 == definition.stages.len() => {
+                ("SUCCEEDED", Some(ExecutionStatus::Succeeded))
+            }
+            _ => ("SUCCEEDED", None),
+        };
+        self.emit_stage(pipeline, execution, word);
+        match ends {
+            Some(status) => self.end_execution(pipeline, execution, status),
+            None => self.arrive(pipeline, execution, stage + 1),
+        }
+        self.admit(pipeline, name);
+    }
+
+    /// The execution ends, wherever it waited.
+    pub(super) fn end_execution(
+        &mut self,
+        pipeline: &str,
+        execution: usize,
+        status: ExecutionStatus,
+    ) {
+        let Some(known) = self.state.pipelines.get_mut(pipeline) else {
+            return;
+        };
+        known.active.remove(&execution);
+        let run = &mut known.executions[execution];
+        run.status = status;
+        run.position = Position::Ended;
+        run.updated = self.at;
+        let word = match status {
+            ExecutionStatus::Succeeded => "SUCCEEDED",
+            ExecutionStatus::Failed => "FAILED",
+            ExecutionStatus::Stopped => "STOPPED",
+            ExecutionStatus::Superseded => "SUPERSEDED",
+            ExecutionStatus::Cancelled => "CANCELED",
+            ExecutionStatus::InProgress | ExecutionStatus::Stopping => return,
+        };
+        self.emit_pipeline(pipeline, execution, word);
+    }
+
+    /// Takes a waiting execution out of the queue it stands in.
+    pub(super) fn leave_queue(&mut self, pipeline: &str, execution: usize) {
+        if let Some(known) = self.state.pipelines.get_mut(pipeline) {
+            let id = known.executions[execution].id.clone();
+            for stage in &mut known.stages {
+                stage.waiting.retain(|waiting| *waiting != id);
+            }
+        }
+    }
+}
+
+fn stage_state<'a>(pipeline: &'a mut Pipeline, name: &str) -> Option<&'a mut StageState> {
+    pipeline.stages.iter_mut().find(|stage| stage.name == name)
+}
