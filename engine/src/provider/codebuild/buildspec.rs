@@ -1,0 +1,584 @@
+//! A buildspec 0.2, read strictly: what is unknown or not built is refused by name and line.
+
+use std::collections::BTreeMap;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, SeqAccess, Visitor},
+};
+
+/// A checked buildspec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Buildspec {
+    /// Which shell runs the commands.
+    pub shell: Shell,
+    /// `env.variables`.
+    pub variables: BTreeMap<String, String>,
+    /// `env.exported-variables`.
+    pub exported: Vec<String>,
+    /// Phases that the file names, in the order in which they run.
+    pub phases: Vec<PhaseSpec>,
+    /// `artifacts`, when the file has them.
+    pub artifacts: Option<ArtifactSpec>,
+    /// `artifacts.secondary-artifacts` by identifier.
+    pub secondary: BTreeMap<String, ArtifactSpec>,
+    /// What was accepted and has no effect here; one sentence each, for the log.
+    pub notices: Vec<String>,
+}
+
+/// `env.shell`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shell {
+    /// `/bin/sh`, the default.
+    Sh,
+    /// `bash`.
+    Bash,
+}
+
+/// The phases a buildspec can give commands to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// `install`
+    Install,
+    /// `pre_build`
+    PreBuild,
+    /// `build`
+    Build,
+    /// `post_build`
+    PostBuild,
+}
+
+/// `on-failure` of a phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    /// End the build.
+    Abort,
+    /// Go on with the next phase.
+    Continue,
+}
+
+/// One phase.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhaseSpec {
+    /// Which.
+    pub phase: Phase,
+    /// `commands`, until the first that fails.
+    pub commands: Vec<Command>,
+    /// `finally`, whatever happened before.
+    pub finally: Vec<Command>,
+    /// `None`: CodeBuild's own transitions.
+    pub on_failure: Option<OnFailure>,
+}
+
+/// One command and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// Shell text, one or more lines.
+    pub text: String,
+    /// Its first line in the file, when it could be found.
+    pub line: Option<usize>,
+}
+
+/// One artifact definition.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ArtifactSpec {
+    /// Globs below the base directory.
+    pub files: Vec<String>,
+    /// Globs of what is left out.
+    pub exclude: Vec<String>,
+    /// A folder below the source, or a glob that names several.
+    pub base_directory: Option<String>,
+    /// Put every file at the top.
+    pub discard_paths: bool,
+}
+
+/// Why a buildspec is not used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("YAML_FILE_ERROR: {file}{at}: {message}")]
+pub struct BuildspecError {
+    file: String,
+    at: String,
+    message: String,
+}
+
+impl Phase {
+    /// All, in the order in which they run.
+    pub const ALL: [Self; 4] = [Self::Install, Self::PreBuild, Self::Build, Self::PostBuild];
+
+    /// As CodeBuild's logs and API write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Install => "INSTALL",
+            Self::PreBuild => "PRE_BUILD",
+            Self::Build => "BUILD",
+            Self::PostBuild => "POST_BUILD",
+        }
+    }
+
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Install => "install",
+            Self::PreBuild => "pre_build",
+            Self::Build => "build",
+            Self::PostBuild => "post_build",
+        }
+    }
+}
+
+/// Parses and checks the text of the buildspec called `file`.
+///
+/// # Errors
+/// Not YAML, an unknown key, a wrong type, or something that is not built: with file and line.
+pub fn parse(file: &str, text: &str) -> Result<Buildspec, BuildspecError> {
+    let raw: RawBuildspec = yaml_serde::from_str(text).map_err(|error| yaml_error(file, &error))?;
+    let refuse = |needle: &str, message: String| BuildspecError {
+        file: file.to_owned(),
+        at: line_of_key(text, needle)
+            .map(|line| format!(" line {line}"))
+            .unwrap_or_default(),
+        message,
+    };
+    if raw.version != "0.2" {
+        return Err(refuse(
+            "version",
+            format!("version {} is not supported; write version: 0.2", raw.version),
+        ));
+    }
+    let mut notices = Vec::new();
+    raw.refuse_unbuilt(&mut notices)
+        .map_err(|(key, message)| refuse(key, message))?;
+    let env = raw.env.unwrap_or_default();
+    let shell = match env.shell.as_deref() {
+        None | Some("/bin/sh" | "sh") => Shell::Sh,
+        Some("bash" | "/bin/bash") => Shell::Bash,
+        Some(other) => {
+            return Err(refuse(
+                "shell",
+                format!("env.shell {other} is not supported; use bash or /bin/sh"),
+            ));
+        }
+    };
+    for name in env.variables.keys().chain(&env.exported_variables) {
+        if !is_variable_name(name) {
+            return Err(refuse(name, format!("{name} is not a variable name")));
+        }
+    }
+    if let Some(name) = env.exported_variables.iter().find(|n| n.starts_with("AWS_")) {
+        return Err(refuse(
+            name,
+            format!("env.exported-variables: {name} cannot be exported, AWS_ is reserved"),
+        ));
+    }
+    let RawPhases {
+        install,
+        pre_build,
+        build,
+        post_build,
+    } = raw.phases;
+    let mut phases = Vec::new();
+    for (phase, raw) in Phase::ALL.into_iter().zip([install, pre_build, build, post_build]) {
+        let Some(raw) = raw else { continue };
+        if let Some(user) = raw.run_as {
+            return Err(refuse(
+                "run-as",
+                format!("run-as {user} is not supported: builds run as the user of the engine"),
+            ));
+        }
+        if let Some(versions) = raw.runtime_versions {
+            let list: Vec<_> = versions.iter().map(|(k, v)| format!("{k} {v}")).collect();
+            notices.push(format!(
+                "runtime-versions ({}) are not installed on the host; what PATH has is used",
+                list.join(", ")
+            ));
+        }
+        let on_failure = match raw.on_failure.as_deref() {
+            None => None,
+            Some("ABORT") => Some(OnFailure::Abort),
+            Some("CONTINUE") => Some(OnFailure::Continue),
+            Some(other) => {
+                return Err(refuse(
+                    "on-failure",
+                    format!("on-failure {other} is not supported; use ABORT or CONTINUE"),
+                ));
+            }
+        };
+        phases.push(PhaseSpec {
+            phase,
+            commands: located(text, phase, "commands", raw.commands.unwrap_or_default()),
+            finally: located(text, phase, "finally", raw.finally.unwrap_or_default()),
+            on_failure,
+        });
+    }
+    if phases.is_empty() {
+        return Err(refuse("phases", "at least one phase is needed".to_owned()));
+    }
+    let mut secondary = BTreeMap::new();
+    let mut primary = None;
+    if let Some(raw) = raw.artifacts {
+        for (id, raw) in raw.secondary_artifacts.unwrap_or_default() {
+            let spec = raw.checked(&mut notices).map_err(|(key, m)| refuse(key, m))?;
+            secondary.insert(id, spec);
+        }
+        primary = Some(raw.body.checked(&mut notices).map_err(|(key, m)| refuse(key, m))?);
+    }
+    Ok(Buildspec {
+        shell,
+        variables: env.variables,
+        exported: env.exported_variables,
+        phases,
+        artifacts: primary.filter(|spec| !spec.files.is_empty()),
+        secondary,
+        notices,
+    })
+}
+
+/// `[A-Za-z_][A-Za-z0-9_]*`
+pub fn is_variable_name(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+type Refused = (&'static str, String);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawBuildspec {
+    version: String,
+    run_as: Option<String>,
+    env: Option<RawEnv>,
+    proxy: Option<de::IgnoredAny>,
+    batch: Option<de::IgnoredAny>,
+    phases: RawPhases,
+    reports: Option<de::IgnoredAny>,
+    artifacts: Option<RawArtifacts>,
+    cache: Option<de::IgnoredAny>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct RawEnv {
+    shell: Option<String>,
+    variables: BTreeMap<String, String>,
+    parameter_store: Option<BTreeMap<String, de::IgnoredAny>>,
+    secrets_manager: Option<BTreeMap<String, de::IgnoredAny>>,
+    exported_variables: Vec<String>,
+    git_credential_helper: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPhases {
+    install: Option<RawPhase>,
+    pre_build: Option<RawPhase>,
+    build: Option<RawPhase>,
+    post_build: Option<RawPhase>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawPhase {
+    run_as: Option<String>,
+    on_failure: Option<String>,
+    runtime_versions: Option<BTreeMap<String, String>>,
+    commands: Option<Vec<String>>,
+    finally: Option<Vec<String>>,
+}
+
+/// `serde(flatten)` would lose scalars as written (`012`), so the fields stand twice.
+struct RawArtifacts {
+    body: RawArtifact,
+    secondary_artifacts: Option<BTreeMap<String, RawArtifact>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawPrimary {
+    files: Option<OneOrMany>,
+    exclude_paths: Option<OneOrMany>,
+    base_directory: Option<String>,
+    discard_paths: Option<String>,
+    enable_symlinks: Option<String>,
+    name: Option<String>,
+    s3_prefix: Option<String>,
+    secondary_artifacts: Option<BTreeMap<String, RawArtifact>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawArtifact {
+    files: Option<OneOrMany>,
+    exclude_paths: Option<OneOrMany>,
+    base_directory: Option<String>,
+    discard_paths: Option<String>,
+    enable_symlinks: Option<String>,
+    name: Option<String>,
+    s3_prefix: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for RawArtifacts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = RawPrimary::deserialize(deserializer)?;
+        Ok(Self {
+            secondary_artifacts: raw.secondary_artifacts,
+            body: RawArtifact {
+                files: raw.files,
+                exclude_paths: raw.exclude_paths,
+                base_directory: raw.base_directory,
+                discard_paths: raw.discard_paths,
+                enable_symlinks: raw.enable_symlinks,
+                name: raw.name,
+                s3_prefix: raw.s3_prefix,
+            },
+        })
+    }
+}
+
+#[derive(Default)]
+struct OneOrMany(Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Paths;
+        impl<'de> Visitor<'de> for Paths {
+            type Value = OneOrMany;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a path or a list of paths")
+            }
+            fn visit_str<E: de::Error>(self, one: &str) -> Result<OneOrMany, E> {
+                Ok(OneOrMany(vec![one.to_owned()]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<OneOrMany, A::Error> {
+                let mut all = Vec::new();
+                while let Some(one) = seq.next_element()? {
+                    all.push(one);
+                }
+                Ok(OneOrMany(all))
+            }
+        }
+        deserializer.deserialize_any(Paths)
+    }
+}
+
+impl RawBuildspec {
+    fn refuse_unbuilt(&self, notices: &mut Vec<String>) -> Result<(), Refused> {
+        if let Some(user) = &self.run_as {
+            return Err((
+                "run-as",
+                format!("run-as {user} is not supported: builds run as the user of the engine"),
+            ));
+        }
+        if self.batch.is_some() {
+            return Err(("batch", "batch builds are not supported; remove batch".to_owned()));
+        }
+        let env = self.env.as_ref();
+        if let Some(name) = env.and_then(|e| e.parameter_store.as_ref()?.keys().next()) {
+            return Err((
+                "parameter-store",
+                format!("env.parameter-store ({name}) is not supported; set the variable in [codebuild.NAME.environment]"),
+            ));
+        }
+        if let Some(name) = env.and_then(|e| e.secrets_manager.as_ref()?.keys().next()) {
+            return Err((
+                "secrets-manager",
+                format!("env.secrets-manager ({name}) is not supported; set the variable in [codebuild.NAME.environment]"),
+            ));
+        }
+        let ignored = [
+            (env.is_some_and(|e| e.git_credential_helper.is_some()), "env.git-credential-helper"),
+            (self.proxy.is_some(), "proxy"),
+            (self.reports.is_some(), "reports"),
+            (self.cache.is_some(), "cache"),
+        ];
+        for (_, key) in ignored.into_iter().filter(|(present, _)| *present) {
+            notices.push(format!("{key} of the buildspec has no effect here"));
+        }
+        Ok(())
+    }
+}
+
+impl RawArtifact {
+    fn checked(self, notices: &mut Vec<String>) -> Result<ArtifactSpec, Refused> {
+        if self.name.is_some() || self.s3_prefix.is_some() {
+            notices.push("artifacts.name and s3-prefix have no effect in a pipeline".to_owned());
+        }
+        let spec = ArtifactSpec {
+            files: self.files.unwrap_or_default().0,
+            exclude: self.exclude_paths.unwrap_or_default().0,
+            base_directory: self.base_directory,
+            discard_paths: yes(self.discard_paths, "discard-paths")?,
+        };
+        if yes(self.enable_symlinks, "enable-symlinks")? {
+            return Err((
+                "enable-symlinks",
+                "artifacts.enable-symlinks is not supported: links are replaced by what they point to".to_owned(),
+            ));
+        }
+        let outside = |glob: &&String| glob.starts_with('/') || glob.split('/').any(|p| p == "..");
+        if let Some(glob) = spec.files.iter().chain(&spec.exclude).find(outside) {
+            return Err((
+                "files",
+                format!("{glob} leaves the base directory; set base-directory instead"),
+            ));
+        }
+        Ok(spec)
+    }
+}
+
+fn yes(value: Option<String>, key: &'static str) -> Result<bool, Refused> {
+    match value.as_deref() {
+        None | Some("no" | "false") => Ok(false),
+        Some("yes" | "true") => Ok(true),
+        Some(other) => Err((key, format!("{key} is {other}; write yes or no"))),
+    }
+}
+
+fn yaml_error(file: &str, error: &yaml_serde::Error) -> BuildspecError {
+    let text = error.to_string();
+    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(m, _)| m);
+    let hint = if message.contains("expected a string") && message.contains("invalid type: map") {
+        "; a command with `: ` in it must be quoted"
+    } else {
+        ""
+    };
+    BuildspecError {
+        file: file.to_owned(),
+        at: error
+            .location()
+            .map(|at| format!(" line {}", at.line()))
+            .unwrap_or_default(),
+        message: format!("{message}{hint}"),
+    }
+}
+
+/// The line of the first key of this name (or list item), for people.
+fn line_of_key(text: &str, key: &str) -> Option<usize> {
+    text.lines()
+        .position(|line| {
+            let line = line.trim_start().trim_start_matches("- ");
+            line.strip_prefix(key)
+                .is_some_and(|rest| rest.trim_start().is_empty() || rest.trim_start().starts_with(':'))
+        })
+        .map(|at| at + 1)
+}
+
+/// Gives each command its line: YAML values carry none, so the text is searched in order from the phase's key on.
+fn located(text: &str, phase: Phase, list: &str, commands: Vec<String>) -> Vec<Command> {
+    let lines: Vec<&str> = text.lines().collect();
+    let key_after = |start: usize, key: &str| {
+        lines.iter().skip(start).position(|line| {
+            line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(':'))
+        }).map(|at| start + at)
+    };
+    let mut cursor = key_after(0, "phases")
+        .and_then(|at| key_after(at, phase.key()))
+        .and_then(|at| key_after(at, list));
+    commands
+        .into_iter()
+        .map(|text| {
+            let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+            let found = cursor.filter(|_| !first.is_empty()).and_then(|start| {
+                lines.iter().skip(start).position(|line| {
+                    let bare = line.trim().trim_start_matches("- ").trim_matches(['"', '\'']);
+                    line.contains(first) || (bare.len() > 2 && first.starts_with(bare))
+                }).map(|at| start + at)
+            });
+            if let Some(at) = found {
+                cursor = Some(at + 1);
+            }
+            Command { line: found.map(|at| at + 1), text }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FULL: &str = r#"version: 0.2
+env:
+  shell: bash
+  variables:
+    ANSWER: no
+    OCTAL: 012
+    VERSION: 1.10
+    ON: true
+  exported-variables: [TAG]
+phases:
+  install:
+    runtime-versions:
+      nodejs: 20
+    commands: []
+  build:
+    on-failure: ABORT
+    commands:
+      - echo one
+      - |
+        echo two
+        echo three
+      - "echo \"a: b\""
+      - echo one
+    finally:
+      - echo bye
+reports:
+  mine: {files: ['**/*']}
+artifacts:
+  base-directory: site
+  files: '**/*'
+  exclude-paths: ['**/*.map']
+  discard-paths: no
+  secondary-artifacts:
+    Docs:
+      files:
+        - docs/*
+      discard-paths: yes
+"#;
+
+    #[test]
+    fn scalars_stay_as_written_and_commands_know_their_line() {
+        let spec = parse("buildspec.yml", FULL).expect("good");
+        assert_eq!(spec.shell, Shell::Bash);
+        let variables: Vec<_> = spec.variables.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        assert_eq!(variables, ["ANSWER=no", "OCTAL=012", "ON=true", "VERSION=1.10"]);
+        let build = &spec.phases[1];
+        assert_eq!(build.phase, Phase::Build);
+        assert_eq!(build.on_failure, Some(OnFailure::Abort));
+        let lines: Vec<_> = build.commands.iter().map(|c| c.line).collect();
+        assert_eq!(lines, [Some(18), Some(20), None, Some(23)]);
+        assert_eq!(build.commands[1].text, "echo two\necho three\n");
+        assert_eq!(build.finally[0].line, Some(25));
+        let artifacts = spec.artifacts.expect("there");
+        assert_eq!(artifacts.files, ["**/*"]);
+        assert_eq!(artifacts.base_directory.as_deref(), Some("site"));
+        assert!(spec.secondary["Docs"].discard_paths);
+        assert_eq!(spec.notices.len(), 2, "{:?}", spec.notices);
+    }
+
+    #[test]
+    fn bad_specs_are_refused_with_file_and_line() {
+        let cases = [
+            ("version: 0.2\nphases:\n  build:\n    commands:\n      - echo a: b\n", "line 5: phases.build.commands[0]: invalid type: map, expected a string; a command with `: ` in it must be quoted"),
+            ("version: 0.2\nphase:\n  build: {}\n", "line 2: unknown field `phase`"),
+            ("version: 0.1\nphases: {build: {}}\n", "line 1: version 0.1 is not supported; write version: 0.2"),
+            ("phases: {build: {}}\n", "missing field `version`"),
+            ("version: 0.2\nphases: {}\n", "line 2: at least one phase is needed"),
+            ("version: 0.2\nbatch: {fast-fail: true}\nphases: {build: {}}\n", "line 2: batch builds are not supported"),
+            ("version: 0.2\nenv:\n  parameter-store:\n    TOKEN: /x\nphases: {build: {}}\n", "line 3: env.parameter-store (TOKEN) is not supported"),
+            ("version: 0.2\nenv:\n  secrets-manager:\n    TOKEN: x:y\nphases: {build: {}}\n", "line 3: env.secrets-manager (TOKEN) is not supported"),
+            ("version: 0.2\nenv:\n  shell: powershell.exe\nphases: {build: {}}\n", "line 3: env.shell powershell.exe is not supported"),
+            ("version: 0.2\nenv:\n  exported-variables:\n    - AWS_X\nphases: {build: {}}\n", "line 4: env.exported-variables: AWS_X cannot be exported"),
+            ("version: 0.2\nphases:\n  build:\n    on-failure: RETRY\n", "line 4: on-failure RETRY is not supported"),
+            ("version: 0.2\nphases:\n  build:\n    run-as: joe\n", "line 4: run-as joe is not supported"),
+            ("version: 0.2\nphases: {build: {}}\nartifacts:\n  files: ['../x']\n", "line 4: ../x leaves the base directory"),
+            ("version: 0.2\nphases:\n\tbuild: {}\n", "line 3: "),
+            ("", "missing field"),
+        ];
+        for (text, expected) in cases {
+            let error = parse("ci/spec.yml", text).expect_err(text).to_string();
+            assert!(
+                error.starts_with("YAML_FILE_ERROR: ci/spec.yml") && error.contains(expected),
+                "{error}\nshould contain: {expected}"
+            );
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! CodeBuild on this machine: a buildspec run by the host's shell.
+
+pub mod buildspec;
