@@ -13,6 +13,7 @@ pub mod codebuild;
 pub mod git;
 pub mod lambda;
 pub mod manual;
+mod process;
 pub mod s3_deploy;
 pub mod s3_source;
 

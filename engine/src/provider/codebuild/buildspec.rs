@@ -141,7 +141,10 @@ pub fn parse(file: &str, text: &str) -> Result<Buildspec, BuildspecError> {
     if raw.version != "0.2" {
         return Err(refuse(
             "version",
-            format!("version {} is not supported; write version: 0.2", raw.version),
+            format!(
+                "version {} is not supported; write version: 0.2",
+                raw.version
+            ),
         ));
     }
     let mut notices = Vec::new();
@@ -163,7 +166,11 @@ pub fn parse(file: &str, text: &str) -> Result<Buildspec, BuildspecError> {
             return Err(refuse(name, format!("{name} is not a variable name")));
         }
     }
-    if let Some(name) = env.exported_variables.iter().find(|n| n.starts_with("AWS_")) {
+    if let Some(name) = env
+        .exported_variables
+        .iter()
+        .find(|n| n.starts_with("AWS_"))
+    {
         return Err(refuse(
             name,
             format!("env.exported-variables: {name} cannot be exported, AWS_ is reserved"),
@@ -176,7 +183,10 @@ pub fn parse(file: &str, text: &str) -> Result<Buildspec, BuildspecError> {
         post_build,
     } = raw.phases;
     let mut phases = Vec::new();
-    for (phase, raw) in Phase::ALL.into_iter().zip([install, pre_build, build, post_build]) {
+    for (phase, raw) in Phase::ALL
+        .into_iter()
+        .zip([install, pre_build, build, post_build])
+    {
         let Some(raw) = raw else { continue };
         if let Some(user) = raw.run_as {
             return Err(refuse(
@@ -216,10 +226,16 @@ pub fn parse(file: &str, text: &str) -> Result<Buildspec, BuildspecError> {
     let mut primary = None;
     if let Some(raw) = raw.artifacts {
         for (id, raw) in raw.secondary_artifacts.unwrap_or_default() {
-            let spec = raw.checked(&mut notices).map_err(|(key, m)| refuse(key, m))?;
+            let spec = raw
+                .checked(&mut notices)
+                .map_err(|(key, m)| refuse(key, m))?;
             secondary.insert(id, spec);
         }
-        primary = Some(raw.body.checked(&mut notices).map_err(|(key, m)| refuse(key, m))?);
+        primary = Some(
+            raw.body
+                .checked(&mut notices)
+                .map_err(|(key, m)| refuse(key, m))?,
+        );
     }
     Ok(Buildspec {
         shell,
@@ -235,7 +251,9 @@ pub fn parse(file: &str, text: &str) -> Result<Buildspec, BuildspecError> {
 /// `[A-Za-z_][A-Za-z0-9_]*`
 pub fn is_variable_name(name: &str) -> bool {
     let mut chars = name.chars();
-    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+    chars
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
@@ -369,23 +387,33 @@ impl RawBuildspec {
             ));
         }
         if self.batch.is_some() {
-            return Err(("batch", "batch builds are not supported; remove batch".to_owned()));
+            return Err((
+                "batch",
+                "batch builds are not supported; remove batch".to_owned(),
+            ));
         }
         let env = self.env.as_ref();
         if let Some(name) = env.and_then(|e| e.parameter_store.as_ref()?.keys().next()) {
             return Err((
                 "parameter-store",
-                format!("env.parameter-store ({name}) is not supported; set the variable in [codebuild.NAME.environment]"),
+                format!(
+                    "env.parameter-store ({name}) is not supported; set the variable in [codebuild.NAME.environment]"
+                ),
             ));
         }
         if let Some(name) = env.and_then(|e| e.secrets_manager.as_ref()?.keys().next()) {
             return Err((
                 "secrets-manager",
-                format!("env.secrets-manager ({name}) is not supported; set the variable in [codebuild.NAME.environment]"),
+                format!(
+                    "env.secrets-manager ({name}) is not supported; set the variable in [codebuild.NAME.environment]"
+                ),
             ));
         }
         let ignored = [
-            (env.is_some_and(|e| e.git_credential_helper.is_some()), "env.git-credential-helper"),
+            (
+                env.is_some_and(|e| e.git_credential_helper.is_some()),
+                "env.git-credential-helper",
+            ),
             (self.proxy.is_some(), "proxy"),
             (self.reports.is_some(), "reports"),
             (self.cache.is_some(), "cache"),
@@ -408,11 +436,8 @@ impl RawArtifact {
             base_directory: self.base_directory,
             discard_paths: yes(self.discard_paths, "discard-paths")?,
         };
-        if yes(self.enable_symlinks, "enable-symlinks")? {
-            return Err((
-                "enable-symlinks",
-                "artifacts.enable-symlinks is not supported: links are replaced by what they point to".to_owned(),
-            ));
+        if self.enable_symlinks.is_some() && !yes(self.enable_symlinks, "enable-symlinks")? {
+            notices.push("artifacts.enable-symlinks has no effect here: links are kept".to_owned());
         }
         let outside = |glob: &&String| glob.starts_with('/') || glob.split('/').any(|p| p == "..");
         if let Some(glob) = spec.files.iter().chain(&spec.exclude).find(outside) {
@@ -435,7 +460,9 @@ fn yes(value: Option<String>, key: &'static str) -> Result<bool, Refused> {
 
 fn yaml_error(file: &str, error: &yaml_serde::Error) -> BuildspecError {
     let text = error.to_string();
-    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(m, _)| m);
+    let message = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(m, _)| m);
     let hint = if message.contains("expected a string") && message.contains("invalid type: map") {
         "; a command with `: ` in it must be quoted"
     } else {
@@ -456,8 +483,9 @@ fn line_of_key(text: &str, key: &str) -> Option<usize> {
     text.lines()
         .position(|line| {
             let line = line.trim_start().trim_start_matches("- ");
-            line.strip_prefix(key)
-                .is_some_and(|rest| rest.trim_start().is_empty() || rest.trim_start().starts_with(':'))
+            line.strip_prefix(key).is_some_and(|rest| {
+                rest.trim_start().is_empty() || rest.trim_start().starts_with(':')
+            })
         })
         .map(|at| at + 1)
 }
@@ -466,9 +494,15 @@ fn line_of_key(text: &str, key: &str) -> Option<usize> {
 fn located(text: &str, phase: Phase, list: &str, commands: Vec<String>) -> Vec<Command> {
     let lines: Vec<&str> = text.lines().collect();
     let key_after = |start: usize, key: &str| {
-        lines.iter().skip(start).position(|line| {
-            line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(':'))
-        }).map(|at| start + at)
+        lines
+            .iter()
+            .skip(start)
+            .position(|line| {
+                line.trim_start()
+                    .strip_prefix(key)
+                    .is_some_and(|rest| rest.trim_start().starts_with(':'))
+            })
+            .map(|at| start + at)
     };
     let mut cursor = key_after(0, "phases")
         .and_then(|at| key_after(at, phase.key()))
@@ -476,17 +510,31 @@ fn located(text: &str, phase: Phase, list: &str, commands: Vec<String>) -> Vec<C
     commands
         .into_iter()
         .map(|text| {
-            let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+            let first = text
+                .lines()
+                .map(str::trim)
+                .find(|line| !line.is_empty())
+                .unwrap_or_default();
             let found = cursor.filter(|_| !first.is_empty()).and_then(|start| {
-                lines.iter().skip(start).position(|line| {
-                    let bare = line.trim().trim_start_matches("- ").trim_matches(['"', '\'']);
-                    line.contains(first) || (bare.len() > 2 && first.starts_with(bare))
-                }).map(|at| start + at)
+                lines
+                    .iter()
+                    .skip(start)
+                    .position(|line| {
+                        let bare = line
+                            .trim()
+                            .trim_start_matches("- ")
+                            .trim_matches(['"', '\'']);
+                        line.contains(first) || (bare.len() > 2 && first.starts_with(bare))
+                    })
+                    .map(|at| start + at)
             });
             if let Some(at) = found {
                 cursor = Some(at + 1);
             }
-            Command { line: found.map(|at| at + 1), text }
+            Command {
+                line: found.map(|at| at + 1),
+                text,
+            }
         })
         .collect()
 }
@@ -538,8 +586,15 @@ artifacts:
     fn scalars_stay_as_written_and_commands_know_their_line() {
         let spec = parse("buildspec.yml", FULL).expect("good");
         assert_eq!(spec.shell, Shell::Bash);
-        let variables: Vec<_> = spec.variables.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        assert_eq!(variables, ["ANSWER=no", "OCTAL=012", "ON=true", "VERSION=1.10"]);
+        let variables: Vec<_> = spec
+            .variables
+            .iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
+        assert_eq!(
+            variables,
+            ["ANSWER=no", "OCTAL=012", "ON=true", "VERSION=1.10"]
+        );
         let build = &spec.phases[1];
         assert_eq!(build.phase, Phase::Build);
         assert_eq!(build.on_failure, Some(OnFailure::Abort));
@@ -557,19 +612,55 @@ artifacts:
     #[test]
     fn bad_specs_are_refused_with_file_and_line() {
         let cases = [
-            ("version: 0.2\nphases:\n  build:\n    commands:\n      - echo a: b\n", "line 5: phases.build.commands[0]: invalid type: map, expected a string; a command with `: ` in it must be quoted"),
-            ("version: 0.2\nphase:\n  build: {}\n", "line 2: unknown field `phase`"),
-            ("version: 0.1\nphases: {build: {}}\n", "line 1: version 0.1 is not supported; write version: 0.2"),
+            (
+                "version: 0.2\nphases:\n  build:\n    commands:\n      - echo a: b\n",
+                "line 5: phases.build.commands[0]: invalid type: map, expected a string; a command with `: ` in it must be quoted",
+            ),
+            (
+                "version: 0.2\nphase:\n  build: {}\n",
+                "line 2: unknown field `phase`",
+            ),
+            (
+                "version: 0.1\nphases: {build: {}}\n",
+                "line 1: version 0.1 is not supported; write version: 0.2",
+            ),
             ("phases: {build: {}}\n", "missing field `version`"),
-            ("version: 0.2\nphases: {}\n", "line 2: at least one phase is needed"),
-            ("version: 0.2\nbatch: {fast-fail: true}\nphases: {build: {}}\n", "line 2: batch builds are not supported"),
-            ("version: 0.2\nenv:\n  parameter-store:\n    TOKEN: /x\nphases: {build: {}}\n", "line 3: env.parameter-store (TOKEN) is not supported"),
-            ("version: 0.2\nenv:\n  secrets-manager:\n    TOKEN: x:y\nphases: {build: {}}\n", "line 3: env.secrets-manager (TOKEN) is not supported"),
-            ("version: 0.2\nenv:\n  shell: powershell.exe\nphases: {build: {}}\n", "line 3: env.shell powershell.exe is not supported"),
-            ("version: 0.2\nenv:\n  exported-variables:\n    - AWS_X\nphases: {build: {}}\n", "line 4: env.exported-variables: AWS_X cannot be exported"),
-            ("version: 0.2\nphases:\n  build:\n    on-failure: RETRY\n", "line 4: on-failure RETRY is not supported"),
-            ("version: 0.2\nphases:\n  build:\n    run-as: joe\n", "line 4: run-as joe is not supported"),
-            ("version: 0.2\nphases: {build: {}}\nartifacts:\n  files: ['../x']\n", "line 4: ../x leaves the base directory"),
+            (
+                "version: 0.2\nphases: {}\n",
+                "line 2: at least one phase is needed",
+            ),
+            (
+                "version: 0.2\nbatch: {fast-fail: true}\nphases: {build: {}}\n",
+                "line 2: batch builds are not supported",
+            ),
+            (
+                "version: 0.2\nenv:\n  parameter-store:\n    TOKEN: /x\nphases: {build: {}}\n",
+                "line 3: env.parameter-store (TOKEN) is not supported",
+            ),
+            (
+                "version: 0.2\nenv:\n  secrets-manager:\n    TOKEN: x:y\nphases: {build: {}}\n",
+                "line 3: env.secrets-manager (TOKEN) is not supported",
+            ),
+            (
+                "version: 0.2\nenv:\n  shell: powershell.exe\nphases: {build: {}}\n",
+                "line 3: env.shell powershell.exe is not supported",
+            ),
+            (
+                "version: 0.2\nenv:\n  exported-variables:\n    - AWS_X\nphases: {build: {}}\n",
+                "line 4: env.exported-variables: AWS_X cannot be exported",
+            ),
+            (
+                "version: 0.2\nphases:\n  build:\n    on-failure: RETRY\n",
+                "line 4: on-failure RETRY is not supported",
+            ),
+            (
+                "version: 0.2\nphases:\n  build:\n    run-as: joe\n",
+                "line 4: run-as joe is not supported",
+            ),
+            (
+                "version: 0.2\nphases: {build: {}}\nartifacts:\n  files: ['../x']\n",
+                "line 4: ../x leaves the base directory",
+            ),
             ("version: 0.2\nphases:\n\tbuild: {}\n", "line 3: "),
             ("", "missing field"),
         ];
