@@ -1,5 +1,7 @@
 //! Who performs an action: one file per provider of CodePipeline's list.
 
+use std::{error::Error, sync::Arc};
+
 use engine_plan::{
     effect::ActionTask,
     event::{ExecutionDetails, Outcome},
@@ -7,8 +9,9 @@ use engine_plan::{
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::{app::App, perform::Providers};
 
+pub mod artifact;
 pub mod codebuild;
 pub mod git;
 pub mod lambda;
@@ -16,6 +19,7 @@ pub mod manual;
 mod process;
 pub mod s3_deploy;
 pub mod s3_source;
+mod workshop;
 
 /// Performs actions of one type. It may be asked twice for the same action execution (after a crash).
 pub trait Provider: Send + Sync {
@@ -63,4 +67,25 @@ pub fn failed(code: &str, message: impl Into<String>) -> Outcome {
         message: message.into(),
         details: ExecutionDetails::default(),
     }
+}
+
+/// An error with all its causes, in one line.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text += ": ";
+        text += &cause.to_string();
+        next = cause.source();
+    }
+    text
+}
+
+/// Adds the providers of this machine: sources, builds, approvals, deployments.
+#[must_use]
+pub fn of_this_machine(providers: Providers) -> Providers {
+    let codebuild = Arc::new(codebuild::CodeBuild::default());
+    providers
+        .with("Build", "AWS", "CodeBuild", codebuild.clone())
+        .with("Test", "AWS", "CodeBuild", codebuild)
 }

@@ -1,0 +1,238 @@
+//! Whole builds: artifacts in, a real shell, artifacts and variables out.
+
+use super::*;
+use crate::provider::workshop::tests::{Bench, task};
+
+const SPEC: &str = "version: 0.2
+env:
+  variables: {GREETING: spec, KEPT: spec}
+  exported-variables: [VERSION]
+phases:
+  build:
+    commands:
+      - VERSION=1.$CODEBUILD_BUILD_NUMBER-$CODEBUILD_RESOLVED_SOURCE_VERSION
+      - mkdir dist
+      - echo \"$GREETING $KEPT $SECRET_OF_ENGINE\" | tee dist/index.html
+      - cp \"$CODEBUILD_SRC_DIR_Docs/readme\" dist/
+artifacts:
+  base-directory: dist
+  files: ['**/*']
+  secondary-artifacts:
+    Second: {files: ['readme'], base-directory: dist}
+";
+
+async fn build(bench: &Bench, task: &ActionTask) -> Outcome {
+    let workshop = bench.workshop(task);
+    let build = Build {
+        task,
+        workshop: &workshop,
+        number: 7,
+        revision: Some("abc".to_owned()),
+        progress: None,
+    };
+    build.perform(&CancellationToken::new()).await
+}
+
+fn failure(outcome: &Outcome) -> &str {
+    match outcome {
+        Outcome::Failed { message, .. } => message,
+        other => panic!("should have failed: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_build_makes_artifacts_and_variables() {
+    let mut bench = Bench::new().await;
+    let project = CodebuildConfig {
+        environment: BTreeMap::from([("GREETING".to_owned(), "project".to_owned())]),
+        ..CodebuildConfig::default()
+    };
+    bench.config.codebuild.insert("site".to_owned(), project);
+    bench.put_zip("Code", &[("buildspec.yml", SPEC)]).await;
+    bench.put_zip("Docs", &[("readme", "read me")]).await;
+    let configuration = [
+        ("ProjectName", "site"),
+        ("PrimarySource", "Code"),
+        (
+            "EnvironmentVariables",
+            r#"[{"name":"KEPT","value":"action"}]"#,
+        ),
+    ];
+    let one = task("Build", &configuration, &["Docs", "Code"], &["Built"]);
+    let outcome = build(&bench, &one).await;
+    let Outcome::Succeeded {
+        variables, details, ..
+    } = &outcome
+    else {
+        panic!("{outcome:?}\n{}", bench.log(&one));
+    };
+    assert_eq!(
+        variables.get("VERSION").map(String::as_str),
+        Some("1.7-abc")
+    );
+    assert_eq!(
+        details.external_execution_id,
+        Some(format!("site:{}", one.action_execution))
+    );
+    let files = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect()
+    };
+    assert_eq!(
+        bench.zip("Built").await,
+        files(&[("index.html", "project action \n"), ("readme", "read me")])
+    );
+    let log = bench.log(&one);
+    assert!(
+        log.contains("Entering phase BUILD\n") && log.contains("\nproject action \n"),
+        "{log}"
+    );
+
+    let two = task(
+        "Build",
+        &configuration,
+        &["Docs", "Code"],
+        &["Built", "Second"],
+    );
+    assert!(matches!(
+        build(&bench, &two).await,
+        Outcome::Succeeded { .. }
+    ));
+    assert_eq!(bench.zip("Second").await, files(&[("readme", "read me")]));
+    assert!(
+        bench
+            .log(&two)
+            .contains("The buildspec makes no artifact Built")
+    );
+}
+
+#[tokio::test]
+async fn failures_name_their_cause() {
+    let spec = |commands: &str| {
+        format!(
+            "version: 0.2\nphases:\n  build:\n    commands:\n{commands}artifacts:\n  files: out\n"
+        )
+    };
+    let cases: [(&[(&str, &str)], &[(&str, &str)], &str); 9] = [
+        (
+            &[("buildspec.yml", &spec("      - test -f nothing\n"))],
+            &[],
+            "Phase BUILD: command `test -f nothing` exited with 1 (buildspec.yml line 5)",
+        ),
+        (
+            &[(
+                "buildspec.yml",
+                &spec("      - |\n        true\n        exit 4\n"),
+            )],
+            &[],
+            "Phase BUILD: command `true …` exited with 4 (buildspec.yml line 6)",
+        ),
+        (
+            &[("buildspec.yml", &spec("      - 'true'\n"))],
+            &[],
+            "Phase UPLOAD_ARTIFACTS: CLIENT_ERROR: no matching artifact paths found for out",
+        ),
+        (
+            &[("other.yml", "")],
+            &[],
+            "Phase DOWNLOAD_SOURCE: YAML_FILE_ERROR: buildspec.yml: no such file in the primary source",
+        ),
+        (
+            &[("ci/spec.yml", "version: 0.2\nphases: [")],
+            &[("BuildspecOverride", "ci/spec.yml")],
+            "Phase DOWNLOAD_SOURCE: YAML_FILE_ERROR: ci/spec.yml line ",
+        ),
+        (
+            &[("a", "")],
+            &[("BuildspecOverride", "../x")],
+            "YAML_FILE_ERROR: ../x: must be a path inside the primary source",
+        ),
+        (
+            &[("a", "")],
+            &[("BatchEnabled", "true")],
+            "BatchEnabled is not supported",
+        ),
+        (
+            &[("a", "")],
+            &[("ProjectName", "../x")],
+            "ProjectName must be a CodeBuild project name",
+        ),
+        (
+            &[("a", "")],
+            &[("PrimarySource", "Other")],
+            "PrimarySource Other is not an input artifact",
+        ),
+    ];
+    for (files, settings, expected) in cases {
+        let bench = Bench::new().await;
+        bench.put_zip("Code", files).await;
+        let mut configuration = vec![("ProjectName", "site")];
+        configuration.extend_from_slice(settings);
+        let one = task("Build", &configuration, &["Code"], &["Built"]);
+        let outcome = build(&bench, &one).await;
+        assert!(
+            failure(&outcome).contains(expected),
+            "{outcome:?}\nshould contain: {expected}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn bad_artifacts_fail_the_build_with_the_cause() {
+    let bench = Bench::new().await;
+    let one = task("Build", &[("ProjectName", "site")], &["Code"], &[]);
+    let outcome = build(&bench, &one).await;
+    assert!(
+        failure(&outcome).contains("Name of artifact bucket: artifacts."),
+        "{outcome:?}"
+    );
+    bench.put("P/Code/abc", b"not a zip".to_vec()).await;
+    let outcome = build(&bench, &one).await;
+    assert!(
+        failure(&outcome).contains("artifact Code cannot be unpacked: it is not a zip archive"),
+        "{outcome:?}"
+    );
+    let mut zip = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+    zip.start_file("../escape", zip::write::SimpleFileOptions::default())
+        .unwrap();
+    bench
+        .put("P/Code/abc", zip.finish().unwrap().into_inner())
+        .await;
+    let outcome = build(&bench, &one).await;
+    assert!(
+        failure(&outcome).contains("\"../escape\" is refused"),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn other_images_are_refused() {
+    let mut bench = Bench::new().await;
+    let project = CodebuildConfig {
+        image: Some("aws/codebuild/standard:7.0".to_owned()),
+        ..CodebuildConfig::default()
+    };
+    bench.config.codebuild.insert("site".to_owned(), project);
+    let outcome = build(
+        &bench,
+        &task("Build", &[("ProjectName", "site")], &["Code"], &[]),
+    )
+    .await;
+    assert!(
+        failure(&outcome).contains("image aws/codebuild/standard:7.0 is not supported"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn builds_are_counted_once() {
+    let state = tempfile::tempdir().unwrap();
+    let counted: Vec<u64> = ["a", "a", "b", "b"]
+        .iter()
+        .map(|id| count(state.path(), "site", id))
+        .collect();
+    assert_eq!(counted, [1, 1, 2, 2]);
+    assert_eq!(count(state.path(), "other", "b"), 1);
+}
