@@ -1,1 +1,14 @@
-//! Placeholder.
+//! Fakes of every port, a wrapper that fails on demand, virtual time, recorded events, and the helper that runs an
+//! action with every call failed, lost, cut off and repeated. For tests only.
+
+pub mod events;
+pub mod failing;
+pub mod memory;
+pub mod repeat;
+pub mod time;
+pub mod world;
+
+pub use failing::{Failing, Mode, Plan};
+pub use repeat::repeat_and_fail;
+pub use time::{FixedClock, VirtualTime};
+pub use world::{Driven, World};

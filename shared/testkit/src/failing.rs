@@ -1,0 +1,259 @@
+//! A wrapper round any port that fails, loses replies or stops for good, at a chosen call.
+
+use std::{
+    future::{Future, pending},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use shared::{
+    id::{BucketName, JobId, ObjectKey},
+    job::{ArtifactCredentials, ArtifactRef, Report},
+    port::{
+        Artifacts, CacheInvalidator, JobReporter, Ledger, LedgerEntry, Listed, PageAnswer,
+        PageFetcher, PortError, SiteBucket, SiteHeaders, Topic,
+    },
+};
+
+/// What happens at one call. Calls are counted from 0 over all ports that share a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// All calls work.
+    Work,
+    /// This call fails before it does anything.
+    FailBefore(usize),
+    /// This call does its work and its reply is lost.
+    FailAfter(usize),
+    /// This call and all later ones fail, until [`Plan::recover`].
+    DownFrom(usize),
+    /// The process dies before this call.
+    DieBefore(usize),
+    /// The process dies right after this call did its work.
+    DieAfter(usize),
+}
+
+/// Which call goes wrong, and the calls so far. Clones share one state.
+#[derive(Debug, Clone)]
+pub struct Plan(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    mode: Mode,
+    calls: Vec<&'static str>,
+    dead: bool,
+}
+
+enum Fate {
+    Work,
+    Fail,
+    Lose,
+    Die,
+    WorkAndDie,
+}
+
+impl Plan {
+    /// Goes wrong as told.
+    pub fn new(mode: Mode) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            mode,
+            calls: Vec::new(),
+            dead: false,
+        })))
+    }
+
+    /// Names of the calls so far, in order.
+    pub fn calls(&self) -> Vec<&'static str> {
+        self.with(|state| state.calls.clone())
+    }
+
+    /// Whether the process has died; whoever drives must drop its future.
+    pub fn is_dead(&self) -> bool {
+        self.with(|state| state.dead)
+    }
+
+    /// From now on all works: the service is back, the process is a new one.
+    pub fn recover(&self) {
+        self.with(|state| {
+            state.mode = Mode::Work;
+            state.dead = false;
+        });
+    }
+
+    /// Runs a call under the plan: for wrappers of ports that are not in this file.
+    pub async fn around<V>(
+        &self,
+        what: &'static str,
+        call: impl Future<Output = Result<V, PortError>>,
+    ) -> Result<V, PortError> {
+        let lost = || {
+            Err(PortError::Unavailable {
+                what: what.to_owned(),
+                source: Some("planted failure".into()),
+            })
+        };
+        match self.fate(what) {
+            Fate::Work => call.await,
+            Fate::Fail => lost(),
+            Fate::Lose => {
+                call.await?;
+                lost()
+            }
+            Fate::Die => self.die().await,
+            Fate::WorkAndDie => {
+                let _ = call.await;
+                self.die().await
+            }
+        }
+    }
+
+    fn fate(&self, what: &'static str) -> Fate {
+        self.with(|state| {
+            let index = state.calls.len();
+            state.calls.push(what);
+            match state.mode {
+                Mode::FailBefore(at) if at == index => Fate::Fail,
+                Mode::FailAfter(at) if at == index => Fate::Lose,
+                Mode::DownFrom(at) if at <= index => Fate::Fail,
+                Mode::DieBefore(at) if at == index => Fate::Die,
+                Mode::DieAfter(at) if at == index => Fate::WorkAndDie,
+                _ => Fate::Work,
+            }
+        })
+    }
+
+    async fn die<V>(&self) -> V {
+        self.with(|state| state.dead = true);
+        pending().await
+    }
+
+    fn with<V>(&self, act: impl FnOnce(&mut State) -> V) -> V {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A port under a plan.
+#[derive(Debug, Clone)]
+pub struct Failing<P> {
+    /// The port itself, for arranging and looking without failures.
+    pub inner: P,
+    /// What goes wrong.
+    pub plan: Plan,
+}
+
+impl<P> Failing<P> {
+    /// Wraps a port.
+    pub fn new(inner: P, plan: &Plan) -> Self {
+        Self {
+            inner,
+            plan: plan.clone(),
+        }
+    }
+}
+
+impl<P: JobReporter> JobReporter for Failing<P> {
+    async fn report(&self, job: &JobId, report: &Report) -> Result<(), PortError> {
+        let call = self.inner.report(job, report);
+        self.plan.around("report", call).await
+    }
+}
+
+impl<P: Ledger> Ledger for Failing<P> {
+    async fn read(&self, key: &str) -> Result<Option<LedgerEntry>, PortError> {
+        self.plan.around("ledger read", self.inner.read(key)).await
+    }
+    async fn intend(&self, key: &str, at: Timestamp) -> Result<(), PortError> {
+        let call = self.inner.intend(key, at);
+        self.plan.around("ledger intend", call).await
+    }
+    async fn started(&self, key: &str, run: &str) -> Result<(), PortError> {
+        let call = self.inner.started(key, run);
+        self.plan.around("ledger started", call).await
+    }
+    async fn finished(&self, key: &str) -> Result<(), PortError> {
+        let call = self.inner.finished(key);
+        self.plan.around("ledger finished", call).await
+    }
+}
+
+impl<P: Artifacts> Artifacts for Failing<P> {
+    async fn download(
+        &self,
+        credentials: Option<&ArtifactCredentials>,
+        artifact: &ArtifactRef,
+        to: &Path,
+        limit: u64,
+    ) -> Result<u64, PortError> {
+        let call = self.inner.download(credentials, artifact, to, limit);
+        self.plan.around("artifact download", call).await
+    }
+    async fn upload(
+        &self,
+        credentials: Option<&ArtifactCredentials>,
+        artifact: &ArtifactRef,
+        encryption_key: Option<&str>,
+        from: &Path,
+    ) -> Result<(), PortError> {
+        let call = self
+            .inner
+            .upload(credentials, artifact, encryption_key, from);
+        self.plan.around("artifact upload", call).await
+    }
+}
+
+impl<P: SiteBucket> SiteBucket for Failing<P> {
+    async fn list(&self, bucket: &BucketName, prefix: &str) -> Result<Vec<Listed>, PortError> {
+        let call = self.inner.list(bucket, prefix);
+        self.plan.around("site list", call).await
+    }
+    async fn head(&self, bucket: &BucketName, key: &ObjectKey) -> Result<SiteHeaders, PortError> {
+        let call = self.inner.head(bucket, key);
+        self.plan.around("site head", call).await
+    }
+    async fn put(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        headers: &SiteHeaders,
+        from: &Path,
+    ) -> Result<(), PortError> {
+        let call = self.inner.put(bucket, key, headers, from);
+        self.plan.around("site put", call).await
+    }
+    async fn delete(&self, bucket: &BucketName, keys: &[ObjectKey]) -> Result<(), PortError> {
+        let call = self.inner.delete(bucket, keys);
+        self.plan.around("site delete", call).await
+    }
+}
+
+impl<P: CacheInvalidator> CacheInvalidator for Failing<P> {
+    async fn invalidate(
+        &self,
+        distribution: &str,
+        paths: &[String],
+        caller_reference: &str,
+    ) -> Result<String, PortError> {
+        let call = self.inner.invalidate(distribution, paths, caller_reference);
+        self.plan.around("invalidate", call).await
+    }
+}
+
+impl<P: PageFetcher> PageFetcher for Failing<P> {
+    async fn get(
+        &self,
+        url: &str,
+        timeout: Duration,
+        body_limit: usize,
+    ) -> Result<PageAnswer, PortError> {
+        let call = self.inner.get(url, timeout, body_limit);
+        self.plan.around("page get", call).await
+    }
+}
+
+impl<P: Topic> Topic for Failing<P> {
+    async fn publish(&self, topic: &str, subject: &str, message: &str) -> Result<(), PortError> {
+        let call = self.inner.publish(topic, subject, message);
+        self.plan.around("publish", call).await
+    }
+}
