@@ -1,7 +1,8 @@
-//! Settings: read once, from a source that is handed in, into typed values. Every variable is in a registry.
+//! Settings: read once, from a source that is handed in, into typed values. Every variable is in [`registry`].
 
-use std::fmt::Display;
-use std::str::FromStr;
+use std::{fmt::Display, str::FromStr};
+
+use crate::approval::settings;
 
 /// Where settings come from: the environment in a function, a map in a test.
 pub trait Source {
@@ -43,6 +44,44 @@ pub enum ConfigError {
         /// What is wrong with it.
         problem: String,
     },
+}
+
+/// Every function, in [`Variable::functions`].
+pub const ALL: &[&str] = &["*"];
+
+/// What Lambda, or the engine in its place, says to every function. The action functions have no settings beside these:
+/// what they do is in their `UserParameters`.
+pub const COMMON: &[Variable] = &[
+    common("AWS_REGION", "region of all calls; set by Lambda", None),
+    common(
+        "AWS_ACCESS_KEY_ID",
+        "credentials of the function's role; set by Lambda, as are AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
+        None,
+    ),
+    optionally(
+        "AWS_ENDPOINT_URL",
+        "address of all services in place of AWS's own; AWS_ENDPOINT_URL_<SERVICE> for one of them",
+    ),
+    optionally(
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+        "true: the endpoint variables are not looked at",
+    ),
+    optionally(
+        "AWS_CA_BUNDLE",
+        "PEM file of the roots to trust in place of the embedded Amazon roots",
+    ),
+    optionally("SSL_CERT_FILE", "the same, when AWS_CA_BUNDLE is unset"),
+    common("AWS_LAMBDA_LOG_FORMAT", "JSON or Text", Some("JSON")),
+    common(
+        "AWS_LAMBDA_LOG_LEVEL",
+        "TRACE, DEBUG, INFO, WARN, ERROR or FATAL",
+        Some("INFO"),
+    ),
+];
+
+/// Every variable that a function reads. `docs/configuration.md` lists the same.
+pub fn registry() -> impl Iterator<Item = &'static Variable> {
+    COMMON.iter().chain(settings::VARIABLES)
 }
 
 /// The text of a variable; its default when unset or empty.
@@ -102,4 +141,99 @@ where
         name: variable.name,
         problem: error.to_string(),
     })
+}
+
+const fn common(
+    name: &'static str,
+    meaning: &'static str,
+    default: Option<&'static str>,
+) -> Variable {
+    Variable {
+        name,
+        meaning,
+        default,
+        required: default.is_none(),
+        functions: ALL,
+    }
+}
+
+const fn optionally(name: &'static str, meaning: &'static str) -> Variable {
+    Variable {
+        name,
+        meaning,
+        default: None,
+        required: false,
+        functions: ALL,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    struct Map(BTreeMap<&'static str, &'static str>);
+    impl Source for Map {
+        fn get(&self, name: &str) -> Option<String> {
+            self.0.get(name).map(|text| (*text).to_owned())
+        }
+    }
+
+    const COUNT: Variable = common("COUNT", "how many", Some("3"));
+    const NAME: Variable = common("NAME", "what it is called", None);
+    const SIZES: Variable = optionally("SIZES", "some numbers");
+
+    #[test]
+    fn settings_are_parsed_or_refused_in_one_sentence() {
+        let empty = Map(BTreeMap::new());
+        let full = Map(BTreeMap::from([
+            ("COUNT", " 7 "),
+            ("NAME", "x"),
+            ("SIZES", "1, 2,,3 "),
+        ]));
+        let bad = Map(BTreeMap::from([
+            ("COUNT", "planted"),
+            ("NAME", "  "),
+            ("SIZES", "1,x"),
+        ]));
+
+        assert_eq!(parsed_required(&empty, &COUNT), Ok(3));
+        assert_eq!(parsed_required(&full, &COUNT), Ok(7));
+        let sentence = |result: Result<u32, ConfigError>| result.map_err(|error| error.to_string());
+        assert_eq!(
+            sentence(parsed_required(&bad, &COUNT)),
+            Err("COUNT is wrong: invalid digit found in string".to_owned())
+        );
+
+        assert_eq!(required(&full, &NAME), Ok("x".to_owned()));
+        for source in [&empty, &bad] {
+            let error = required(source, &NAME).map_err(|error| error.to_string());
+            assert_eq!(error, Err("NAME must be set: what it is called".to_owned()));
+        }
+
+        assert_eq!(list::<u8>(&empty, &SIZES), Ok(vec![]));
+        assert_eq!(list::<u8>(&full, &SIZES), Ok(vec![1, 2, 3]));
+        assert!(list::<u8>(&bad, &SIZES).is_err());
+        assert_eq!(parsed::<u8>(&empty, &SIZES), Ok(None));
+    }
+
+    #[test]
+    fn the_registry_names_each_variable_once_with_its_meaning() {
+        let mut seen = BTreeSet::new();
+        for variable in registry() {
+            assert!(
+                seen.insert(variable.name),
+                "{} is there twice",
+                variable.name
+            );
+            assert!(!variable.meaning.is_empty() && !variable.functions.is_empty());
+            assert!(
+                !(variable.required && variable.default.is_some()),
+                "{}",
+                variable.name
+            );
+        }
+        assert!(seen.len() > COMMON.len());
+    }
 }

@@ -31,6 +31,7 @@ pub fn extract(
         allowed: size.saturating_mul(limits.ratio).max(RATIO_FLOOR),
         done: Extracted::default(),
         links: Vec::new(),
+        chunk: vec![0; CHUNK],
     };
     for index in 0..zip.len() {
         let entry = zip.by_index(index).map_err(|source| ArchiveError::Entry {
@@ -155,6 +156,7 @@ struct Extraction<'a> {
     allowed: u64,
     done: Extracted,
     links: Vec<(PathBuf, PathBuf)>,
+    chunk: Vec<u8>,
 }
 
 impl Extraction<'_> {
@@ -194,16 +196,15 @@ impl Extraction<'_> {
             .create_new(true)
             .open(&place)
             .map_err(io_error("making a file", path))?;
-        let mut chunk = vec![0; CHUNK];
         loop {
-            let read = match from.read(&mut chunk) {
+            let read = match from.read(&mut self.chunk) {
                 Ok(0) => break,
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(entry_error(name)(error.into())),
             };
             self.count(name, read as u64)?;
-            file.write_all(&chunk[..read])
+            file.write_all(&self.chunk[..read])
                 .map_err(io_error("writing a file", path))?;
         }
         if executable {
