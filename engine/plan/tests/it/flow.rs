@@ -15,7 +15,7 @@ fn an_execution_runs_to_its_end() {
         ("Deploy", &["a"]),
     ]);
     definition["stages"][1]["actions"][2]["configuration"]["EnvironmentVariables"] =
-        json!("#{s.VersionId} #{b.Tag} #{variables.env} #{codepipeline.PipelineExecutionId}");
+        json!("#{sV.VersionId} #{bV.Tag} #{variables.env} #{codepipeline.PipelineExecutionId}");
     definition["variables"] = json!([{"name": "env", "defaultValue": "test"}]);
     let mut desk = Desk::with(declared(definition));
     let id = desk.start();
