@@ -44,7 +44,8 @@ pub struct Ended {
     pub job: JobId,
     /// The same through all continuations.
     pub run_key: String,
-    /// What was decided; `None` when the ledger knew that the run is over and nothing was done.
+    /// What was decided; `None` when the ledger knew that the run is over and nothing was done. With
+    /// [`Delivery::AlreadyThere`] CodePipeline may hold another one, of an earlier delivery.
     pub report: Option<Report>,
     /// How the report arrived.
     pub delivery: Delivery,
@@ -140,7 +141,9 @@ where
     let run_key = match key {
         None => run.id.to_string(),
         Some((key, run_key)) => {
-            if !matches!(report, Report::Continue { .. }) {
+            // Only what this delivery ended: a late duplicate's own verdict says nothing about a run that goes on.
+            let ours = matches!(delivery, Delivery::Sent { .. });
+            if ours && !matches!(report, Report::Continue { .. }) {
                 run.finish(&key).await;
             }
             run_key

@@ -9,6 +9,6 @@ pub mod time;
 pub mod world;
 
 pub use failing::{Failing, Mode, Plan};
-pub use repeat::repeat_and_fail;
+pub use repeat::{refuses_unknown_parameters, repeat_and_fail};
 pub use time::{FixedClock, VirtualTime};
 pub use world::{Driven, World};

@@ -45,6 +45,8 @@ pub struct World {
     pub topic: Failing<MemoryTopic>,
     /// How long one delivery may take.
     pub timeout: Duration,
+    /// Whether [`World::play`] delivers each event once more after its report.
+    pub doubled: bool,
 }
 
 /// How one delivery of an event ended.
@@ -80,6 +82,7 @@ impl World {
             pages: Failing::new(MemoryPages::default(), &plan),
             topic: Failing::new(MemoryTopic::default(), &plan),
             timeout: Duration::from_secs(60),
+            doubled: false,
             plan,
         }
     }
@@ -117,6 +120,7 @@ impl World {
     }
 
     /// Plays CodePipeline until the action is over: each continuation becomes a new job. Answers the last report.
+    /// With [`World::doubled`] each event is delivered once more after its report.
     ///
     /// # Panics
     /// When a job ends without a report, when a job has two, or when there is no end.
@@ -129,6 +133,18 @@ impl World {
             let id = event["CodePipeline.job"]["id"].clone();
             let mut reports = self.reporter.inner.taken();
             reports.retain(|(job, _)| Some(job.as_str()) == id.as_str());
+            if self.doubled {
+                let again = self.deliver(action, &event).await;
+                assert!(
+                    !again.is_retried(),
+                    "a second delivery must end well: {again:?}"
+                );
+                assert_eq!(
+                    self.reporter.inner.taken().len(),
+                    jobs,
+                    "reports of {jobs} jobs"
+                );
+            }
             assert_eq!(reports.len(), 1, "reports of job {id}; {driven:?}");
             let (_, report) = reports.swap_remove(0);
             let Report::Continue { token, .. } = &report else {
