@@ -15,6 +15,7 @@ pub mod artifact;
 pub mod codebuild;
 pub mod git;
 pub mod lambda;
+mod local;
 pub mod manual;
 mod process;
 pub mod s3_deploy;
@@ -60,6 +61,48 @@ impl Progress {
     }
 }
 
+/// Why an action fails: AWS's `errorDetails.code` and a sentence a person can act on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// `JobFailed`, `ConfigurationError`, …
+    pub code: &'static str,
+    /// At most a few lines; no secrets.
+    pub message: String,
+}
+
+impl Trouble {
+    /// The work was tried and failed.
+    pub fn job(message: impl Into<String>) -> Self {
+        Self {
+            code: "JobFailed",
+            message: message.into(),
+        }
+    }
+
+    /// The action's configuration, or this engine's, is wrong.
+    pub fn configuration(message: impl Into<String>) -> Self {
+        Self {
+            code: "ConfigurationError",
+            message: message.into(),
+        }
+    }
+
+    /// What the planner is told.
+    pub fn outcome(self, details: ExecutionDetails) -> Outcome {
+        Outcome::Failed {
+            code: self.code.to_owned(),
+            message: self.message,
+            details,
+        }
+    }
+}
+
+impl From<artifact::ArtifactError> for Trouble {
+    fn from(error: artifact::ArtifactError) -> Self {
+        Self::job(chain(&error))
+    }
+}
+
 /// A failed outcome with AWS's `errorDetails.code` and a sentence a person can act on.
 pub fn failed(code: &str, message: impl Into<String>) -> Outcome {
     Outcome::Failed {
@@ -85,7 +128,11 @@ pub fn chain(error: &dyn Error) -> String {
 #[must_use]
 pub fn of_this_machine(providers: Providers) -> Providers {
     let codebuild = Arc::new(codebuild::CodeBuild::default());
+    let git = Arc::new(git::GitSource);
     providers
+        .with("Source", "AWS", "CodeCommit", git.clone())
+        .with("Source", "AWS", "CodeStarSourceConnection", git.clone())
+        .with("Source", "ThirdParty", "GitHub", git)
         .with("Build", "AWS", "CodeBuild", codebuild.clone())
         .with("Test", "AWS", "CodeBuild", codebuild)
 }

@@ -15,7 +15,9 @@ use engine_plan::{
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, Progress, Provider, artifact, chain, failed, process, workshop::Workshop};
+use super::{
+    Context, Progress, Provider, Trouble, artifact, chain, failed, git, process, workshop::Workshop,
+};
 use crate::config::CodebuildConfig;
 use buildspec::{Buildspec, Phase};
 use environment::BuildFacts;
@@ -97,16 +99,19 @@ struct SpecText {
 impl Build<'_> {
     async fn perform(&self, stop: &CancellationToken) -> Outcome {
         match self.build(stop).await {
-            Ok(outcome) | Err(outcome) => outcome,
+            Ok(outcome) => outcome,
+            Err(trouble) if trouble.code == "JobFailed" => {
+                trouble.outcome(self.details(None, None))
+            }
+            Err(trouble) => trouble.outcome(ExecutionDetails::default()),
         }
     }
 
-    /// Both sides are the action's outcome; `Err` ends the build early.
-    async fn build(&self, stop: &CancellationToken) -> Result<Outcome, Outcome> {
+    async fn build(&self, stop: &CancellationToken) -> Result<Outcome, Trouble> {
         let project = self.project()?;
         let action_variables = environment::action_variables(self.setting("EnvironmentVariables"))
-            .map_err(|error| failed("ConfigurationError", error.to_string()))?;
-        let primary = primary(self.task).map_err(|m| failed("ConfigurationError", m))?;
+            .map_err(|error| Trouble::configuration(error.to_string()))?;
+        let primary = primary(self.task).map_err(Trouble::configuration)?;
         self.tell("Phase DOWNLOAD_SOURCE").await;
         let source = self.workshop.scratch("src");
         let mut other_sources = BTreeMap::new();
@@ -118,9 +123,9 @@ impl Build<'_> {
                 other_sources.insert(input.name.clone(), folder.display().to_string());
                 folder
             };
-            artifact::unpack(&self.workshop.objects, input, &folder)
-                .await
-                .map_err(|error| self.ended("DOWNLOAD_SOURCE", &chain(&error)))?;
+            if !self.download(input, &folder, stop).await? {
+                return Ok(Outcome::Stopped);
+            }
         }
         let spec = self.spec_text(&project, &source)?;
         let parsed = buildspec::parse(&spec.name, &spec.text)
@@ -167,6 +172,32 @@ impl Build<'_> {
         })
     }
 
+    /// Answers `false` when it was stopped meanwhile.
+    async fn download(
+        &self,
+        input: &ArtifactLocation,
+        folder: &Path,
+        stop: &CancellationToken,
+    ) -> Result<bool, Trouble> {
+        const PHASE: &str = "DOWNLOAD_SOURCE";
+        let objects = &self.workshop.objects;
+        let file = artifact::file(objects, input)
+            .await
+            .map_err(|error| self.ended(PHASE, &chain(&error)))?;
+        match git::clone_reference(self.workshop, &file, folder, stop).await {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            Err(git::FetchError::Stopped) => return Ok(false),
+            Err(git::FetchError::Trouble(trouble)) => {
+                return Err(self.ended(PHASE, &trouble.message));
+            }
+        }
+        artifact::unpack(objects, input, folder)
+            .await
+            .map_err(|error| self.ended(PHASE, &chain(&error)))?;
+        Ok(!stop.is_cancelled())
+    }
+
     fn setting(&self, name: &str) -> Option<&str> {
         self.task
             .configuration
@@ -176,8 +207,8 @@ impl Build<'_> {
     }
 
     /// The configured project, or one with CodeBuild's defaults.
-    fn project(&self) -> Result<CodebuildConfig, Outcome> {
-        let refuse = |message: String| Err(failed("ConfigurationError", message));
+    fn project(&self) -> Result<CodebuildConfig, Trouble> {
+        let refuse = |message: String| Err(Trouble::configuration(message));
         let name = self.project_name();
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if name.is_empty() || !name.chars().all(plain) {
@@ -211,7 +242,7 @@ impl Build<'_> {
         format!("{}:{}", self.project_name(), self.task.action_execution)
     }
 
-    fn spec_text(&self, project: &CodebuildConfig, source: &Path) -> Result<SpecText, Outcome> {
+    fn spec_text(&self, project: &CodebuildConfig, source: &Path) -> Result<SpecText, Trouble> {
         let place = self
             .setting("BuildspecOverride")
             .or(project.buildspec.as_deref())
@@ -275,7 +306,7 @@ impl Build<'_> {
         }
     }
 
-    async fn upload(&self, spec: &Buildspec, source: &Path) -> Result<(), Outcome> {
+    async fn upload(&self, spec: &Buildspec, source: &Path) -> Result<(), Trouble> {
         const PHASE: &str = "UPLOAD_ARTIFACTS";
         if self.task.outputs.is_empty() {
             return Ok(());
@@ -315,27 +346,19 @@ impl Build<'_> {
         Ok(())
     }
 
-    fn ended(&self, phase: &str, cause: &str) -> Outcome {
+    fn ended(&self, phase: &str, cause: &str) -> Trouble {
         let message = format!("Build terminated with state: FAILED. Phase {phase}: {cause}");
         self.note(&message);
-        Outcome::Failed {
-            code: "JobFailed".to_owned(),
-            message,
-            details: self.details(None, None),
-        }
+        Trouble::job(message)
     }
 
-    fn timed_out(&self, phase: Phase, minutes: u32) -> Outcome {
+    fn timed_out(&self, phase: Phase, minutes: u32) -> Trouble {
         let message = format!(
             "Build terminated with state: TIMED_OUT. Phase {}: BUILD_TIMED_OUT after {minutes} minutes",
             phase.name()
         );
         self.note(&message);
-        Outcome::Failed {
-            code: "JobFailed".to_owned(),
-            message,
-            details: self.details(None, None),
-        }
+        Trouble::job(message)
     }
 
     fn details(&self, summary: Option<String>, percent_complete: Option<u8>) -> ExecutionDetails {
