@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! The `stagewright` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    engine::cli::main()
+}

@@ -1,1 +1,94 @@
-//! The command line.
+//! The command line: reads the arguments, runs the verb, turns its end into an exit status.
+
+mod approver;
+mod args;
+mod assemble;
+mod check;
+mod follow;
+mod load;
+mod memory;
+mod report;
+mod run;
+mod serve;
+mod template;
+mod view;
+
+pub use view::elapsed;
+
+use std::process::ExitCode;
+
+use clap::{Parser, error::ErrorKind};
+
+use args::{Arguments, Command};
+
+/// Why a verb ended without a pipeline's own result.
+#[derive(Debug)]
+pub enum Stop {
+    /// The request or the definition is wrong: status 2.
+    Wrong(anyhow::Error),
+    /// The engine itself failed: status 3.
+    Engine(anyhow::Error),
+    /// The person pressed Ctrl-C or the system asked to end: status 130.
+    Interrupted,
+}
+
+/// The request is wrong.
+pub fn wrong(error: impl Into<anyhow::Error>) -> Stop {
+    Stop::Wrong(error.into())
+}
+
+/// The engine failed.
+pub fn failed(error: impl Into<anyhow::Error>) -> Stop {
+    Stop::Engine(error.into())
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let shown = error.print();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if asked && shown.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(2) };
+        }
+    };
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(level())
+        .with_target(false)
+        .without_time()
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return told(&failed(error)),
+    };
+    let ended = runtime.block_on(async {
+        match arguments.command {
+            Command::Run(arguments) => run::run(arguments).await,
+            Command::Serve(arguments) => serve::serve(arguments).await,
+            Command::Check(arguments) => check::check(&arguments),
+        }
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match ended {
+        Ok(code) => code,
+        Err(stop) => told(&stop),
+    }
+}
+
+fn level() -> tracing::Level {
+    std::env::var("STAGEWRIGHT_LOG").ok().and_then(|l| l.parse().ok()).unwrap_or(tracing::Level::WARN)
+}
+
+fn told(stop: &Stop) -> ExitCode {
+    let (error, code) = match stop {
+        Stop::Wrong(error) => (error, 2),
+        Stop::Engine(error) => (error, 3),
+        Stop::Interrupted => return ExitCode::from(130),
+    };
+    eprintln!("error: {error}");
+    for cause in error.chain().skip(1) {
+        eprintln!("  because: {cause}");
+    }
+    ExitCode::from(code)
+}

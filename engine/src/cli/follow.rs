@@ -1,0 +1,111 @@
+//! Follows one execution to its end: tells the report, asks or plays the approver.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use anyhow::anyhow;
+use engine_plan::state::{ActionStatus, ExecutionStatus};
+
+use super::{
+    Stop,
+    approver::{Approvers, Pending},
+    args::Approve,
+    assemble::Engine,
+    failed,
+    report::{Closing, Report},
+    view::{Change, View, changes, view},
+};
+
+/// How long output may still arrive after the last action ended.
+const LAST_WORDS: Duration = Duration::from_millis(50);
+
+/// Runs until the execution has ended.
+pub async fn follow(
+    engine: &Engine,
+    pipeline: &str,
+    execution: &str,
+    approve: Approve,
+    report: &mut dyn Report,
+) -> Result<ExecutionStatus, Stop> {
+    let app = &engine.app;
+    let mut events = app.bus.follow();
+    let mut lines = app.logs.follow();
+    let mut approvers = Approvers::new(app.clone(), approve);
+    let mut asked = BTreeSet::new();
+    let mut seen: Option<View> = None;
+    loop {
+        let news = app.desk.wait_until(|state| {
+            let now = view(state.pipelines.get(pipeline)?.execution(execution)?);
+            (seen.as_ref() != Some(&now)).then_some(now)
+        });
+        tokio::select! {
+            biased;
+            line = lines.next() => {
+                if line.item.execution == execution {
+                    report.output(&line.item.action_execution, &line.item.text);
+                }
+            }
+            event = events.next() => {
+                if event.item["detail"]["execution-id"] == execution {
+                    report.event(&event.item);
+                }
+            }
+            note = approvers.next() => report.note(&note),
+            now = news => {
+                let Some(now) = now else {
+                    return Err(failed(anyhow!("the journal cannot be written: the engine stopped")));
+                };
+                let at = app.clock.now();
+                for change in changes(seen.as_ref(), &now) {
+                    report.change(&change, at);
+                    if let Change::Started(action) = &change
+                        && action.category == "Approval"
+                        && action.status == ActionStatus::InProgress
+                        && asked.insert(action.id.clone())
+                    {
+                        let pending = Pending::new(pipeline, execution, action);
+                        for note in approvers.begin(pending, report) {
+                            report.note(&note);
+                        }
+                    }
+                }
+                let status = now.status;
+                seen = Some(now);
+                if !matches!(status, ExecutionStatus::InProgress | ExecutionStatus::Stopping) {
+                    last_words(&mut lines, &mut events, execution, report).await;
+                    report.close(&Closing { status, ended: at, places: engine.places(execution) });
+                    return Ok(status);
+                }
+            }
+            stopped = engine.until_stopped() => {
+                report.note("cut off: `stagewright run --resume` continues this execution");
+                stopped?;
+                return Err(Stop::Interrupted);
+            }
+        }
+    }
+}
+
+async fn last_words(
+    lines: &mut crate::bus::Follower<crate::logs::LogLine>,
+    events: &mut crate::bus::Follower<serde_json::Value>,
+    execution: &str,
+    report: &mut dyn Report,
+) {
+    let until = tokio::time::Instant::now() + LAST_WORDS;
+    loop {
+        tokio::select! {
+            biased;
+            line = lines.next() => {
+                if line.item.execution == execution {
+                    report.output(&line.item.action_execution, &line.item.text);
+                }
+            }
+            event = events.next() => {
+                if event.item["detail"]["execution-id"] == execution {
+                    report.event(&event.item);
+                }
+            }
+            () = tokio::time::sleep_until(until) => return,
+        }
+    }
+}

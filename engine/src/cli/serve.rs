@@ -1,0 +1,41 @@
+//! `stagewright serve`: the AWS faces, the console and the mail sink on one port.
+
+use std::{path::Path, process::ExitCode};
+
+use super::{
+    Stop,
+    args::ServeArguments,
+    assemble::{self, Options},
+    run::apply,
+    wrong,
+};
+use crate::config::Config;
+
+/// Serves until SIGTERM or Ctrl-C.
+pub async fn serve(arguments: ServeArguments) -> Result<ExitCode, Stop> {
+    let state_dir = assemble::state_dir(&arguments.engine.state).map_err(wrong)?;
+    let mut config = Config::load(arguments.engine.config.as_deref(), Path::new(".")).map_err(wrong)?;
+    apply(
+        &mut config,
+        &arguments.engine.functions.iter().cloned().collect(),
+        &Default::default(),
+        &arguments.engine.endpoints.iter().cloned().collect(),
+    );
+    let (engine, notes) = assemble::start(Options {
+        config,
+        state_dir,
+        listen: arguments.listen,
+        fast_clock: arguments.engine.fast_clock,
+        upstream: arguments.engine.upstream,
+    })
+    .await?;
+    engine.perform();
+    println!("listening on {}", engine.app.base_url);
+    println!("console  {}/_stagewright/", engine.app.base_url);
+    for note in notes {
+        println!("{note}");
+    }
+    let stopped = engine.until_stopped().await;
+    engine.shut_down().await;
+    stopped.map(|()| ExitCode::SUCCESS)
+}
