@@ -1,1 +1,4 @@
-//! Placeholder.
+//! What whole-system tests share: the workspace, its binaries, one engine process.
+
+pub mod process;
+pub mod workspace;

@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Whole-system tests in one binary.
+
+mod tidy;

@@ -1,0 +1,228 @@
+//! Builds one engine from configuration and options, and takes it down again.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context, anyhow};
+use engine_plan::{definition::PipelineDeclaration, event::Settings};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Stop, failed, wire, wrong};
+use crate::{
+    app::App,
+    bus::Bus,
+    clock::Clock,
+    config::{BucketConfig, Config},
+    desk::Desk,
+    face,
+    lambda::{HostSettings, LambdaHost},
+    logs::Logs,
+    mail::MailSink,
+    perform::Performer,
+    provider,
+    store::{keys::Keys, objects::{BucketSettings, ObjectStore}, tables::Tables},
+    topic::{TopicSettings, Topics},
+    vault::Vault,
+};
+
+/// `{base-url}` in an environment variable of the configuration stands for the engine's address.
+const BASE_URL: &str = "{base-url}";
+
+/// What an engine is made from.
+pub struct Options {
+    /// `stagewright.toml` with the options over it.
+    pub config: Config,
+    /// Where everything is kept.
+    pub state_dir: PathBuf,
+    /// Address to listen at.
+    pub listen: SocketAddr,
+    /// Whether time jumps.
+    pub fast_clock: bool,
+    /// Where services without a face are forwarded.
+    pub upstream: Option<String>,
+}
+
+/// A listening engine.
+pub struct Engine {
+    /// Its parts.
+    pub app: App,
+    /// Where it listens.
+    pub address: SocketAddr,
+    websites: Vec<String>,
+    stop: CancellationToken,
+    server: JoinHandle<()>,
+}
+
+/// Makes the state folder and answers its absolute path.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn state_dir(path: &Path) -> anyhow::Result<PathBuf> {
+    std::fs::create_dir_all(path).with_context(|| format!("the state folder {} cannot be made", path.display()))?;
+    path.canonicalize().with_context(|| format!("the state folder {} cannot be read", path.display()))
+}
+
+/// Opens everything and listens; nothing is performed before [`Engine::perform`]. Answers what was wired.
+///
+/// # Errors
+/// A wrong configuration, an address in use, a state folder in use or broken.
+pub async fn start(options: Options) -> Result<(Engine, Vec<String>), Stop> {
+    let Options { mut config, state_dir, listen, fast_clock, upstream } = options;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen at {listen}"))
+        .map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let base_url: Arc<str> = config.engine.base_url.clone().unwrap_or_else(|| format!("http://{address}")).into();
+    expand(&mut config, &base_url);
+
+    let clock = if fast_clock { Clock::fast() } else { Clock::real() };
+    let bus = Bus::new();
+    let settings = Settings {
+        account: config.engine.account.clone(),
+        region: config.engine.region.clone(),
+        continuation_seconds: config.engine.continuation_seconds,
+    };
+    let desk = Desk::open(&state_dir.join("journal.db"), clock.clone(), bus.clone(), settings).map_err(failed)?;
+    let opened = |what: &'static str| move || format!("{what} in the state folder cannot be opened");
+    let keys = Keys::open(&state_dir.join("keys"), Arc::new(config.clone()), clock.clone())
+        .with_context(opened("the keys"))
+        .map_err(failed)?;
+    let tables = Tables::open(&state_dir.join("tables.db")).map_err(failed)?;
+    let notes = wire::approvals(&mut config, &keys, &tables, &base_url).await.map_err(wrong)?;
+
+    let config = Arc::new(config);
+    let logs = Logs::new(&state_dir);
+    let mail = MailSink::open(&state_dir.join("mail"), config.engine.smtp.clone(), clock.clone())
+        .with_context(opened("the mail sink"))
+        .map_err(failed)?;
+    let lambda = LambdaHost::new(HostSettings {
+        config: Arc::clone(&config),
+        clock: clock.clone(),
+        logs: logs.clone(),
+        base_url: Arc::clone(&base_url),
+        binaries: None,
+    });
+    let topics = Topics::open(
+        &state_dir.join("topics"),
+        TopicSettings {
+            config: Arc::clone(&config),
+            clock: clock.clone(),
+            lambda: lambda.clone(),
+            mail: mail.clone(),
+            base_url: Arc::clone(&base_url),
+        },
+    )
+    .with_context(opened("the topics"))
+    .map_err(failed)?;
+    let app = App {
+        clock,
+        desk,
+        objects: ObjectStore::open(&state_dir.join("s3")).map_err(failed)?,
+        tables,
+        keys,
+        topics,
+        mail,
+        bus,
+        logs,
+        lambda,
+        vault: Vault::open(&state_dir.join("vault.key")).with_context(opened("the vault")).map_err(failed)?,
+        config: Arc::clone(&config),
+        base_url,
+        upstream: upstream.map(Into::into),
+        state_dir: Arc::new(state_dir),
+    };
+    for (name, bucket) in &config.bucket {
+        make_bucket(&app, name, bucket).await.map_err(failed)?;
+    }
+    let websites = config.bucket.iter().filter(|(_, b)| b.website).map(|(n, _)| n.clone()).collect();
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(face::serve(app.clone(), listener, stop.clone()));
+    Ok((Engine { app, address, websites, stop, server }, notes))
+}
+
+/// Makes the artifact buckets of a definition that are not there: a run needs no account. Answers what was made.
+///
+/// # Errors
+/// When the object store cannot be written.
+pub async fn artifact_buckets(app: &App, definition: &PipelineDeclaration) -> anyhow::Result<Vec<String>> {
+    let stores = definition.artifact_store.iter().chain(definition.artifact_stores.iter().flat_map(|m| m.values()));
+    let mut notes = Vec::new();
+    for store in stores {
+        if make_bucket(app, &store.location, &BucketConfig::default()).await? {
+            notes.push(format!("made the artifact bucket {}", store.location));
+        }
+    }
+    Ok(notes)
+}
+
+async fn make_bucket(app: &App, name: &str, config: &BucketConfig) -> anyhow::Result<bool> {
+    let settings = BucketSettings { versioned: config.versioned, website: config.website };
+    app.objects
+        .create_bucket(name, settings)
+        .await
+        .with_context(|| format!("the bucket {name} cannot be made"))
+}
+
+fn expand(config: &mut Config, base_url: &str) {
+    let functions = config.function.values_mut().map(|f| &mut f.environment);
+    let builds = config.codebuild.values_mut().map(|b| &mut b.environment);
+    for value in functions.chain(builds).flat_map(|e| e.values_mut()) {
+        *value = value.replace(BASE_URL, base_url);
+    }
+}
+
+impl Engine {
+    /// Begins to carry out effects: first those that an earlier run of this state folder left.
+    pub fn perform(&self) {
+        self.app.desk.attach(Performer::new(self.app.clone(), provider::all()));
+    }
+
+    /// Ends when the system or the person asks the program to end.
+    ///
+    /// # Errors
+    /// When the journal could not be written any more.
+    pub async fn until_stopped(&self) -> Result<(), Stop> {
+        let ended = |mut it: tokio::signal::unix::Signal| async move {
+            it.recv().await;
+        };
+        let terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        tokio::select! {
+            () = ended(terminate) => Ok(()),
+            () = ended(interrupt) => Ok(()),
+            () = self.app.desk.ended() => Err(failed(anyhow!("the journal cannot be written: the engine stopped"))),
+        }
+    }
+
+    /// Ends functions, builds and the listener; what is journaled stays.
+    pub async fn shut_down(self) {
+        self.app.desk.close().await;
+        self.stop.cancel();
+        self.app.lambda.shutdown();
+        // The server ends by itself once its connections are done; nobody waits for idle ones.
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(500), self.server).await;
+    }
+
+    /// What can be looked at when an execution has ended.
+    pub fn places(&self, execution: &str) -> Vec<(String, String)> {
+        let base = &self.app.base_url;
+        let state = &self.app.state_dir;
+        let mut places: Vec<(String, String)> = self
+            .websites
+            .iter()
+            .map(|bucket| (format!("site {bucket}"), format!("{base}/_stagewright/site/{bucket}/")))
+            .collect();
+        places.push(("console".to_owned(), format!("{base}/_stagewright/")));
+        places.push(("logs".to_owned(), state.join("logs").join(execution).display().to_string()));
+        places
+    }
+}

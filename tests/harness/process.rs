@@ -1,0 +1,117 @@
+//! Engine processes: started, watched, killed.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::workspace::{root, stagewright};
+
+/// Nothing in a test takes longer than this.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A running `stagewright serve`; ends with the value.
+pub struct Server {
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+    child: Child,
+}
+
+impl Server {
+    /// Starts `serve` on a free port and waits until it listens.
+    pub fn start(state: &Path, arguments: &[&str]) -> Self {
+        let mut child = Command::new(stagewright())
+            .args(["serve", "--listen", "127.0.0.1:0", "--state"])
+            .arg(state)
+            .args(arguments)
+            .current_dir(root())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("stagewright is built before the tests run: `make build`");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let mut lines = BufReader::new(stdout).lines();
+        let first = lines.next().and_then(Result::ok).unwrap_or_default();
+        let url = first.strip_prefix("listening on ").unwrap_or_else(|| panic!("unexpected first line {first:?}"));
+        let url = url.to_owned();
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { url, child }
+    }
+
+    /// `kill -9`, as a power cut would.
+    pub fn kill(mut self) {
+        self.child.kill().expect("the process can be killed");
+        self.child.wait().expect("it ends");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs `stagewright` to its end in a folder.
+pub fn run(folder: &Path, arguments: &[&str]) -> Output {
+    finish(Command::new(stagewright()).args(arguments).current_dir(folder))
+}
+
+/// Runs a command to its end, but not for ever.
+pub fn finish(command: &mut Command) -> Output {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|e| panic!("{command:?} cannot be started: {e}"));
+    let read = |stream: Option<Box<dyn Read + Send>>| {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            if let Some(mut stream) = stream {
+                let _ = stream.read_to_end(&mut bytes);
+            }
+            bytes
+        })
+    };
+    let stdout = read(child.stdout.take().map(|s| Box::new(s) as _));
+    let stderr = read(child.stderr.take().map(|s| Box::new(s) as _));
+    let until = Instant::now() + PATIENCE;
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("it can be waited for") {
+            break status;
+        }
+        if Instant::now() > until {
+            let _ = child.kill();
+            panic!("{command:?} did not end within {PATIENCE:?}");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    Output {
+        status,
+        stdout: stdout.join().unwrap_or_default(),
+        stderr: stderr.join().unwrap_or_default(),
+    }
+}
+
+/// A program of the clients' virtual environment, if it could be installed. In CI it must be there.
+pub fn client(name: &str) -> Option<PathBuf> {
+    let path = root().join("target/clients/bin").join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    assert!(std::env::var_os("CI").is_none(), "{name} is not installed under target/clients: run `make test`");
+    eprintln!("SKIPPED: {name} is not installed under target/clients (`make test` installs it where python3 is)");
+    None
+}
+
+/// Both streams as text, for a failing assertion.
+pub fn shown(output: &Output) -> String {
+    format!(
+        "status {:?}\n--- stdout\n{}\n--- stderr\n{}",
+        output.status.code(),
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
