@@ -95,6 +95,19 @@ pub struct FunctionConfig {
     pub url: bool,
 }
 
+impl Default for FunctionConfig {
+    fn default() -> Self {
+        Self {
+            command: None,
+            cwd: None,
+            environment: BTreeMap::new(),
+            timeout_seconds: three(),
+            memory_mb: memory(),
+            url: false,
+        }
+    }
+}
+
 const fn three() -> u32 {
     3
 }

@@ -48,6 +48,8 @@ pub struct Options {
     pub fast_clock: bool,
     /// Where services without a face are forwarded.
     pub upstream: Option<String>,
+    /// What `run` is about to run: topics of its approvals can be wired.
+    pub definition: Option<PipelineDeclaration>,
 }
 
 /// A listening engine.
@@ -75,7 +77,7 @@ pub fn state_dir(path: &Path) -> anyhow::Result<PathBuf> {
 /// # Errors
 /// A wrong configuration, an address in use, a state folder in use or broken.
 pub async fn start(options: Options) -> Result<(Engine, Vec<String>), Stop> {
-    let Options { mut config, state_dir, listen, fast_clock, upstream } = options;
+    let Options { mut config, state_dir, listen, fast_clock, upstream, definition } = options;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen at {listen}"))
@@ -97,7 +99,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), Stop> {
         .with_context(opened("the keys"))
         .map_err(failed)?;
     let tables = Tables::open(&state_dir.join("tables.db")).map_err(failed)?;
-    let notes = wire::approvals(&mut config, &keys, &tables, &base_url).await.map_err(wrong)?;
+    let notes = wire::approvals(&mut config, definition.as_ref(), &keys, &tables, &base_url).await.map_err(wrong)?;
 
     let config = Arc::new(config);
     let logs = Logs::new(&state_dir);

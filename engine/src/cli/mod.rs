@@ -12,6 +12,7 @@ mod run;
 mod serve;
 mod template;
 mod view;
+mod wire;
 
 pub use view::elapsed;
 

@@ -57,7 +57,7 @@ async fn fresh(arguments: &RunArguments, state_dir: &Path) -> Result<ExitCode, S
     let definition = definition(arguments, file, &config)?;
     let mut memory = remember(arguments, &folder, &definition.name)?;
 
-    let (engine, notes) = start(arguments, state_dir, config).await?;
+    let (engine, notes) = start(arguments, state_dir, config, Some(definition.clone())).await?;
     memory.address = Some(engine.address);
     memory.write(state_dir).map_err(failed)?;
 
@@ -75,7 +75,7 @@ async fn fresh(arguments: &RunArguments, state_dir: &Path) -> Result<ExitCode, S
 async fn resume(arguments: &RunArguments, state_dir: &Path, memory: Memory) -> Result<ExitCode, Stop> {
     let mut config = Config::load(memory.config.as_deref(), &memory.folder).map_err(wrong)?;
     apply(&mut config, &memory.functions, &memory.sources, &memory.endpoints);
-    let (engine, mut notes) = start(arguments, state_dir, config).await?;
+    let (engine, mut notes) = start(arguments, state_dir, config, None).await?;
     let known = engine.app.desk.read(|s| status_of(s, &memory.pipeline, &memory.execution));
     match known {
         None => return Err(wrong(anyhow!("execution {} is not in the journal", memory.execution))),
@@ -88,13 +88,19 @@ async fn resume(arguments: &RunArguments, state_dir: &Path, memory: Memory) -> R
     watch(arguments, engine, &memory.pipeline, &memory.execution, notes).await
 }
 
-async fn start(arguments: &RunArguments, state_dir: &Path, config: Config) -> Result<(Engine, Vec<String>), Stop> {
+async fn start(
+    arguments: &RunArguments,
+    state_dir: &Path,
+    config: Config,
+    definition: Option<PipelineDeclaration>,
+) -> Result<(Engine, Vec<String>), Stop> {
     assemble::start(Options {
         config,
         state_dir: state_dir.to_owned(),
         listen: arguments.listen,
         fast_clock: arguments.engine.fast_clock,
         upstream: arguments.engine.upstream.clone(),
+        definition,
     })
     .await
 }

@@ -27,6 +27,7 @@ pub async fn serve(arguments: ServeArguments) -> Result<ExitCode, Stop> {
         listen: arguments.listen,
         fast_clock: arguments.engine.fast_clock,
         upstream: arguments.engine.upstream,
+        definition: None,
     })
     .await?;
     engine.perform();

@@ -1,0 +1,142 @@
+//! Wires the engine's own approval functions: table, signing key, settings, subscriptions.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, anyhow, bail};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use engine_plan::definition::PipelineDeclaration;
+use serde_json::{Value, json};
+
+use crate::{
+    config::{ApprovalConfig, Config, FunctionConfig, SubscriptionConfig},
+    store::{keys::Keys, tables::Tables},
+};
+
+const NOTIFY: &str = "approval-notify";
+const RESPOND: &str = "approval-respond";
+/// The one table of all functions (`docs/table.md`).
+const TABLE: &str = "stagewright";
+const KEY_ALIAS: &str = "alias/stagewright-links";
+/// Name of the key in links; a state folder has one key for its whole life.
+const KEY_NAME: &str = "local";
+/// Enough to mail every approver, with a cold start in a debug build.
+const TIMEOUT_SECONDS: u32 = 60;
+
+/// Does what `[approval]` asks for; answers what was wired. Without `[approval]` nothing is: AWS's own behaviour.
+///
+/// # Errors
+/// When the table or the key cannot be made.
+pub async fn approvals(
+    config: &mut Config,
+    definition: Option<&PipelineDeclaration>,
+    keys: &Keys,
+    tables: &Tables,
+    base_url: &str,
+) -> anyhow::Result<Vec<String>> {
+    let Some(approval) = config.approval.clone() else { return Ok(Vec::new()) };
+    make_table(tables).await?;
+    let (key, public) = keys.ensure_signing_key(KEY_ALIAS).context("the link key cannot be made")?;
+    let mut notes = subscribe(config, definition);
+    let topics: Vec<String> = config
+        .topic
+        .iter()
+        .filter(|(_, topic)| topic.subscriptions.iter().any(is_notify))
+        .map(|(name, _)| format!("arn:aws:sns:{}:{}:{name}", config.engine.region, config.engine.account))
+        .collect();
+    if topics.is_empty() {
+        bail!("[approval] is configured, but no topic has a subscription of {NOTIFY}: add one under [topic.NAME]");
+    }
+    for (name, environment) in settings(&approval, &key, &public, &topics, base_url) {
+        let function = config.function.entry(name.to_owned()).or_insert_with(|| FunctionConfig {
+            timeout_seconds: TIMEOUT_SECONDS,
+            ..FunctionConfig::default()
+        });
+        function.url = function.url || name == RESPOND;
+        for (variable, value) in environment {
+            function.environment.entry(variable).or_insert(value);
+        }
+    }
+    notes.push(format!("approvals go to {} by mail: {base_url}/_stagewright/mail", approval.approvers.join(", ")));
+    Ok(notes)
+}
+
+fn is_notify(subscription: &SubscriptionConfig) -> bool {
+    subscription.protocol == "lambda" && subscription.endpoint.rsplit(':').next() == Some(NOTIFY)
+}
+
+/// Topics that approval actions name and nobody subscribed to get `approval-notify`.
+fn subscribe(config: &mut Config, definition: Option<&PipelineDeclaration>) -> Vec<String> {
+    let named = definition
+        .into_iter()
+        .flat_map(|d| d.stages.iter().flat_map(|s| &s.actions))
+        .filter(|a| a.action_type_id.category == "Approval")
+        .filter_map(|a| a.configuration.get("NotificationArn")?.rsplit(':').next());
+    let mut notes = Vec::new();
+    for name in named {
+        let topic = config.topic.entry(name.to_owned()).or_default();
+        if topic.subscriptions.is_empty() {
+            topic
+                .subscriptions
+                .push(SubscriptionConfig { protocol: "lambda".to_owned(), endpoint: NOTIFY.to_owned() });
+            notes.push(format!("subscribed {NOTIFY} to the topic {name}"));
+        }
+    }
+    notes
+}
+
+fn settings(
+    approval: &ApprovalConfig,
+    key: &str,
+    public: &[u8; 32],
+    topics: &[String],
+    base_url: &str,
+) -> [(&'static str, BTreeMap<String, String>); 2] {
+    let map = |pairs: &[(&str, String)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+    let url = format!("{base_url}/_stagewright/function/{RESPOND}");
+    [
+        (
+            NOTIFY,
+            map(&[
+                ("STAGEWRIGHT_TABLE", TABLE.to_owned()),
+                ("STAGEWRIGHT_APPROVERS", approval.approvers.join(",")),
+                ("STAGEWRIGHT_APPROVALS_NEEDED", approval.needed.to_string()),
+                ("STAGEWRIGHT_APPROVAL_SENDER", approval.sender.clone()),
+                ("STAGEWRIGHT_APPROVAL_URL", url.clone()),
+                ("STAGEWRIGHT_LINK_KEY_ID", key.to_owned()),
+                ("STAGEWRIGHT_LINK_KID", KEY_NAME.to_owned()),
+                ("STAGEWRIGHT_APPROVAL_TOPICS", topics.join(",")),
+            ]),
+        ),
+        (
+            RESPOND,
+            map(&[
+                ("STAGEWRIGHT_TABLE", TABLE.to_owned()),
+                ("STAGEWRIGHT_APPROVAL_URL", url),
+                ("STAGEWRIGHT_LINK_KEYS", format!("{KEY_NAME}:{}", STANDARD.encode(public))),
+            ]),
+        ),
+    ]
+}
+
+async fn make_table(tables: &Tables) -> anyhow::Result<()> {
+    let attribute = |name: &str| json!({"AttributeName": name, "AttributeType": "S"});
+    let request = json!({
+        "TableName": TABLE,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [attribute("pk"), attribute("sk")],
+        "KeySchema": [
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+    });
+    match tables.call("CreateTable", &request.to_string()).await {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(fault)) if kind(&fault.body).ends_with("ResourceInUseException") => Ok(()),
+        Some(Err(fault)) => Err(anyhow!("the table {TABLE} cannot be made: {}", fault.body)),
+        None => Err(anyhow!("the tables do not know CreateTable")),
+    }
+}
+
+fn kind(body: &str) -> String {
+    serde_json::from_str::<Value>(body).ok().and_then(|v| v["__type"].as_str().map(str::to_owned)).unwrap_or_default()
+}
