@@ -2,8 +2,7 @@
 
 use std::{io::IsTerminal, time::Duration};
 
-use engine_plan::{event::Event, state::ActionStatus};
-use serde_json::Value;
+use engine_plan::event::Event;
 use tokio::sync::mpsc;
 
 use super::{args::Approve, browser::Browser, report::Report, view::ActionView};

@@ -104,7 +104,7 @@ pub fn load(path: &Path, choice: &Choice) -> Result<PipelineDeclaration, LoadErr
     } else {
         return Err(LoadError::NoPipeline { path: name });
     };
-    check::parse(pipeline).map_err(|finding| LoadError::Shape(Box::new(finding)))
+    check::parse(pipeline).map_err(LoadError::Shape)
 }
 
 fn parse(path: &str, text: &str) -> Result<Value, LoadError> {

@@ -3,6 +3,7 @@
 mod approver;
 mod args;
 mod assemble;
+mod browser;
 mod check;
 mod follow;
 mod load;

@@ -18,7 +18,7 @@ use model::{ActionBox, Look, Past, StageBox, Summary};
 const HISTORY: usize = 20;
 /// Events listed.
 const EVENTS: usize = 200;
-/// Bytes of a log page; the end of a longer log is shown.
+/// Bytes of a log page; a longer log is in its file.
 const LOG_BYTES: u64 = 256 * 1024;
 
 /// Everything below `/_stagewright/` that is the console's.
@@ -144,8 +144,8 @@ async fn log(
         Some((shown, !run.has_ended()))
     });
     let Some((shown, refresh)) = found else { return missing() };
-    match app.logs.read(&execution, &action, LOG_BYTES) {
-        Ok(lines) => page(&Log { refresh, pipeline: name, execution, action: shown.name, status: shown.status, lines }),
+    match app.logs.read(&execution, &action, 0, LOG_BYTES) {
+        Ok(lines) => page(&Log { refresh, pipeline: name, execution, action: shown.name, status: shown.status, lines: String::from_utf8_lossy(&lines).into_owned() }),
         Err(error) => {
             tracing::warn!(%error, "a log cannot be read");
             (StatusCode::INTERNAL_SERVER_ERROR, "the log cannot be read\n").into_response()
