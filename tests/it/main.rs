@@ -1,4 +1,6 @@
 //! Whole-system tests in one binary.
 
 mod clients;
+mod example;
+mod scenarios;
 mod tidy;

@@ -1,0 +1,93 @@
+//! Scenario folders: a definition, its surroundings, and what a person must see.
+//!
+//! Each folder of `tests/scenarios` holds `scenario.toml`: `what` (one sentence), `run` (arguments), `status`, `shows`
+//! (texts that must appear), `hides` (texts that must not). `{profile}` in a file stands for the folder of the binaries.
+
+use std::{fs, path::Path, process::Command};
+
+use harness::{
+    process::{finish, shown},
+    workspace::{root, stagewright},
+};
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    let profile = stagewright().parent().expect("target/PROFILE").display().to_string();
+    for entry in fs::read_dir(from).expect("a scenario").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            match fs::read_to_string(entry.path()) {
+                Ok(text) => fs::write(&target, text.replace("{profile}", &profile)).expect("copied"),
+                Err(_) => drop(fs::copy(entry.path(), &target).expect("copied")),
+            }
+        }
+    }
+}
+
+fn texts(table: &toml::Table, key: &str) -> Vec<String> {
+    let list = table.get(key).and_then(toml::Value::as_array).cloned().unwrap_or_default();
+    list.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect()
+}
+
+fn check(name: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    copy(&root().join("tests/scenarios").join(name), folder.path());
+    let text = fs::read_to_string(folder.path().join("scenario.toml")).expect("scenario.toml");
+    let scenario: toml::Table = text.parse().unwrap_or_else(|e| panic!("{name}/scenario.toml: {e}"));
+    let status = scenario["status"].as_integer().expect("a status");
+    let output = finish(Command::new(stagewright()).args(texts(&scenario, "run")).current_dir(folder.path()));
+    let told = shown(&output);
+    assert_eq!(output.status.code().map(i64::from), Some(status), "{name}: {told}");
+    for expected in texts(&scenario, "shows") {
+        assert!(told.contains(&expected), "{name}: {expected:?} is missing\n{told}");
+    }
+    for hidden in texts(&scenario, "hides") {
+        assert!(!told.contains(&hidden), "{name}: {hidden:?} must not appear\n{told}");
+    }
+}
+
+macro_rules! scenarios {
+    ($($test:ident: $folder:literal,)*) => {
+        $(#[test]
+        fn $test() {
+            check($folder);
+        })*
+
+        #[test]
+        fn every_scenario_is_listed() {
+            let listed = [$($folder),*];
+            for entry in fs::read_dir(root().join("tests/scenarios")).expect("scenarios").flatten() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                assert!(listed.contains(&name.as_str()), "tests/scenarios/{name} is not listed in tests/it/scenarios.rs");
+            }
+        }
+    };
+}
+
+scenarios! {
+    a_failing_build_names_its_command: "build-fails",
+    a_broken_buildspec_names_its_line: "buildspec-broken",
+    a_crashing_function_fails_its_action: "function-crashes",
+    a_failing_function_fails_its_action: "function-errs",
+    a_hanging_function_is_ended: "function-hangs",
+    a_silent_function_fails_its_action: "function-silent",
+    a_function_may_report_twice: "function-twice",
+    a_function_that_cannot_start_is_named: "function-init",
+    a_missing_function_is_named: "function-missing",
+    a_missing_bucket_is_named: "bucket-missing",
+    an_artifact_that_is_no_zip_is_named: "artifact-no-zip",
+    an_artifact_that_escapes_is_refused: "artifact-escapes",
+    a_zip_bomb_is_refused: "artifact-bomb",
+    a_missing_branch_is_named: "branch-missing",
+    an_unknown_parameter_is_refused_by_name: "parameter-unknown",
+    an_unknown_configuration_key_is_refused: "config-unknown",
+    a_definition_that_is_no_json: "definition-no-json",
+    a_definition_that_is_no_yaml: "definition-no-yaml",
+    an_unknown_provider: "definition-unknown-provider",
+    a_missing_artifact: "definition-missing-artifact",
+    an_undefined_variable: "definition-undefined-variable",
+    a_good_definition_as_yaml: "definition-good-yaml",
+    a_good_template: "definition-good-template",
+}
