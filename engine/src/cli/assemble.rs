@@ -147,7 +147,12 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), Stop> {
     }
     let websites = config.bucket.iter().filter(|(_, b)| b.website).map(|(n, _)| n.clone()).collect();
     let stop = CancellationToken::new();
-    let server = tokio::spawn(face::serve(app.clone(), listener, stop.clone()));
+    let serving = face::serve(app.clone(), listener, stop.clone());
+    let server = tokio::spawn(async move {
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "the listener failed");
+        }
+    });
     Ok((Engine { app, address, websites, stop, server }, notes))
 }
 
