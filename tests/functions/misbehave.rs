@@ -40,10 +40,22 @@ fn call(host: &str, method: &str, path: &str, headers: &str, body: &str) -> (Vec
 
 fn report(job: &str) {
     let endpoint = env::var("AWS_ENDPOINT_URL").expect("the engine's address");
-    let host = endpoint.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let host = endpoint
+        .trim_start_matches("http://")
+        .trim_end_matches('/')
+        .to_owned();
     let headers = "content-type: application/x-amz-json-1.1\r\nx-amz-target: CodePipeline_20150709.PutJobSuccessResult\r\nauthorization: AWS4-HMAC-SHA256 Credential=any/20260101/eu-west-1/codepipeline/aws4_request, SignedHeaders=host, Signature=0\r\n";
-    let (head, body) = call(&host, "POST", "/", headers, &json!({"jobId": job}).to_string());
-    println!("PutJobSuccessResult: {} {body}", head.first().map_or("", String::as_str));
+    let (head, body) = call(
+        &host,
+        "POST",
+        "/",
+        headers,
+        &json!({"jobId": job}).to_string(),
+    );
+    println!(
+        "PutJobSuccessResult: {} {body}",
+        head.first().map_or("", String::as_str)
+    );
 }
 
 fn main() {
@@ -62,14 +74,24 @@ fn main() {
             .expect("a request id")
             .to_owned();
         let event: Value = serde_json::from_str(&body).expect("an event");
-        let job = event["CodePipeline.job"]["id"].as_str().unwrap_or_default().to_owned();
+        let job = event["CodePipeline.job"]["id"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         println!("misbehaving: {how}");
         match how.as_str() {
             "crash" => exit(7),
             "hang" => thread::sleep(Duration::from_secs(3600)),
             "error" => {
-                let error = json!({"errorType": "Unlucky", "errorMessage": "the dice fell badly"}).to_string();
-                call(&host, "POST", &format!("{RUNTIME}/invocation/{id}/error"), "", &error);
+                let error = json!({"errorType": "Unlucky", "errorMessage": "the dice fell badly"})
+                    .to_string();
+                call(
+                    &host,
+                    "POST",
+                    &format!("{RUNTIME}/invocation/{id}/error"),
+                    "",
+                    &error,
+                );
                 continue;
             }
             "twice" => {
@@ -78,6 +100,12 @@ fn main() {
             }
             _ => {}
         }
-        call(&host, "POST", &format!("{RUNTIME}/invocation/{id}/response"), "", "null");
+        call(
+            &host,
+            "POST",
+            &format!("{RUNTIME}/invocation/{id}/response"),
+            "",
+            "null",
+        );
     }
 }

@@ -23,11 +23,23 @@ impl Example {
         let folder = tempfile::tempdir().expect("a folder");
         let source = root().join("docs/examples/release");
         let repository = folder.path().join("corner-bakery");
-        let made = finish(Command::new("sh").arg(source.join("prepare.sh")).arg(&repository));
+        let made = finish(
+            Command::new("sh")
+                .arg(source.join("prepare.sh"))
+                .arg(&repository),
+        );
         assert!(made.status.success(), "{}", crate::process::shown(&made));
-        fs::copy(source.join("pipeline.json"), folder.path().join("pipeline.json")).expect("copied");
-        let config = fs::read_to_string(source.join("stagewright.toml")).expect("the example's configuration");
-        let config = config.replace("../../../target/example/corner-bakery", &repository.display().to_string());
+        fs::copy(
+            source.join("pipeline.json"),
+            folder.path().join("pipeline.json"),
+        )
+        .expect("copied");
+        let config = fs::read_to_string(source.join("stagewright.toml"))
+            .expect("the example's configuration");
+        let config = config.replace(
+            "../../../target/example/corner-bakery",
+            &repository.display().to_string(),
+        );
         fs::write(folder.path().join("stagewright.toml"), config).expect("written");
         Self { folder }
     }
@@ -49,12 +61,20 @@ impl Example {
 
     /// The definition's file.
     pub fn pipeline(&self) -> String {
-        self.folder.path().join("pipeline.json").display().to_string()
+        self.folder
+            .path()
+            .join("pipeline.json")
+            .display()
+            .to_string()
     }
 
     /// The configuration's file.
     pub fn config(&self) -> String {
-        self.folder.path().join("stagewright.toml").display().to_string()
+        self.folder
+            .path()
+            .join("stagewright.toml")
+            .display()
+            .to_string()
     }
 
     /// Arguments of `stagewright run` for it.

@@ -33,7 +33,9 @@ impl Server {
         let stdout = child.stdout.take().expect("stdout is piped");
         let mut lines = BufReader::new(stdout).lines();
         let first = lines.next().and_then(Result::ok).unwrap_or_default();
-        let url = first.strip_prefix("listening on ").unwrap_or_else(|| panic!("unexpected first line {first:?}"));
+        let url = first
+            .strip_prefix("listening on ")
+            .unwrap_or_else(|| panic!("unexpected first line {first:?}"));
         let url = url.to_owned();
         std::thread::spawn(move || lines.for_each(drop));
         Self { url, child }
@@ -55,7 +57,11 @@ impl Drop for Server {
 
 /// Runs `stagewright` to its end in a folder.
 pub fn run(folder: &Path, arguments: &[&str]) -> Output {
-    finish(Command::new(stagewright()).args(arguments).current_dir(folder))
+    finish(
+        Command::new(stagewright())
+            .args(arguments)
+            .current_dir(folder),
+    )
 }
 
 /// Runs a command to its end, but not for ever.
@@ -101,8 +107,13 @@ pub fn client(name: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    assert!(std::env::var_os("CI").is_none(), "{name} is not installed under target/clients: run `make test`");
-    eprintln!("SKIPPED: {name} is not installed under target/clients (`make test` installs it where python3 is)");
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "{name} is not installed under target/clients: run `make test`"
+    );
+    eprintln!(
+        "SKIPPED: {name} is not installed under target/clients (`make test` installs it where python3 is)"
+    );
     None
 }
 

@@ -4,13 +4,18 @@ use std::path::{Path, PathBuf};
 
 /// The repository's root.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the repository")
+        .to_owned()
 }
 
 /// All files below a folder of the repository that git would keep, by extension.
 pub fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     fn walk(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
-        let Ok(entries) = std::fs::read_dir(folder) else { return };
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            return;
+        };
         for entry in entries.flatten() {
             let path = entry.path();
             let name = entry.file_name();
@@ -29,12 +34,18 @@ pub fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
 
 /// A path as the repository names it.
 pub fn relative(path: &Path) -> String {
-    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+    path.strip_prefix(root())
+        .unwrap_or(path)
+        .display()
+        .to_string()
 }
 
 /// The built `stagewright`, beside which the function binaries lie.
 pub fn stagewright() -> PathBuf {
     let deps = std::env::current_exe().expect("the test binary has a path");
-    let profile = deps.parent().and_then(Path::parent).expect("target/PROFILE/deps/it");
+    let profile = deps
+        .parent()
+        .and_then(Path::parent)
+        .expect("target/PROFILE/deps/it");
     profile.join("stagewright")
 }

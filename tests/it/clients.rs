@@ -13,13 +13,24 @@ fn serve(example: &Example) -> Server {
 
 #[test]
 fn a_boto3_session_releases_the_site() {
-    let Some(python) = client("python3") else { return };
+    let Some(python) = client("python3") else {
+        return;
+    };
     let example = Example::new();
     let server = serve(&example);
     let script = harness::workspace::root().join("tests/clients/boto3_session.py");
-    let output = finish(Command::new(python).arg(script).arg(&server.url).arg(example.pipeline()));
+    let output = finish(
+        Command::new(python)
+            .arg(script)
+            .arg(&server.url)
+            .arg(example.pipeline()),
+    );
     assert!(output.status.success(), "{}", shown(&output));
-    assert!(String::from_utf8_lossy(&output.stdout).ends_with("ok\n"), "{}", shown(&output));
+    assert!(
+        String::from_utf8_lossy(&output.stdout).ends_with("ok\n"),
+        "{}",
+        shown(&output)
+    );
 }
 
 #[test]
@@ -28,7 +39,17 @@ fn an_aws_cli_session_releases_the_site() {
     let example = Example::new();
     let server = serve(&example);
     let script = harness::workspace::root().join("tests/clients/cli_session.sh");
-    let output = finish(Command::new("sh").arg(script).arg(aws).arg(&server.url).arg(example.pipeline()));
+    let output = finish(
+        Command::new("sh")
+            .arg(script)
+            .arg(aws)
+            .arg(&server.url)
+            .arg(example.pipeline()),
+    );
     assert!(output.status.success(), "{}", shown(&output));
-    assert!(String::from_utf8_lossy(&output.stdout).ends_with("ok\n"), "{}", shown(&output));
+    assert!(
+        String::from_utf8_lossy(&output.stdout).ends_with("ok\n"),
+        "{}",
+        shown(&output)
+    );
 }

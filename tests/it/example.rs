@@ -13,10 +13,15 @@ use harness::{
 };
 use serde_json::Value;
 
-const ACTIONS: [&str; 7] = ["Site", "Build", "Preview", "Answers", "Release", "Publish", "Verify"];
+const ACTIONS: [&str; 7] = [
+    "Site", "Build", "Preview", "Answers", "Release", "Publish", "Verify",
+];
 
 fn json_lines(text: &[u8]) -> Vec<Value> {
-    String::from_utf8_lossy(text).lines().filter_map(|l| serde_json::from_str(l).ok()).collect()
+    String::from_utf8_lossy(text)
+        .lines()
+        .filter_map(|l| serde_json::from_str(l).ok())
+        .collect()
 }
 
 /// How often each action reached a state, by `action state`.
@@ -25,7 +30,9 @@ fn action_states(events: &[Value]) -> BTreeMap<String, usize> {
     for event in events {
         if event["detail-type"] == "CodePipeline Action Execution State Change" {
             let text = |k: &str| event["detail"][k].as_str().unwrap_or_default().to_owned();
-            *counts.entry(format!("{} {}", text("action"), text("state"))).or_default() += 1;
+            *counts
+                .entry(format!("{} {}", text("action"), text("state")))
+                .or_default() += 1;
         }
     }
     counts
@@ -38,7 +45,9 @@ fn it_runs_prints_what_happened_and_runs_again() {
     assert_eq!(first.status.code(), Some(0), "{}", shown(&first));
     let text = String::from_utf8_lossy(&first.stdout);
     for action in ACTIONS {
-        let line = text.lines().find(|l| l.contains('✓') && l.contains(&format!(" {action} ")));
+        let line = text
+            .lines()
+            .find(|l| l.contains('✓') && l.contains(&format!(" {action} ")));
         assert!(line.is_some(), "no line for {action}:\n{}", shown(&first));
     }
     for expected in [
@@ -48,11 +57,16 @@ fn it_runs_prints_what_happened_and_runs_again() {
         "Succeeded in ",
         "/_stagewright/site/corner-bakery-live/",
     ] {
-        assert!(text.contains(expected), "{expected:?} is missing:\n{}", shown(&first));
+        assert!(
+            text.contains(expected),
+            "{expected:?} is missing:\n{}",
+            shown(&first)
+        );
     }
     assert!(!text.contains('\u{1b}'), "no colour outside a terminal");
 
-    let second = finish(Command::new(stagewright()).args(example.run_arguments(&["--output", "json"])));
+    let second =
+        finish(Command::new(stagewright()).args(example.run_arguments(&["--output", "json"])));
     assert_eq!(second.status.code(), Some(0), "{}", shown(&second));
     let events = json_lines(&second.stdout);
     let last = events.last().expect("a last line");
@@ -60,13 +74,25 @@ fn it_runs_prints_what_happened_and_runs_again() {
     assert!(last["pipelineExecutionId"].is_string());
     let states = action_states(&events);
     for action in ACTIONS {
-        assert_eq!(states.get(&format!("{action} STARTED")), Some(&1), "{action}: {states:?}");
-        assert_eq!(states.get(&format!("{action} SUCCEEDED")), Some(&1), "{action}: {states:?}");
+        assert_eq!(
+            states.get(&format!("{action} STARTED")),
+            Some(&1),
+            "{action}: {states:?}"
+        );
+        assert_eq!(
+            states.get(&format!("{action} SUCCEEDED")),
+            Some(&1),
+            "{action}: {states:?}"
+        );
     }
 }
 
 /// Kills the run once `enough` says so of the events so far, and answers those events.
-fn kill_when(example: &Example, arguments: &[String], enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+fn kill_when(
+    example: &Example,
+    arguments: &[String],
+    enough: impl Fn(&[Value]) -> bool,
+) -> Vec<Value> {
     let mut child = Command::new(stagewright())
         .args(arguments)
         .current_dir(example.folder())
@@ -98,20 +124,44 @@ fn killed_anywhere_it_resumes_without_repeating_what_had_ended() {
         ("the build running", Box::new(reached("Build", "STARTED"))),
         ("the build done", Box::new(reached("Build", "SUCCEEDED"))),
         ("the approval open", Box::new(reached("Release", "STARTED"))),
-        ("the publishing running", Box::new(reached("Publish", "STARTED"))),
-        ("the publishing done", Box::new(reached("Publish", "SUCCEEDED"))),
+        (
+            "the publishing running",
+            Box::new(reached("Publish", "STARTED")),
+        ),
+        (
+            "the publishing done",
+            Box::new(reached("Publish", "SUCCEEDED")),
+        ),
     ];
     for (moment, enough) in moments {
         let example = Example::new();
-        let before = kill_when(&example, &example.run_arguments(&["--output", "json"]), enough);
+        let before = kill_when(
+            &example,
+            &example.run_arguments(&["--output", "json"]),
+            enough,
+        );
         let execution = before[0]["detail"]["execution-id"].clone();
         let state = example.state().display().to_string();
         let resumed = finish(
             Command::new(stagewright())
-                .args(["run", "--resume", "--state", &state, "--approve", "yes", "--output", "json"])
+                .args([
+                    "run",
+                    "--resume",
+                    "--state",
+                    &state,
+                    "--approve",
+                    "yes",
+                    "--output",
+                    "json",
+                ])
                 .current_dir(example.folder()),
         );
-        assert_eq!(resumed.status.code(), Some(0), "killed at {moment}: {}", shown(&resumed));
+        assert_eq!(
+            resumed.status.code(),
+            Some(0),
+            "killed at {moment}: {}",
+            shown(&resumed)
+        );
         let after = json_lines(&resumed.stdout);
         let last = after.last().expect("a last line");
         assert_eq!(last["status"], "Succeeded", "killed at {moment}");
@@ -121,10 +171,17 @@ fn killed_anywhere_it_resumes_without_repeating_what_had_ended() {
         for action in ACTIONS {
             let done = format!("{action} SUCCEEDED");
             if ended_before.contains_key(&done) {
-                assert_eq!(after.get(&format!("{action} STARTED")), None, "{action} ran again, killed at {moment}");
+                assert_eq!(
+                    after.get(&format!("{action} STARTED")),
+                    None,
+                    "{action} ran again, killed at {moment}"
+                );
             }
             let times = ended_before.get(&done).unwrap_or(&0) + after.get(&done).unwrap_or(&0);
-            assert!(times <= 1, "{action} ended {times} times, killed at {moment}");
+            assert!(
+                times <= 1,
+                "{action} ended {times} times, killed at {moment}"
+            );
         }
     }
 }
@@ -135,18 +192,30 @@ fn there_must_be_something_to_resume() {
     let state = folder.path().join("state").display().to_string();
     let output = finish(Command::new(stagewright()).args(["run", "--resume", "--state", &state]));
     assert_eq!(output.status.code(), Some(2), "{}", shown(&output));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("nothing to resume"), "{}", shown(&output));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("nothing to resume"),
+        "{}",
+        shown(&output)
+    );
 }
 
 #[test]
 fn a_rejected_release_fails_and_publishes_nothing() {
     let example = Example::new();
     let mut arguments = example.run_arguments(&[]);
-    let at = arguments.iter().position(|a| a == "yes").expect("--approve yes");
+    let at = arguments
+        .iter()
+        .position(|a| a == "yes")
+        .expect("--approve yes");
     arguments[at] = "no".to_owned();
     let output = finish(Command::new(stagewright()).args(arguments));
     assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.lines().any(|l| l.contains('✗') && l.contains(" Release ")), "{}", shown(&output));
+    assert!(
+        text.lines()
+            .any(|l| l.contains('✗') && l.contains(" Release ")),
+        "{}",
+        shown(&output)
+    );
     assert!(!text.contains(" Publish  Publish"), "{}", shown(&output));
 }

@@ -12,14 +12,20 @@ use harness::{
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
-    let profile = stagewright().parent().expect("target/PROFILE").display().to_string();
+    let profile = stagewright()
+        .parent()
+        .expect("target/PROFILE")
+        .display()
+        .to_string();
     for entry in fs::read_dir(from).expect("a scenario").flatten() {
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {
             copy(&entry.path(), &target);
         } else {
             match fs::read_to_string(entry.path()) {
-                Ok(text) => fs::write(&target, text.replace("{profile}", &profile)).expect("copied"),
+                Ok(text) => {
+                    fs::write(&target, text.replace("{profile}", &profile)).expect("copied")
+                }
                 Err(_) => drop(fs::copy(entry.path(), &target).expect("copied")),
             }
         }
@@ -27,24 +33,46 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn texts(table: &toml::Table, key: &str) -> Vec<String> {
-    let list = table.get(key).and_then(toml::Value::as_array).cloned().unwrap_or_default();
-    list.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect()
+    let list = table
+        .get(key)
+        .and_then(toml::Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    list.iter()
+        .filter_map(|v| v.as_str().map(str::to_owned))
+        .collect()
 }
 
 fn check(name: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     copy(&root().join("tests/scenarios").join(name), folder.path());
     let text = fs::read_to_string(folder.path().join("scenario.toml")).expect("scenario.toml");
-    let scenario: toml::Table = text.parse().unwrap_or_else(|e| panic!("{name}/scenario.toml: {e}"));
+    let scenario: toml::Table = text
+        .parse()
+        .unwrap_or_else(|e| panic!("{name}/scenario.toml: {e}"));
     let status = scenario["status"].as_integer().expect("a status");
-    let output = finish(Command::new(stagewright()).args(texts(&scenario, "run")).current_dir(folder.path()));
+    let output = finish(
+        Command::new(stagewright())
+            .args(texts(&scenario, "run"))
+            .current_dir(folder.path()),
+    );
     let told = shown(&output);
-    assert_eq!(output.status.code().map(i64::from), Some(status), "{name}: {told}");
+    assert_eq!(
+        output.status.code().map(i64::from),
+        Some(status),
+        "{name}: {told}"
+    );
     for expected in texts(&scenario, "shows") {
-        assert!(told.contains(&expected), "{name}: {expected:?} is missing\n{told}");
+        assert!(
+            told.contains(&expected),
+            "{name}: {expected:?} is missing\n{told}"
+        );
     }
     for hidden in texts(&scenario, "hides") {
-        assert!(!told.contains(&hidden), "{name}: {hidden:?} must not appear\n{told}");
+        assert!(
+            !told.contains(&hidden),
+            "{name}: {hidden:?} must not appear\n{told}"
+        );
     }
 }
 

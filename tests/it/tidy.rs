@@ -6,13 +6,19 @@ use harness::workspace::{files, relative, root};
 
 /// Lines before the tests begin.
 fn without_tests(text: &str) -> &str {
-    text.find("#[cfg(test)]\nmod ").map_or(text, |at| &text[..at])
+    text.find("#[cfg(test)]\nmod ")
+        .map_or(text, |at| &text[..at])
 }
 
 fn sources() -> Vec<(String, String)> {
     files("", "rs")
         .into_iter()
-        .map(|p| (relative(&p), fs::read_to_string(&p).expect("a source file is text")))
+        .map(|p| {
+            (
+                relative(&p),
+                fs::read_to_string(&p).expect("a source file is text"),
+            )
+        })
         .collect()
 }
 
@@ -26,7 +32,11 @@ fn product() -> Vec<(String, String)> {
 }
 
 fn none(what: &str, offenders: &[String]) {
-    assert!(offenders.is_empty(), "{what}:\n  {}", offenders.join("\n  "));
+    assert!(
+        offenders.is_empty(),
+        "{what}:\n  {}",
+        offenders.join("\n  ")
+    );
 }
 
 fn manifest(path: &str) -> toml::Table {
@@ -35,7 +45,11 @@ fn manifest(path: &str) -> toml::Table {
 }
 
 fn keys(manifest: &toml::Table, table: &str) -> BTreeSet<String> {
-    manifest.get(table).and_then(toml::Value::as_table).map(|t| t.keys().cloned().collect()).unwrap_or_default()
+    manifest
+        .get(table)
+        .and_then(toml::Value::as_table)
+        .map(|t| t.keys().cloned().collect())
+        .unwrap_or_default()
 }
 
 fn functions() -> Vec<String> {
@@ -50,8 +64,11 @@ fn functions() -> Vec<String> {
 
 #[test]
 fn every_file_says_what_it_is_for() {
-    let offenders: Vec<String> =
-        sources().into_iter().filter(|(_, text)| !text.starts_with("//! ")).map(|(name, _)| name).collect();
+    let offenders: Vec<String> = sources()
+        .into_iter()
+        .filter(|(_, text)| !text.starts_with("//! "))
+        .map(|(name, _)| name)
+        .collect();
     none("files that do not open with `//! …`", &offenders);
 }
 
@@ -70,7 +87,11 @@ fn files_stay_readable() {
 fn entry_points_hold_no_logic() {
     let offenders: Vec<String> = sources()
         .into_iter()
-        .filter(|(name, text)| name.starts_with("functions/") && name.ends_with("/main.rs") && text.lines().count() > 40)
+        .filter(|(name, text)| {
+            name.starts_with("functions/")
+                && name.ends_with("/main.rs")
+                && text.lines().count() > 40
+        })
         .map(|(name, _)| name)
         .collect();
     none("main.rs longer than 40 lines", &offenders);
@@ -80,10 +101,20 @@ fn entry_points_hold_no_logic() {
 fn one_name_in_every_place() {
     for name in functions() {
         let kind = name.split('-').next().unwrap_or_default();
-        assert!(["action", "approval", "event", "task"].contains(&kind), "{name}: unknown kind {kind}");
+        assert!(
+            ["action", "approval", "event", "task"].contains(&kind),
+            "{name}: unknown kind {kind}"
+        );
         let manifest = manifest(&format!("functions/{name}"));
-        assert_eq!(manifest["package"]["name"].as_str(), Some(name.as_str()), "package of functions/{name}");
-        assert!(manifest.get("bin").is_none(), "functions/{name}: the binary takes the package's name");
+        assert_eq!(
+            manifest["package"]["name"].as_str(),
+            Some(name.as_str()),
+            "package of functions/{name}"
+        );
+        assert!(
+            manifest.get("bin").is_none(),
+            "functions/{name}: the binary takes the package's name"
+        );
     }
 }
 
@@ -91,14 +122,22 @@ fn one_name_in_every_place() {
 fn dependencies_follow_the_map() {
     let sdk = |name: &str| name.starts_with("aws") || name.starts_with("lambda");
     let check = |package: &str, forbidden: &dyn Fn(&str) -> bool| {
-        let bad: Vec<String> =
-            keys(&manifest(package), "dependencies").into_iter().filter(|d| forbidden(d)).collect();
+        let bad: Vec<String> = keys(&manifest(package), "dependencies")
+            .into_iter()
+            .filter(|d| forbidden(d))
+            .collect();
         none(&format!("{package} may not use"), &bad);
     };
     let runtime = |d: &str| ["tokio", "axum", "hyper", "reqwest", "rusqlite"].contains(&d);
-    check("shared", &|d| sdk(d) || runtime(d) || d.starts_with("engine") || d == "shared-aws");
-    check("engine/plan", &|d| sdk(d) || runtime(d) || d.starts_with("shared"));
-    check("engine", &|d| sdk(d) || d == "shared-aws" || functions().iter().any(|f| f == d));
+    check("shared", &|d| {
+        sdk(d) || runtime(d) || d.starts_with("engine") || d == "shared-aws"
+    });
+    check("engine/plan", &|d| {
+        sdk(d) || runtime(d) || d.starts_with("shared")
+    });
+    check("engine", &|d| {
+        sdk(d) || d == "shared-aws" || functions().iter().any(|f| f == d)
+    });
     check("shared/aws", &|d| d.starts_with("engine"));
     for name in functions() {
         check(&format!("functions/{name}"), &|d| {
@@ -109,7 +148,15 @@ fn dependencies_follow_the_map() {
 
 #[test]
 fn pure_rooms_stay_pure() {
-    let banned = ["std::env", "SystemTime::now", "Timestamp::now", "Instant::now", "rand::", "std::net", "std::process"];
+    let banned = [
+        "std::env",
+        "SystemTime::now",
+        "Timestamp::now",
+        "Instant::now",
+        "rand::",
+        "std::net",
+        "std::process",
+    ];
     let offenders: Vec<String> = product()
         .into_iter()
         .filter(|(name, _)| name.starts_with("shared/src/") || name.starts_with("engine/plan/src/"))
@@ -117,7 +164,10 @@ fn pure_rooms_stay_pure() {
             let code = without_tests(&text).to_owned();
             banned
                 .iter()
-                .filter(|b| code.lines().any(|l| !l.trim_start().starts_with("//") && l.contains(**b)))
+                .filter(|b| {
+                    code.lines()
+                        .any(|l| !l.trim_start().starts_with("//") && l.contains(**b))
+                })
                 .map(|b| format!("{name}: {b}"))
                 .collect::<Vec<_>>()
         })
@@ -138,12 +188,23 @@ fn only_shared_aws_knows_the_sdk() {
 
 #[test]
 fn nothing_is_silenced_or_left_out() {
-    let banned = ["#[allow(", "#![allow(", "todo!(", "unimplemented!(", "#[ignore", "dbg!("];
+    let banned = [
+        "#[allow(",
+        "#![allow(",
+        "todo!(",
+        "unimplemented!(",
+        "#[ignore",
+        "dbg!(",
+    ];
     let offenders: Vec<String> = sources()
         .into_iter()
         .filter(|(name, _)| name != "tests/it/tidy.rs")
         .flat_map(|(name, text)| {
-            banned.iter().filter(|b| text.contains(**b)).map(|b| format!("{name}: {b}")).collect::<Vec<_>>()
+            banned
+                .iter()
+                .filter(|b| text.contains(**b))
+                .map(|b| format!("{name}: {b}"))
+                .collect::<Vec<_>>()
         })
         .collect();
     none("silenced lints, stubs, ignored tests", &offenders);
@@ -151,8 +212,10 @@ fn nothing_is_silenced_or_left_out() {
 
 #[test]
 fn forbidden_crates_stay_out() {
-    let lock: toml::Table =
-        fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock").parse().expect("TOML");
+    let lock: toml::Table = fs::read_to_string(root().join("Cargo.lock"))
+        .expect("Cargo.lock")
+        .parse()
+        .expect("TOML");
     let packages = lock["package"].as_array().expect("packages");
     let text = |p: &toml::Value, key: &str| p[key].as_str().unwrap_or_default().to_owned();
     let offenders: Vec<String> = packages
@@ -172,24 +235,35 @@ fn forbidden_crates_stay_out() {
 
 #[test]
 fn every_dependency_has_a_reason() {
-    let reasons = fs::read_to_string(root().join("docs/decisions/dependencies.md")).expect("dependencies.md");
+    let reasons =
+        fs::read_to_string(root().join("docs/decisions/dependencies.md")).expect("dependencies.md");
     let workspace = manifest("");
-    let declared = workspace["workspace"]["dependencies"].as_table().expect("dependencies");
+    let declared = workspace["workspace"]["dependencies"]
+        .as_table()
+        .expect("dependencies");
     let offenders: Vec<String> = declared
         .iter()
         .filter(|(_, value)| value.get("path").is_none())
         .map(|(name, _)| name.clone())
         .filter(|name| !reasons.contains(&format!("`{name}`")))
         .collect();
-    none("dependencies without a reason in docs/decisions/dependencies.md", &offenders);
+    none(
+        "dependencies without a reason in docs/decisions/dependencies.md",
+        &offenders,
+    );
 }
 
 #[test]
 fn recorded_events_say_where_they_come_from() {
-    let provenance = fs::read_to_string(root().join("tests/events/README.md")).expect("tests/events/README.md");
+    let provenance =
+        fs::read_to_string(root().join("tests/events/README.md")).expect("tests/events/README.md");
     let offenders: Vec<String> = files("tests/events", "json")
         .iter()
-        .filter_map(|p| Path::new(p).file_name().map(|n| n.to_string_lossy().into_owned()))
+        .filter_map(|p| {
+            Path::new(p)
+                .file_name()
+                .map(|n| n.to_string_lossy().into_owned())
+        })
         .filter(|name| !provenance.contains(name.as_str()))
         .collect();
     none("events without provenance", &offenders);

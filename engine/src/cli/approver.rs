@@ -5,7 +5,7 @@ use std::{io::IsTerminal, time::Duration};
 use engine_plan::event::Event;
 use tokio::sync::mpsc;
 
-use super::{args::Approve, browser::Browser, report::Report, view::ActionView};
+use super::{args::Approve, browser::Browser, view::ActionView};
 use crate::app::App;
 
 /// Between two looks into the mail box.
@@ -46,7 +46,12 @@ impl Approvers {
     /// Nobody is asked yet.
     pub fn new(app: App, approve: Approve) -> Self {
         let (tell, notes) = mpsc::unbounded_channel();
-        Self { app, approve, notes, tell }
+        Self {
+            app,
+            approve,
+            notes,
+            tell,
+        }
     }
 
     /// The next sentence for the report.
@@ -58,17 +63,28 @@ impl Approvers {
     }
 
     /// An approval is open: begins to play, to ask, or says where to answer.
-    pub fn begin(&self, pending: Pending, report: &mut dyn Report) -> Vec<String> {
+    pub fn begin(&self, pending: Pending) -> Vec<String> {
         let mailed = self.app.config.approval.is_some();
         let mail = format!("{}/_stagewright/mail", self.app.base_url);
-        let player = Player { app: self.app.clone(), tell: self.tell.clone(), pending };
+        let player = Player {
+            app: self.app.clone(),
+            tell: self.tell.clone(),
+            pending,
+        };
         match self.approve {
             Approve::Yes | Approve::No => {
                 let approved = self.approve == Approve::Yes;
                 let verb = if approved { "approves" } else { "rejects" };
-                let how = if mailed { "over HTTP, as a browser would" } else { "through PutApprovalResult" };
+                let how = if mailed {
+                    "over HTTP, as a browser would"
+                } else {
+                    "through PutApprovalResult"
+                };
                 tokio::spawn(player.answer(approved, mailed));
-                vec![format!("--approve {}: an approver is played who {verb} {how}", if approved { "yes" } else { "no" })]
+                vec![format!(
+                    "--approve {}: an approver is played who {verb} {how}",
+                    if approved { "yes" } else { "no" }
+                )]
             }
             Approve::Ask => {
                 let mut notes = Vec::new();
@@ -76,7 +92,7 @@ impl Approvers {
                     notes.push(format!("the link for the approver is in the mail: {mail}"));
                 }
                 if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-                    player.ask(report);
+                    player.ask();
                     notes.push("or answer here: type `yes` or `no`, and a comment".to_owned());
                 } else {
                     notes.push(format!(
@@ -103,7 +119,9 @@ impl Player {
     }
 
     fn is_open(&self) -> bool {
-        self.app.desk.read(|state| state.task(&self.pending.action_execution).is_some())
+        self.app
+            .desk
+            .read(|state| state.task(&self.pending.action_execution).is_some())
     }
 
     async fn answer(self, approved: bool, mailed: bool) {
@@ -119,15 +137,24 @@ impl Player {
     async fn browse(&self, approved: bool) -> anyhow::Result<()> {
         let mut browser = Browser::new(&self.app.base_url)?;
         let mail = loop {
-            match browser.mail_for(&self.pending.execution, &self.pending.action).await? {
+            match browser
+                .mail_for(&self.pending.execution, &self.pending.action)
+                .await?
+            {
                 Some(mail) => break mail,
                 None if self.is_open() => tokio::time::sleep(LOOK).await,
                 None => return Ok(()),
             }
         };
-        self.say(format!("GET {}  mail to {}: {}", mail.address, mail.to, mail.subject));
+        self.say(format!(
+            "GET {}  mail to {}: {}",
+            mail.address, mail.to, mail.subject
+        ));
         let form = browser.open(&mail.link).await?;
-        self.say(format!("GET {}  the page asks for the code in the mail", short(&mail.link)));
+        self.say(format!(
+            "GET {}  the page asks for the code in the mail",
+            short(&mail.link)
+        ));
         let told = browser.submit(&form, approved, &mail.code).await?;
         self.say(format!("POST {}  {told}", short(&form.action)));
         Ok(())
@@ -155,7 +182,7 @@ impl Player {
     }
 
     /// Reads lines from the terminal until one answers; a thread, because reading cannot be cut off.
-    fn ask(self, _report: &mut dyn Report) {
+    fn ask(self) {
         let handle = tokio::runtime::Handle::current();
         let asking = move || {
             let mut line = String::new();
@@ -176,14 +203,21 @@ impl Player {
 
 /// `yes looks good` and its like.
 fn answer(line: &str) -> Option<(bool, String)> {
-    let (word, comment) = line.trim().split_once(char::is_whitespace).unwrap_or((line.trim(), ""));
+    let (word, comment) = line
+        .trim()
+        .split_once(char::is_whitespace)
+        .unwrap_or((line.trim(), ""));
     let approved = match word.to_ascii_lowercase().as_str() {
         "y" | "yes" | "approve" => true,
         "n" | "no" | "reject" => false,
         _ => return None,
     };
     let comment = comment.trim();
-    let comment = if comment.is_empty() { "answered in the terminal" } else { comment };
+    let comment = if comment.is_empty() {
+        "answered in the terminal"
+    } else {
+        comment
+    };
     Some((approved, comment.to_owned()))
 }
 
@@ -201,8 +235,14 @@ mod tests {
 
     #[test]
     fn answers_are_understood() {
-        assert_eq!(answer("yes\n"), Some((true, "answered in the terminal".to_owned())));
-        assert_eq!(answer(" No  not on a Friday "), Some((false, "not on a Friday".to_owned())));
+        assert_eq!(
+            answer("yes\n"),
+            Some((true, "answered in the terminal".to_owned()))
+        );
+        assert_eq!(
+            answer(" No  not on a Friday "),
+            Some((false, "not on a Friday".to_owned()))
+        );
         assert_eq!(answer("maybe"), None);
         assert_eq!(answer(""), None);
     }

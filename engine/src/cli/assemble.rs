@@ -28,7 +28,11 @@ use crate::{
     mail::MailSink,
     perform::Performer,
     provider,
-    store::{keys::Keys, objects::{BucketSettings, ObjectStore}, tables::Tables},
+    store::{
+        keys::Keys,
+        objects::{BucketSettings, ObjectStore},
+        tables::Tables,
+    },
     topic::{TopicSettings, Topics},
     vault::Vault,
 };
@@ -68,8 +72,10 @@ pub struct Engine {
 /// # Errors
 /// When it cannot be made.
 pub fn state_dir(path: &Path) -> anyhow::Result<PathBuf> {
-    std::fs::create_dir_all(path).with_context(|| format!("the state folder {} cannot be made", path.display()))?;
-    path.canonicalize().with_context(|| format!("the state folder {} cannot be read", path.display()))
+    std::fs::create_dir_all(path)
+        .with_context(|| format!("the state folder {} cannot be made", path.display()))?;
+    path.canonicalize()
+        .with_context(|| format!("the state folder {} cannot be read", path.display()))
 }
 
 /// Opens everything and listens; nothing is performed before [`Engine::perform`]. Answers what was wired.
@@ -77,35 +83,68 @@ pub fn state_dir(path: &Path) -> anyhow::Result<PathBuf> {
 /// # Errors
 /// A wrong configuration, an address in use, a state folder in use or broken.
 pub async fn start(options: Options) -> Result<(Engine, Vec<String>), Stop> {
-    let Options { mut config, state_dir, listen, fast_clock, upstream, definition } = options;
+    let Options {
+        mut config,
+        state_dir,
+        listen,
+        fast_clock,
+        upstream,
+        definition,
+    } = options;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen at {listen}"))
         .map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let base_url: Arc<str> = config.engine.base_url.clone().unwrap_or_else(|| format!("http://{address}")).into();
+    let base_url: Arc<str> = config
+        .engine
+        .base_url
+        .clone()
+        .unwrap_or_else(|| format!("http://{address}"))
+        .into();
     expand(&mut config, &base_url);
 
-    let clock = if fast_clock { Clock::fast() } else { Clock::real() };
+    let clock = if fast_clock {
+        Clock::fast()
+    } else {
+        Clock::real()
+    };
     let bus = Bus::new();
     let settings = Settings {
         account: config.engine.account.clone(),
         region: config.engine.region.clone(),
         continuation_seconds: config.engine.continuation_seconds,
     };
-    let desk = Desk::open(&state_dir.join("journal.db"), clock.clone(), bus.clone(), settings).map_err(failed)?;
-    let opened = |what: &'static str| move || format!("{what} in the state folder cannot be opened");
-    let keys = Keys::open(&state_dir.join("keys"), Arc::new(config.clone()), clock.clone())
-        .with_context(opened("the keys"))
-        .map_err(failed)?;
+    let desk = Desk::open(
+        &state_dir.join("journal.db"),
+        clock.clone(),
+        bus.clone(),
+        settings,
+    )
+    .map_err(failed)?;
+    let opened =
+        |what: &'static str| move || format!("{what} in the state folder cannot be opened");
+    let keys = Keys::open(
+        &state_dir.join("keys"),
+        Arc::new(config.clone()),
+        clock.clone(),
+    )
+    .with_context(opened("the keys"))
+    .map_err(failed)?;
     let tables = Tables::open(&state_dir.join("tables.db")).map_err(failed)?;
-    let notes = wire::approvals(&mut config, definition.as_ref(), &keys, &tables, &base_url).await.map_err(wrong)?;
+    let notes = wire::approvals(&mut config, definition.as_ref(), &keys, &tables, &base_url)
+        .await
+        .map_err(wrong)?;
 
     let config = Arc::new(config);
     let logs = Logs::new(&state_dir);
-    let mail = MailSink::open(&state_dir.join("mail"), config.engine.smtp.clone(), clock.clone())
-        .with_context(opened("the mail sink"))
-        .map_err(failed)?;
+    let mail = MailSink::open(
+        &state_dir.join("mail"),
+        config.engine.smtp.clone(),
+        clock.clone(),
+    )
+    .with_context(opened("the mail sink"))
+    .map_err(failed)?;
     let lambda = LambdaHost::new(HostSettings {
         config: Arc::clone(&config),
         clock: clock.clone(),
@@ -136,7 +175,9 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), Stop> {
         bus,
         logs,
         lambda,
-        vault: Vault::open(&state_dir.join("vault.key")).with_context(opened("the vault")).map_err(failed)?,
+        vault: Vault::open(&state_dir.join("vault.key"))
+            .with_context(opened("the vault"))
+            .map_err(failed)?,
         config: Arc::clone(&config),
         base_url,
         upstream: upstream.map(Into::into),
@@ -145,7 +186,12 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), Stop> {
     for (name, bucket) in &config.bucket {
         make_bucket(&app, name, bucket).await.map_err(failed)?;
     }
-    let websites = config.bucket.iter().filter(|(_, b)| b.website).map(|(n, _)| n.clone()).collect();
+    let websites = config
+        .bucket
+        .iter()
+        .filter(|(_, b)| b.website)
+        .map(|(n, _)| n.clone())
+        .collect();
     let stop = CancellationToken::new();
     let serving = face::serve(app.clone(), listener, stop.clone());
     let server = tokio::spawn(async move {
@@ -153,15 +199,30 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), Stop> {
             tracing::error!(%error, "the listener failed");
         }
     });
-    Ok((Engine { app, address, websites, stop, server }, notes))
+    Ok((
+        Engine {
+            app,
+            address,
+            websites,
+            stop,
+            server,
+        },
+        notes,
+    ))
 }
 
 /// Makes the artifact buckets of a definition that are not there: a run needs no account. Answers what was made.
 ///
 /// # Errors
 /// When the object store cannot be written.
-pub async fn artifact_buckets(app: &App, definition: &PipelineDeclaration) -> anyhow::Result<Vec<String>> {
-    let stores = definition.artifact_store.iter().chain(definition.artifact_stores.iter().flat_map(|m| m.values()));
+pub async fn artifact_buckets(
+    app: &App,
+    definition: &PipelineDeclaration,
+) -> anyhow::Result<Vec<String>> {
+    let stores = definition
+        .artifact_store
+        .iter()
+        .chain(definition.artifact_stores.iter().flat_map(|m| m.values()));
     let mut notes = Vec::new();
     for store in stores {
         if make_bucket(app, &store.location, &BucketConfig::default()).await? {
@@ -172,7 +233,10 @@ pub async fn artifact_buckets(app: &App, definition: &PipelineDeclaration) -> an
 }
 
 async fn make_bucket(app: &App, name: &str, config: &BucketConfig) -> anyhow::Result<bool> {
-    let settings = BucketSettings { versioned: config.versioned, website: config.website };
+    let settings = BucketSettings {
+        versioned: config.versioned,
+        website: config.website,
+    };
     app.objects
         .create_bucket(name, settings)
         .await
@@ -190,7 +254,9 @@ fn expand(config: &mut Config, base_url: &str) {
 impl Engine {
     /// Begins to carry out effects: first those that an earlier run of this state folder left.
     pub fn perform(&self) {
-        self.app.desk.attach(Performer::new(self.app.clone(), provider::all()));
+        self.app
+            .desk
+            .attach(Performer::new(self.app.clone(), provider::all()));
     }
 
     /// Ends when the system or the person asks the program to end.
@@ -226,10 +292,18 @@ impl Engine {
         let mut places: Vec<(String, String)> = self
             .websites
             .iter()
-            .map(|bucket| (format!("site {bucket}"), format!("{base}/_stagewright/site/{bucket}/")))
+            .map(|bucket| {
+                (
+                    format!("site {bucket}"),
+                    format!("{base}/_stagewright/site/{bucket}/"),
+                )
+            })
             .collect();
         places.push(("console".to_owned(), format!("{base}/_stagewright/")));
-        places.push(("logs".to_owned(), state.join("logs").join(execution).display().to_string()));
+        places.push((
+            "logs".to_owned(),
+            state.join("logs").join(execution).display().to_string(),
+        ));
         places
     }
 }

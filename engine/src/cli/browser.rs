@@ -46,17 +46,33 @@ impl Browser {
     /// # Errors
     /// When no HTTP client can be made.
     pub fn new(base_url: &str) -> anyhow::Result<Self> {
-        let client = Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none()).no_proxy().build()?;
-        Ok(Self { client, base_url: base_url.to_owned(), cookies: BTreeMap::new() })
+        let client = Client::builder()
+            .timeout(TIMEOUT)
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .build()?;
+        Ok(Self {
+            client,
+            base_url: base_url.to_owned(),
+            cookies: BTreeMap::new(),
+        })
     }
 
     /// The newest mail of the sink that asks for this execution's action.
     ///
     /// # Errors
     /// When the sink does not answer.
-    pub async fn mail_for(&mut self, execution: &str, action: &str) -> anyhow::Result<Option<ApprovalMail>> {
+    pub async fn mail_for(
+        &mut self,
+        execution: &str,
+        action: &str,
+    ) -> anyhow::Result<Option<ApprovalMail>> {
         let list: Value = self.json("/_stagewright/mail.json").await?;
-        let ids = list["mails"].as_array().into_iter().flatten().filter_map(|m| m["id"].as_str());
+        let ids = list["mails"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|m| m["id"].as_str());
         for id in ids {
             let mail: Value = self.json(&format!("/_stagewright/mail/{id}.json")).await?;
             let text = mail["text"].as_str().unwrap_or_default();
@@ -81,7 +97,11 @@ impl Browser {
     /// # Errors
     /// When the page does not answer with a form.
     pub async fn open(&mut self, link: &str) -> anyhow::Result<Form> {
-        let request = self.client.get(link).header("sec-fetch-site", "none").header("sec-fetch-mode", "navigate");
+        let request = self
+            .client
+            .get(link)
+            .header("sec-fetch-site", "none")
+            .header("sec-fetch-mode", "navigate");
         let answer = self.send(request).await?;
         let status = answer.status();
         let page = answer.text().await?;
@@ -95,12 +115,20 @@ impl Browser {
     ///
     /// # Errors
     /// When the answer is refused.
-    pub async fn submit(&mut self, form: &Form, approve: bool, code: &str) -> anyhow::Result<String> {
+    pub async fn submit(
+        &mut self,
+        form: &Form,
+        approve: bool,
+        code: &str,
+    ) -> anyhow::Result<String> {
         let decision = if approve { "approve" } else { "reject" };
         let mut fields = form.hidden.clone();
         fields.push(("decision".to_owned(), decision.to_owned()));
         fields.push(("code".to_owned(), code.to_owned()));
-        fields.push(("comment".to_owned(), "answered by the played approver".to_owned()));
+        fields.push((
+            "comment".to_owned(),
+            "answered by the played approver".to_owned(),
+        ));
         let request = self
             .client
             .post(&form.action)
@@ -113,7 +141,10 @@ impl Browser {
         let status = answer.status();
         if !status.is_redirection() {
             let page = answer.text().await.unwrap_or_default();
-            bail!("the page answered {status}: {}", heading(&page).unwrap_or_default());
+            bail!(
+                "the page answered {status}: {}",
+                heading(&page).unwrap_or_default()
+            );
         }
         let to = answer
             .headers()
@@ -123,25 +154,37 @@ impl Browser {
         let to = absolute(&form.action, to);
         let request = self.client.get(&to).header("sec-fetch-site", "same-origin");
         let page = self.send(request).await?.text().await?;
-        Ok(format!("{status}, then the page says: {}", heading(&page).unwrap_or_default()))
+        Ok(format!(
+            "{status}, then the page says: {}",
+            heading(&page).unwrap_or_default()
+        ))
     }
 
     async fn json(&mut self, path: &str) -> anyhow::Result<Value> {
         let request = self.client.get(format!("{}{path}", self.base_url));
         let answer = self.send(request).await?.error_for_status()?;
-        serde_json::from_slice(&answer.bytes().await?).with_context(|| format!("{path} is not JSON"))
+        serde_json::from_slice(&answer.bytes().await?)
+            .with_context(|| format!("{path} is not JSON"))
     }
 
     async fn send(&mut self, mut request: reqwest::RequestBuilder) -> anyhow::Result<Response> {
         if !self.cookies.is_empty() {
-            let jar: Vec<String> = self.cookies.iter().map(|(k, v)| format!("{k}={v}")).collect();
+            let jar: Vec<String> = self
+                .cookies
+                .iter()
+                .map(|(k, v)| format!("{k}={v}"))
+                .collect();
             request = request.header(header::COOKIE, jar.join("; "));
         }
         let answer = request.send().await.map_err(reqwest::Error::without_url)?;
         for cookie in answer.headers().get_all(header::SET_COOKIE) {
-            let pair = cookie.to_str().ok().and_then(|c| c.split(';').next()?.split_once('='));
+            let pair = cookie
+                .to_str()
+                .ok()
+                .and_then(|c| c.split(';').next()?.split_once('='));
             if let Some((name, value)) = pair {
-                self.cookies.insert(name.trim().to_owned(), value.trim().to_owned());
+                self.cookies
+                    .insert(name.trim().to_owned(), value.trim().to_owned());
             }
         }
         Ok(answer)
@@ -174,9 +217,17 @@ fn form(page: &str, address: &str) -> Option<Form> {
         .skip(1)
         .filter_map(|rest| rest.split('>').next())
         .filter(|tag| attribute(tag, "type").as_deref() == Some("hidden"))
-        .filter_map(|tag| Some((attribute(tag, "name")?, attribute(tag, "value").unwrap_or_default())))
+        .filter_map(|tag| {
+            Some((
+                attribute(tag, "name")?,
+                attribute(tag, "value").unwrap_or_default(),
+            ))
+        })
         .collect();
-    Some(Form { action: absolute(address, &action), hidden })
+    Some(Form {
+        action: absolute(address, &action),
+        hidden,
+    })
 }
 
 fn attribute(tag: &str, name: &str) -> Option<String> {
@@ -187,7 +238,18 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
 
 fn unescape(text: &str) -> String {
     let mut out = text.to_owned();
-    for (from, to) in [("&quot;", "\""), ("&#34;", "\""), ("&#39;", "'"), ("&#x27;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&"), ("&amp;", "&")] {
+    for (from, to) in [
+        ("&quot;", "\""),
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+        ("&#x27;", "'"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&#60;", "<"),
+        ("&#62;", ">"),
+        ("&#38;", "&"),
+        ("&amp;", "&"),
+    ] {
         out = out.replace(from, to);
     }
     out
@@ -207,12 +269,16 @@ fn heading(page: &str) -> Option<String> {
             _ => {}
         }
     }
-    Some(unescape(&text.split_whitespace().collect::<Vec<_>>().join(" ")))
+    Some(unescape(
+        &text.split_whitespace().collect::<Vec<_>>().join(" "),
+    ))
 }
 
 fn origin(address: &str) -> String {
     let after = address.find("://").map_or(0, |at| at + 3);
-    let end = address[after..].find('/').map_or(address.len(), |at| after + at);
+    let end = address[after..]
+        .find('/')
+        .map_or(address.len(), |at| after + at);
     address[..end].to_owned()
 }
 
@@ -233,13 +299,19 @@ fn encode(fields: &[(String, String)]) -> String {
     let part = |text: &str| {
         text.bytes()
             .map(|b| match b {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(b).to_string(),
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                    char::from(b).to_string()
+                }
                 b' ' => "+".to_owned(),
                 _ => format!("%{b:02X}"),
             })
             .collect::<String>()
     };
-    fields.iter().map(|(k, v)| format!("{}={}", part(k), part(v))).collect::<Vec<_>>().join("&")
+    fields
+        .iter()
+        .map(|(k, v)| format!("{}={}", part(k), part(v)))
+        .collect::<Vec<_>>()
+        .join("&")
 }
 
 #[cfg(test)]
@@ -249,7 +321,10 @@ mod tests {
     #[test]
     fn a_mail_gives_link_and_code() {
         let text = "Approve?\n\nReview: https://h/x/a/v4.public.abc.def\n\nCode: K7RM-2PQX\n";
-        assert_eq!(link(text).as_deref(), Some("https://h/x/a/v4.public.abc.def"));
+        assert_eq!(
+            link(text).as_deref(),
+            Some("https://h/x/a/v4.public.abc.def")
+        );
         assert_eq!(code(text).as_deref(), Some("K7RM-2PQX"));
         assert_eq!(link("nothing here"), None);
     }
@@ -272,7 +347,10 @@ mod tests {
     fn addresses_are_made_absolute() {
         assert_eq!(absolute("http://h:1/f/a/t", "/s"), "http://h:1/s");
         assert_eq!(absolute("http://h:1/f/a/t", "done"), "http://h:1/f/a/done");
-        assert_eq!(absolute("http://h:1/f/a/t", "https://other/x"), "https://other/x");
+        assert_eq!(
+            absolute("http://h:1/f/a/t", "https://other/x"),
+            "https://other/x"
+        );
         assert_eq!(encode(&[("a b".to_owned(), "1&2".to_owned())]), "a+b=1%262");
     }
 }

@@ -16,22 +16,43 @@ use crate::config::{Config, EngineSettings};
 /// Loads and checks; status 0 when nothing is wrong, 2 otherwise.
 pub fn check(arguments: &CheckArguments) -> Result<ExitCode, Stop> {
     let file = &arguments.definition.file;
-    let settings = Config::load(None, file.parent().unwrap_or(Path::new("."))).map_err(wrong)?.engine;
+    let settings = Config::load(None, file.parent().unwrap_or(Path::new(".")))
+        .map_err(wrong)?
+        .engine;
     let (summary, findings) = match load::load(file, &choice(&arguments.definition, &settings)) {
         Ok(definition) => {
-            let findings = findings_of(&definition, Surroundings { known: &[], region: &settings.region });
+            let findings = findings_of(
+                &definition,
+                Surroundings {
+                    known: &[],
+                    region: &settings.region,
+                },
+            );
             let actions: usize = definition.stages.iter().map(|s| s.actions.len()).sum();
             let stages = definition.stages.len();
-            (format!("{} is valid: {stages} stages, {actions} actions", definition.name), findings)
+            (
+                format!(
+                    "{} is valid: {stages} stages, {actions} actions",
+                    definition.name
+                ),
+                findings,
+            )
         }
         Err(LoadError::Shape(finding)) => (String::new(), vec![*finding]),
         Err(error) => return Err(wrong(error)),
     };
     match arguments.output {
-        Output::Human => print!("{}", human(&file.display().to_string(), &summary, &findings)),
+        Output::Human => print!(
+            "{}",
+            human(&file.display().to_string(), &summary, &findings)
+        ),
         Output::Json => print!("{}", lines(&findings)),
     }
-    Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    Ok(if findings.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(2)
+    })
 }
 
 /// What a template needs, from the arguments and the account.
@@ -73,7 +94,10 @@ fn lines(findings: &[Finding]) -> String {
             format!("{line}\n")
         })
         .collect();
-    out.push_str(&format!("{}\n", json!({"valid": findings.is_empty(), "findings": findings.len()})));
+    out.push_str(&format!(
+        "{}\n",
+        json!({"valid": findings.is_empty(), "findings": findings.len()})
+    ));
     out
 }
 
@@ -87,7 +111,10 @@ mod tests {
     fn a_finding_shows_place_exception_text_and_hint() {
         let finding = Finding {
             place: "stages[1].actions[0]".to_owned(),
-            refusal: Refusal::new("InvalidActionDeclarationException", "Action X declares 0 input artifacts which is less than the minimum count (1)"),
+            refusal: Refusal::new(
+                "InvalidActionDeclarationException",
+                "Action X declares 0 input artifacts which is less than the minimum count (1)",
+            ),
             hint: Some("name an output artifact of an earlier action".to_owned()),
         };
         assert_eq!(

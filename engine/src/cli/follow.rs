@@ -63,7 +63,7 @@ pub async fn follow(
                         && asked.insert(action.id.clone())
                     {
                         let pending = Pending::new(pipeline, execution, action);
-                        for note in approvers.begin(pending, report) {
+                        for note in approvers.begin(pending) {
                             report.note(&note);
                         }
                     }

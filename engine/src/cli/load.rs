@@ -58,7 +58,9 @@ pub enum LoadError {
         message: String,
     },
     /// It holds no pipeline.
-    #[error("{path} holds no pipeline: expected `pipeline`, `stages`, or `Resources` with an AWS::CodePipeline::Pipeline")]
+    #[error(
+        "{path} holds no pipeline: expected `pipeline`, `stages`, or `Resources` with an AWS::CodePipeline::Pipeline"
+    )]
     NoPipeline {
         /// Which file.
         path: String,
@@ -87,7 +89,10 @@ pub struct Choice {
 /// See [`LoadError`]; each names the file and the place.
 pub fn load(path: &Path, choice: &Choice) -> Result<PipelineDeclaration, LoadError> {
     let name = path.display().to_string();
-    let read = |source| LoadError::Read { path: name.clone(), source };
+    let read = |source| LoadError::Read {
+        path: name.clone(),
+        source,
+    };
     let bytes = fs::metadata(path).map_err(read)?.len();
     if bytes > MAX_BYTES {
         return Err(LoadError::TooLarge { path: name, bytes });
@@ -95,8 +100,10 @@ pub fn load(path: &Path, choice: &Choice) -> Result<PipelineDeclaration, LoadErr
     let text = fs::read_to_string(path).map_err(read)?;
     let document = parse(&name, &text)?;
     let pipeline = if document.get("Resources").is_some() {
-        template::pipeline(&document, choice)
-            .map_err(|problem| LoadError::Template { path: name.clone(), message: problem.to_string() })?
+        template::pipeline(&document, choice).map_err(|problem| LoadError::Template {
+            path: name.clone(),
+            message: problem.to_string(),
+        })?
     } else if let Some(pipeline) = document.get("pipeline") {
         pipeline.clone()
     } else if document.get("stages").is_some() {
@@ -109,11 +116,17 @@ pub fn load(path: &Path, choice: &Choice) -> Result<PipelineDeclaration, LoadErr
 
 fn parse(path: &str, text: &str) -> Result<Value, LoadError> {
     if text.trim_start().starts_with(['{', '[']) {
-        return serde_json::from_str(text)
-            .map_err(|e| LoadError::Json { path: path.to_owned(), message: e.to_string() });
+        return serde_json::from_str(text).map_err(|e| LoadError::Json {
+            path: path.to_owned(),
+            message: e.to_string(),
+        });
     }
-    let yaml: yaml_serde::Value = yaml_serde::from_str(text)
-        .map_err(|e| LoadError::Yaml { path: path.to_owned(), message: e.to_string() })?;
-    template::from_yaml(yaml)
-        .map_err(|problem| LoadError::Yaml { path: path.to_owned(), message: problem.to_string() })
+    let yaml: yaml_serde::Value = yaml_serde::from_str(text).map_err(|e| LoadError::Yaml {
+        path: path.to_owned(),
+        message: e.to_string(),
+    })?;
+    template::from_yaml(yaml).map_err(|problem| LoadError::Yaml {
+        path: path.to_owned(),
+        message: problem.to_string(),
+    })
 }

@@ -43,7 +43,9 @@ impl Memory {
     /// When there is a file that cannot be read or understood.
     pub fn read(state: &Path) -> io::Result<Option<Self>> {
         match std::fs::read(state.join(FILE)) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(io::Error::other),
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(io::Error::other),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -70,7 +72,11 @@ mod tests {
     fn what_is_written_is_read() {
         let folder = tempfile::tempdir().expect("a folder");
         assert_eq!(Memory::read(folder.path()).expect("readable"), None);
-        let memory = Memory { pipeline: "p".to_owned(), address: "127.0.0.1:4599".parse().ok(), ..Memory::default() };
+        let memory = Memory {
+            pipeline: "p".to_owned(),
+            address: "127.0.0.1:4599".parse().ok(),
+            ..Memory::default()
+        };
         memory.write(folder.path()).expect("writable");
         assert_eq!(Memory::read(folder.path()).expect("readable"), Some(memory));
     }

@@ -50,8 +50,15 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             let shown = error.print();
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return if asked && shown.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(2) };
+            let asked = matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            );
+            return if asked && shown.is_ok() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(2)
+            };
         }
     };
     tracing_subscriber::fmt()
@@ -60,7 +67,10 @@ pub fn main() -> ExitCode {
         .with_target(false)
         .without_time()
         .init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return told(&failed(error)),
     };
@@ -79,7 +89,10 @@ pub fn main() -> ExitCode {
 }
 
 fn level() -> tracing::Level {
-    std::env::var("STAGEWRIGHT_LOG").ok().and_then(|l| l.parse().ok()).unwrap_or(tracing::Level::WARN)
+    std::env::var("STAGEWRIGHT_LOG")
+        .ok()
+        .and_then(|l| l.parse().ok())
+        .unwrap_or(tracing::Level::WARN)
 }
 
 fn told(stop: &Stop) -> ExitCode {

@@ -33,11 +33,16 @@ const BASE_URL: &str = "{base-url}";
 /// Runs or resumes one execution and answers its status as exit status.
 pub async fn run(mut arguments: RunArguments) -> Result<ExitCode, Stop> {
     let state_dir = assemble::state_dir(&arguments.engine.state).map_err(wrong)?;
-    let remembered = Memory::read(&state_dir).context("run.json cannot be read").map_err(failed)?;
+    let remembered = Memory::read(&state_dir)
+        .context("run.json cannot be read")
+        .map_err(failed)?;
     let resumed = match (arguments.resume, remembered) {
         (true, Some(memory)) if !memory.execution.is_empty() => Some(memory),
         (true, _) if arguments.file.is_none() => {
-            return Err(wrong(anyhow!("there is nothing to resume in {}", state_dir.display())));
+            return Err(wrong(anyhow!(
+                "there is nothing to resume in {}",
+                state_dir.display()
+            )));
         }
         _ => None,
     };
@@ -51,7 +56,10 @@ pub async fn run(mut arguments: RunArguments) -> Result<ExitCode, Stop> {
 }
 
 async fn fresh(arguments: &RunArguments, state_dir: &Path) -> Result<ExitCode, Stop> {
-    let file = arguments.file.as_deref().ok_or_else(|| wrong(anyhow!("no definition was named")))?;
+    let file = arguments
+        .file
+        .as_deref()
+        .ok_or_else(|| wrong(anyhow!("no definition was named")))?;
     let folder = file.parent().map(Path::to_owned).unwrap_or_default();
     let config = configure(arguments, &folder)?;
     let definition = definition(arguments, file, &config)?;
@@ -63,7 +71,11 @@ async fn fresh(arguments: &RunArguments, state_dir: &Path) -> Result<ExitCode, S
 
     let mut notes = notes;
     notes.extend(abandon_leftovers(&engine).await?);
-    notes.extend(assemble::artifact_buckets(&engine.app, &definition).await.map_err(failed)?);
+    notes.extend(
+        assemble::artifact_buckets(&engine.app, &definition)
+            .await
+            .map_err(failed)?,
+    );
     put(&engine, &definition).await?;
     engine.perform();
     let execution = begin(&engine, &definition.name, &arguments.variables).await?;
@@ -72,20 +84,44 @@ async fn fresh(arguments: &RunArguments, state_dir: &Path) -> Result<ExitCode, S
     watch(arguments, engine, &definition.name, &execution, notes).await
 }
 
-async fn resume(arguments: &RunArguments, state_dir: &Path, memory: Memory) -> Result<ExitCode, Stop> {
+async fn resume(
+    arguments: &RunArguments,
+    state_dir: &Path,
+    memory: Memory,
+) -> Result<ExitCode, Stop> {
     let mut config = Config::load(memory.config.as_deref(), &memory.folder).map_err(wrong)?;
-    apply(&mut config, &memory.functions, &memory.sources, &memory.endpoints);
+    apply(
+        &mut config,
+        &memory.functions,
+        &memory.sources,
+        &memory.endpoints,
+    );
     let (engine, mut notes) = start(arguments, state_dir, config, None).await?;
-    let known = engine.app.desk.read(|s| status_of(s, &memory.pipeline, &memory.execution));
+    let known = engine
+        .app
+        .desk
+        .read(|s| status_of(s, &memory.pipeline, &memory.execution));
     match known {
-        None => return Err(wrong(anyhow!("execution {} is not in the journal", memory.execution))),
+        None => {
+            return Err(wrong(anyhow!(
+                "execution {} is not in the journal",
+                memory.execution
+            )));
+        }
         Some(ExecutionStatus::InProgress | ExecutionStatus::Stopping) => {
             notes.push("continues the execution that was cut off".to_owned());
         }
         Some(_) => notes.push("the execution had already ended".to_owned()),
     }
     engine.perform();
-    watch(arguments, engine, &memory.pipeline, &memory.execution, notes).await
+    watch(
+        arguments,
+        engine,
+        &memory.pipeline,
+        &memory.execution,
+        notes,
+    )
+    .await
 }
 
 async fn start(
@@ -119,7 +155,14 @@ async fn watch(
         .read(|state| opening(state, pipeline, execution, &engine.app.base_url, notes))
         .ok_or_else(|| failed(anyhow!("execution {execution} is not known to the planner")))?;
     report.open(&opening);
-    let status = follow::follow(&engine, pipeline, execution, arguments.approve, report.as_mut()).await;
+    let status = follow::follow(
+        &engine,
+        pipeline,
+        execution,
+        arguments.approve,
+        report.as_mut(),
+    )
+    .await;
     engine.shut_down().await;
     Ok(match status? {
         ExecutionStatus::Succeeded => ExitCode::SUCCESS,
@@ -127,11 +170,21 @@ async fn watch(
     })
 }
 
-fn opening(state: &State, pipeline: &str, execution: &str, base_url: &str, notes: Vec<String>) -> Option<Opening> {
+fn opening(
+    state: &State,
+    pipeline: &str,
+    execution: &str,
+    base_url: &str,
+    notes: Vec<String>,
+) -> Option<Opening> {
     let entry = state.pipelines.get(pipeline)?;
     let run = state.pipelines.get(pipeline)?.execution(execution)?;
-    let definition = entry.versions.get(&run.pipeline_version).unwrap_or(&entry.definition);
-    let width = |names: &mut dyn Iterator<Item = &str>| names.map(|n| n.chars().count()).max().unwrap_or(0);
+    let definition = entry
+        .versions
+        .get(&run.pipeline_version)
+        .unwrap_or(&entry.definition);
+    let width =
+        |names: &mut dyn Iterator<Item = &str>| names.map(|n| n.chars().count()).max().unwrap_or(0);
     let actions = || definition.stages.iter().flat_map(|s| &s.actions);
     Some(Opening {
         pipeline: pipeline.to_owned(),
@@ -149,13 +202,22 @@ fn opening(state: &State, pipeline: &str, execution: &str, base_url: &str, notes
 
 /// Status of an execution, if it is known.
 pub fn status_of(state: &State, pipeline: &str, execution: &str) -> Option<ExecutionStatus> {
-    state.pipelines.get(pipeline)?.execution(execution).map(|e| e.status)
+    state
+        .pipelines
+        .get(pipeline)?
+        .execution(execution)
+        .map(|e| e.status)
 }
 
 fn configure(arguments: &RunArguments, folder: &Path) -> Result<Config, Stop> {
     let mut config = Config::load(arguments.engine.config.as_deref(), folder).map_err(wrong)?;
     let map = |pairs: &[(String, String)]| pairs.iter().cloned().collect::<BTreeMap<_, _>>();
-    apply(&mut config, &map(&arguments.engine.functions), &map(&arguments.sources), &map(&arguments.engine.endpoints));
+    apply(
+        &mut config,
+        &map(&arguments.engine.functions),
+        &map(&arguments.sources),
+        &map(&arguments.engine.endpoints),
+    );
     Ok(config)
 }
 
@@ -170,22 +232,41 @@ pub fn apply(
         config.function.entry(name.clone()).or_default().command =
             Some(command.split_whitespace().map(str::to_owned).collect());
     }
-    config.sources.extend(sources.iter().map(|(action, path)| (action.clone(), PathBuf::from(path))));
+    config.sources.extend(
+        sources
+            .iter()
+            .map(|(action, path)| (action.clone(), PathBuf::from(path))),
+    );
     config.endpoint.extend(endpoints.clone());
 }
 
-fn definition(arguments: &RunArguments, file: &Path, config: &Config) -> Result<PipelineDeclaration, Stop> {
+fn definition(
+    arguments: &RunArguments,
+    file: &Path,
+    config: &Config,
+) -> Result<PipelineDeclaration, Stop> {
     let wanted = DefinitionArguments {
         file: file.to_owned(),
         logical_id: arguments.logical_id.clone(),
         parameters: arguments.parameters.clone(),
     };
     let definition = load::load(file, &choice(&wanted, &config.engine)).map_err(wrong)?;
-    let findings = findings_of(&definition, Surroundings { known: &[], region: &config.engine.region });
+    let findings = findings_of(
+        &definition,
+        Surroundings {
+            known: &[],
+            region: &config.engine.region,
+        },
+    );
     if findings.is_empty() {
         return Ok(definition);
     }
-    Err(wrong(anyhow!("{}", human(&file.display().to_string(), "", &findings).trim_end().to_owned())))
+    Err(wrong(anyhow!(
+        "{}",
+        human(&file.display().to_string(), "", &findings)
+            .trim_end()
+            .to_owned()
+    )))
 }
 
 fn remember(arguments: &RunArguments, folder: &Path, pipeline: &str) -> Result<Memory, Stop> {
@@ -193,12 +274,24 @@ fn remember(arguments: &RunArguments, folder: &Path, pipeline: &str) -> Result<M
     let map = |pairs: &[(String, String)]| pairs.iter().cloned().collect::<BTreeMap<_, _>>();
     let mut sources = BTreeMap::new();
     for (action, path) in &arguments.sources {
-        sources.insert(action.clone(), absolute(Path::new(path))?.display().to_string());
+        sources.insert(
+            action.clone(),
+            absolute(Path::new(path))?.display().to_string(),
+        );
     }
     Ok(Memory {
         pipeline: pipeline.to_owned(),
-        config: arguments.engine.config.as_deref().map(absolute).transpose()?,
-        folder: absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?,
+        config: arguments
+            .engine
+            .config
+            .as_deref()
+            .map(absolute)
+            .transpose()?,
+        folder: absolute(if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        })?,
         functions: map(&arguments.engine.functions),
         sources,
         endpoints: map(&arguments.engine.endpoints),
@@ -214,7 +307,12 @@ async fn abandon_leftovers(engine: &Engine) -> Result<Vec<String>, Stop> {
             .pipelines
             .iter()
             .flat_map(|(name, pipeline)| pipeline.executions.iter().map(move |e| (name, e)))
-            .filter(|(_, e)| matches!(e.status, ExecutionStatus::InProgress | ExecutionStatus::Stopping))
+            .filter(|(_, e)| {
+                matches!(
+                    e.status,
+                    ExecutionStatus::InProgress | ExecutionStatus::Stopping
+                )
+            })
             .map(|(name, e)| (name.clone(), e.id.clone()))
             .collect()
     });
@@ -227,17 +325,29 @@ async fn abandon_leftovers(engine: &Engine) -> Result<Vec<String>, Stop> {
             reason: Some("a new run was started".to_owned()),
         };
         engine.app.desk.submit(event).await.map_err(failed)?;
-        notes.push(format!("abandoned execution {execution} of an earlier run (--resume would have continued it)"));
+        notes.push(format!(
+            "abandoned execution {execution} of an earlier run (--resume would have continued it)"
+        ));
     }
     Ok(notes)
 }
 
 async fn put(engine: &Engine, definition: &PipelineDeclaration) -> Result<(), Stop> {
-    let known = engine.app.desk.read(|s| s.pipelines.get(&definition.name).map(|p| p.definition.clone()));
+    let known = engine.app.desk.read(|s| {
+        s.pipelines
+            .get(&definition.name)
+            .map(|p| p.definition.clone())
+    });
     let event = match known {
         Some(known) if same(&known, definition) => return Ok(()),
-        Some(_) => Event::UpdatePipeline { definition: definition.clone() },
-        None => Event::CreatePipeline { definition: definition.clone(), tags: BTreeMap::new(), start: false },
+        Some(_) => Event::UpdatePipeline {
+            definition: definition.clone(),
+        },
+        None => Event::CreatePipeline {
+            definition: definition.clone(),
+            tags: BTreeMap::new(),
+            start: false,
+        },
     };
     engine.app.desk.submit(event).await.map_err(wrong)?;
     Ok(())
@@ -250,7 +360,11 @@ fn same(known: &PipelineDeclaration, wanted: &PipelineDeclaration) -> bool {
     *known == wanted
 }
 
-async fn begin(engine: &Engine, pipeline: &str, variables: &[(String, String)]) -> Result<String, Stop> {
+async fn begin(
+    engine: &Engine,
+    pipeline: &str,
+    variables: &[(String, String)],
+) -> Result<String, Stop> {
     let variables = variables
         .iter()
         .map(|(name, value)| (name.clone(), value.replace(BASE_URL, &engine.app.base_url)))

@@ -14,7 +14,8 @@ use crate::config::Config;
 /// Serves until SIGTERM or Ctrl-C.
 pub async fn serve(arguments: ServeArguments) -> Result<ExitCode, Stop> {
     let state_dir = assemble::state_dir(&arguments.engine.state).map_err(wrong)?;
-    let mut config = Config::load(arguments.engine.config.as_deref(), Path::new(".")).map_err(wrong)?;
+    let mut config =
+        Config::load(arguments.engine.config.as_deref(), Path::new(".")).map_err(wrong)?;
     apply(
         &mut config,
         &arguments.engine.functions.iter().cloned().collect(),

@@ -63,8 +63,9 @@ pub fn from_yaml(value: yaml_serde::Value) -> Result<Value, Problem> {
                     }
                     other => json!({"Fn::GetAtt": other}),
                 },
-                "Sub" | "Join" | "Select" | "Split" | "If" | "Equals" | "And" | "Or" | "Not" | "FindInMap"
-                | "ImportValue" | "Base64" | "GetAZs" | "Cidr" | "ToJsonString" | "Length" => {
+                "Sub" | "Join" | "Select" | "Split" | "If" | "Equals" | "And" | "Or" | "Not"
+                | "FindInMap" | "ImportValue" | "Base64" | "GetAZs" | "Cidr" | "ToJsonString"
+                | "Length" => {
                     json!({ (format!("Fn::{name}")): inner })
                 }
                 _ => return problem(format!("unknown tag !{name}")),
@@ -87,21 +88,35 @@ pub fn pipeline(template: &Value, choice: &Choice) -> Result<Value, Problem> {
     let id = match (&choice.logical_id, found.as_slice()) {
         (Some(id), _) if found.contains(&id) => id,
         (Some(id), _) => {
-            return problem(format!("no AWS::CodePipeline::Pipeline has the logical id {id}; there is {found:?}"));
+            return problem(format!(
+                "no AWS::CodePipeline::Pipeline has the logical id {id}; there is {found:?}"
+            ));
         }
         (None, [one]) => *one,
         (None, []) => return problem("no resource is an AWS::CodePipeline::Pipeline"),
-        (None, _) => return problem(format!("several pipelines: choose one with --logical-id from {found:?}")),
+        (None, _) => {
+            return problem(format!(
+                "several pipelines: choose one with --logical-id from {found:?}"
+            ));
+        }
     };
-    let resolver = Resolver { template, resources, choice };
+    let resolver = Resolver {
+        template,
+        resources,
+        choice,
+    };
     let place = format!("Resources.{id}.Properties");
     let properties = resolver.value(&resources[id]["Properties"], &place, 0)?;
     let Some(Value::Object(properties)) = properties else {
         return problem(format!("{place} is missing"));
     };
     let mut pipeline = api_spelling(Value::Object(properties));
-    let fields = pipeline.as_object_mut().ok_or_else(|| Problem("not a pipeline".to_owned()))?;
-    fields.entry("name").or_insert_with(|| Value::String(id.clone()));
+    let fields = pipeline
+        .as_object_mut()
+        .ok_or_else(|| Problem("not a pipeline".to_owned()))?;
+    fields
+        .entry("name")
+        .or_insert_with(|| Value::String(id.clone()));
     fields.remove("tags");
     fields.remove("restartExecutionOnUpdate");
     fields.remove("disableInboundStageTransitions");
@@ -125,7 +140,11 @@ fn api_spelling(value: Value) -> Value {
         Value::Object(map) => Value::Object(
             map.into_iter()
                 .map(|(key, value)| {
-                    let value = if is_free_form(&key) { texts(value) } else { api_spelling(value) };
+                    let value = if is_free_form(&key) {
+                        texts(value)
+                    } else {
+                        api_spelling(value)
+                    };
                     let mut letters = key.chars();
                     let lower = letters
                         .next()
@@ -142,7 +161,9 @@ fn api_spelling(value: Value) -> Value {
 
 /// Configuration values are texts in the API; CloudFormation takes numbers, booleans and JSON too.
 fn texts(value: Value) -> Value {
-    let Value::Object(map) = value else { return value };
+    let Value::Object(map) = value else {
+        return value;
+    };
     Value::Object(
         map.into_iter()
             .map(|(key, value)| match value {
@@ -154,7 +175,9 @@ fn texts(value: Value) -> Value {
 }
 
 fn object<'a>(value: &'a Value, key: &str) -> Result<&'a Map<String, Value>, Problem> {
-    value[key].as_object().ok_or_else(|| Problem(format!("{key} is missing or not a map")))
+    value[key]
+        .as_object()
+        .ok_or_else(|| Problem(format!("{key} is missing or not a map")))
 }
 
 struct Resolver<'a> {
@@ -195,7 +218,13 @@ impl Resolver<'_> {
         }
     }
 
-    fn function(&self, name: &str, argument: &Value, place: &str, depth: usize) -> Result<Option<Value>, Problem> {
+    fn function(
+        &self,
+        name: &str,
+        argument: &Value,
+        place: &str,
+        depth: usize,
+    ) -> Result<Option<Value>, Problem> {
         let text = |s: String| Ok(Some(Value::String(s)));
         match name {
             "Ref" => match argument.as_str() {
@@ -207,7 +236,9 @@ impl Resolver<'_> {
                 let parts = self.texts(argument, place, depth)?;
                 match parts.as_slice() {
                     [id, attribute] => text(self.attribute(id, attribute, place)?),
-                    _ => problem(format!("{place}: Fn::GetAtt needs a resource and an attribute")),
+                    _ => problem(format!(
+                        "{place}: Fn::GetAtt needs a resource and an attribute"
+                    )),
                 }
             }
             "Fn::Sub" => text(self.substitute(argument, place, depth)?),
@@ -218,7 +249,12 @@ impl Resolver<'_> {
             "Fn::Split" => {
                 let separator = argument[0].as_str().unwrap_or_default().to_owned();
                 let whole = self.text(&argument[1], place, depth)?;
-                Ok(Some(whole.split(separator.as_str()).map(|s| Value::String(s.to_owned())).collect()))
+                Ok(Some(
+                    whole
+                        .split(separator.as_str())
+                        .map(|s| Value::String(s.to_owned()))
+                        .collect(),
+                ))
             }
             "Fn::Select" => {
                 let index = self.text(&argument[0], place, depth)?;
@@ -232,13 +268,19 @@ impl Resolver<'_> {
             }
             "Fn::If" => {
                 let condition = argument[0].as_str().unwrap_or_default();
-                let branch = if self.condition(condition, place, depth)? { &argument[1] } else { &argument[2] };
+                let branch = if self.condition(condition, place, depth)? {
+                    &argument[1]
+                } else {
+                    &argument[2]
+                };
                 self.value(branch, place, depth)
             }
             "Fn::FindInMap" => {
                 let keys = self.texts(argument, place, depth)?;
                 match keys.as_slice() {
-                    [map, first, second] if !self.template["Mappings"][map][first][second].is_null() => {
+                    [map, first, second]
+                        if !self.template["Mappings"][map][first][second].is_null() =>
+                    {
                         Ok(Some(self.template["Mappings"][map][first][second].clone()))
                     }
                     _ => problem(format!("{place}: Fn::FindInMap finds nothing for {keys:?}")),
@@ -279,12 +321,16 @@ impl Resolver<'_> {
                 (Some(given), _) => Ok(Value::String(given.clone())),
                 (None, Some(Value::String(default))) => Ok(Value::String(default.clone())),
                 (None, Some(default)) => Ok(Value::String(default.to_string())),
-                (None, None) => problem(format!("{place}: parameter {id} has no default: give --parameter {id}=VALUE")),
+                (None, None) => problem(format!(
+                    "{place}: parameter {id} has no default: give --parameter {id}=VALUE"
+                )),
             };
         }
         match self.resources.get(id) {
             Some(resource) => Ok(Value::String(self.physical(id, resource, place)?)),
-            None => problem(format!("{place}: {id} is neither a parameter nor a resource of this template")),
+            None => problem(format!(
+                "{place}: {id} is neither a parameter nor a resource of this template"
+            )),
         }
     }
 
@@ -312,7 +358,9 @@ impl Resolver<'_> {
         };
         match kind {
             "AWS::S3::Bucket" => name("BucketName", format!("stagewright-{}", id.to_lowercase())),
-            "AWS::Lambda::Function" | "AWS::Serverless::Function" => name("FunctionName", id.to_owned()),
+            "AWS::Lambda::Function" | "AWS::Serverless::Function" => {
+                name("FunctionName", id.to_owned())
+            }
             "AWS::CodeBuild::Project" => name("Name", id.to_owned()),
             "AWS::CodeCommit::Repository" => name("RepositoryName", id.to_owned()),
             "AWS::ECR::Repository" => name("RepositoryName", id.to_lowercase()),
@@ -327,7 +375,9 @@ impl Resolver<'_> {
                 Ok(self.arn("codestar-connections", &format!("connection/{connection}")))
             }
             "AWS::KMS::Key" => Ok(id.to_owned()),
-            _ => problem(format!("{place}: Ref of {id} ({kind}) is not known here; write the value out")),
+            _ => problem(format!(
+                "{place}: Ref of {id} ({kind}) is not known here; write the value out"
+            )),
         }
     }
 
@@ -338,22 +388,36 @@ impl Resolver<'_> {
         let kind = resource["Type"].as_str().unwrap_or_default();
         let physical = self.physical(id, resource, place)?;
         match (kind, attribute) {
-            ("AWS::IAM::Role", "Arn") => Ok(format!("arn:aws:iam::{}:role/{physical}", self.choice.account)),
+            ("AWS::IAM::Role", "Arn") => Ok(format!(
+                "arn:aws:iam::{}:role/{physical}",
+                self.choice.account
+            )),
             ("AWS::S3::Bucket", "Arn") => Ok(format!("arn:aws:s3:::{physical}")),
             ("AWS::Lambda::Function" | "AWS::Serverless::Function", "Arn") => {
                 Ok(self.arn("lambda", &format!("function:{physical}")))
             }
             ("AWS::KMS::Key", "Arn") => Ok(self.arn("kms", &format!("key/{physical}"))),
-            ("AWS::CodeBuild::Project", "Arn") => Ok(self.arn("codebuild", &format!("project/{physical}"))),
-            ("AWS::CodeCommit::Repository", "Name") | ("AWS::SNS::Topic", "TopicArn") => Ok(physical),
-            ("AWS::SNS::Topic", "TopicName") => Ok(physical.rsplit(':').next().unwrap_or_default().to_owned()),
+            ("AWS::CodeBuild::Project", "Arn") => {
+                Ok(self.arn("codebuild", &format!("project/{physical}")))
+            }
+            ("AWS::CodeCommit::Repository", "Name") | ("AWS::SNS::Topic", "TopicArn") => {
+                Ok(physical)
+            }
+            ("AWS::SNS::Topic", "TopicName") => {
+                Ok(physical.rsplit(':').next().unwrap_or_default().to_owned())
+            }
             (_, "Arn" | "ConnectionArn") if physical.starts_with("arn:") => Ok(physical),
-            _ => problem(format!("{place}: {id}.{attribute} ({kind}) is not known here; write the value out")),
+            _ => problem(format!(
+                "{place}: {id}.{attribute} ({kind}) is not known here; write the value out"
+            )),
         }
     }
 
     fn arn(&self, service: &str, rest: &str) -> String {
-        format!("arn:aws:{service}:{}:{}:{rest}", self.choice.region, self.choice.account)
+        format!(
+            "arn:aws:{service}:{}:{}:{rest}",
+            self.choice.region, self.choice.account
+        )
     }
 
     fn substitute(&self, argument: &Value, place: &str, depth: usize) -> Result<String, Problem> {
@@ -374,7 +438,9 @@ impl Resolver<'_> {
         let mut rest = pattern;
         while let Some(start) = rest.find("${") {
             out.push_str(&rest[..start]);
-            let Some(length) = rest[start..].find('}') else { break };
+            let Some(length) = rest[start..].find('}') else {
+                break;
+            };
             let name = &rest[start + 2..start + length];
             rest = &rest[start + length + 1..];
             match name.split_once('.') {
@@ -400,14 +466,21 @@ impl Resolver<'_> {
             return problem(format!("{place}: conditions are nested too deeply"));
         }
         let all = |list: &Value| -> Result<Vec<bool>, Problem> {
-            list.as_array().into_iter().flatten().map(|c| self.holds(c, place, depth + 1)).collect()
+            list.as_array()
+                .into_iter()
+                .flatten()
+                .map(|c| self.holds(c, place, depth + 1))
+                .collect()
         };
         let Some((key, argument)) = condition.as_object().and_then(|m| m.iter().next()) else {
             return problem(format!("{place}: a condition should be a function"));
         };
         match key.as_str() {
             "Condition" => self.condition(argument.as_str().unwrap_or_default(), place, depth + 1),
-            "Fn::Equals" => Ok(self.text(&argument[0], place, depth)? == self.text(&argument[1], place, depth)?),
+            "Fn::Equals" => {
+                Ok(self.text(&argument[0], place, depth)?
+                    == self.text(&argument[1], place, depth)?)
+            }
             "Fn::And" => Ok(all(argument)?.into_iter().all(|b| b)),
             "Fn::Or" => Ok(all(argument)?.into_iter().any(|b| b)),
             "Fn::Not" => Ok(!all(argument)?.into_iter().any(|b| b)),
@@ -421,7 +494,11 @@ mod tests {
     use super::*;
 
     fn choice() -> Choice {
-        Choice { region: "eu-west-1".to_owned(), account: "123456789012".to_owned(), ..Choice::default() }
+        Choice {
+            region: "eu-west-1".to_owned(),
+            account: "123456789012".to_owned(),
+            ..Choice::default()
+        }
     }
 
     #[test]
@@ -450,7 +527,8 @@ Resources:
               ActionTypeId: {Category: Approval, Owner: AWS, Provider: Manual, Version: '1'}
               Configuration: {NotificationArn: !Ref Topic, CustomData: !Sub 'in ${AWS::Region} of ${Bucket}'}
 ";
-        let document = from_yaml(yaml_serde::from_str(yaml).expect("valid YAML")).expect("only known tags");
+        let document =
+            from_yaml(yaml_serde::from_str(yaml).expect("valid YAML")).expect("only known tags");
         let pipeline = pipeline(&document, &choice()).expect("resolves");
         assert_eq!(pipeline["name"], "Release");
         assert_eq!(pipeline["roleArn"], "arn:aws:iam::123456789012:role/Role");
@@ -459,14 +537,20 @@ Resources:
         assert_eq!(source["BranchName"], "main");
         assert_eq!(source["PollForSourceChanges"], "false");
         let approve = &pipeline["stages"][1]["actions"][0]["configuration"];
-        assert_eq!(approve["NotificationArn"], "arn:aws:sns:eu-west-1:123456789012:approvals");
+        assert_eq!(
+            approve["NotificationArn"],
+            "arn:aws:sns:eu-west-1:123456789012:approvals"
+        );
         assert_eq!(approve["CustomData"], "in eu-west-1 of stagewright-bucket");
     }
 
     #[test]
     fn what_cannot_be_resolved_is_named() {
         let cases = [
-            (json!({"Resources": {}}), "no resource is an AWS::CodePipeline::Pipeline"),
+            (
+                json!({"Resources": {}}),
+                "no resource is an AWS::CodePipeline::Pipeline",
+            ),
             (
                 json!({"Resources": {"P": {"Type": "AWS::CodePipeline::Pipeline", "Properties": {"RoleArn": {"Ref": "Nope"}}}}}),
                 "Resources.P.Properties.RoleArn: Nope is neither a parameter nor a resource of this template",
@@ -481,7 +565,10 @@ Resources:
             ),
         ];
         for (template, expected) in cases {
-            assert_eq!(pipeline(&template, &choice()).map_err(|p| p.to_string()), Err(expected.to_owned()));
+            assert_eq!(
+                pipeline(&template, &choice()).map_err(|p| p.to_string()),
+                Err(expected.to_owned())
+            );
         }
     }
 }

@@ -55,10 +55,18 @@ pub fn view(execution: &Execution) -> View {
     let mut actions: Vec<ActionView> = execution
         .stages
         .iter()
-        .flat_map(|stage| stage.actions.iter().map(|action| action_view(&stage.name, action)))
+        .flat_map(|stage| {
+            stage
+                .actions
+                .iter()
+                .map(|action| action_view(&stage.name, action))
+        })
         .collect();
     actions.sort_by_key(|a| a.started);
-    View { status: execution.status, actions }
+    View {
+        status: execution.status,
+        actions,
+    }
 }
 
 fn action_view(stage: &str, action: &ActionRun) -> ActionView {
@@ -151,7 +159,10 @@ mod tests {
     }
 
     fn of(actions: Vec<ActionView>) -> View {
-        View { status: ExecutionStatus::InProgress, actions }
+        View {
+            status: ExecutionStatus::InProgress,
+            actions,
+        }
     }
 
     #[test]
@@ -159,10 +170,19 @@ mod tests {
         use ActionStatus::{InProgress, Succeeded};
         let first = of(vec![action("a", InProgress, None)]);
         let second = of(vec![action("a", InProgress, Some("half"))]);
-        let third = of(vec![action("a", Succeeded, Some("done")), action("b", Succeeded, None)]);
-        assert_eq!(changes(None, &first), [Change::Started(first.actions[0].clone())]);
+        let third = of(vec![
+            action("a", Succeeded, Some("done")),
+            action("b", Succeeded, None),
+        ]);
+        assert_eq!(
+            changes(None, &first),
+            [Change::Started(first.actions[0].clone())]
+        );
         assert_eq!(changes(Some(&first), &first), []);
-        assert_eq!(changes(Some(&first), &second), [Change::Progressed(second.actions[0].clone())]);
+        assert_eq!(
+            changes(Some(&first), &second),
+            [Change::Progressed(second.actions[0].clone())]
+        );
         assert_eq!(
             changes(Some(&second), &third),
             [
@@ -177,7 +197,13 @@ mod tests {
     #[test]
     fn times_read_well() {
         let at = |ms| Timestamp::from_millisecond(ms).expect("in range");
-        for (ms, text) in [(0, "0.0s"), (1_250, "1.2s"), (59_999, "59.9s"), (184_000, "3m 04s"), (7_500_000, "2h 05m")] {
+        for (ms, text) in [
+            (0, "0.0s"),
+            (1_250, "1.2s"),
+            (59_999, "59.9s"),
+            (184_000, "3m 04s"),
+            (7_500_000, "2h 05m"),
+        ] {
             assert_eq!(elapsed(at(0), at(ms)), text);
         }
     }

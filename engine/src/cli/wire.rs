@@ -33,30 +33,47 @@ pub async fn approvals(
     tables: &Tables,
     base_url: &str,
 ) -> anyhow::Result<Vec<String>> {
-    let Some(approval) = config.approval.clone() else { return Ok(Vec::new()) };
+    let Some(approval) = config.approval.clone() else {
+        return Ok(Vec::new());
+    };
     make_table(tables).await?;
-    let (key, public) = keys.ensure_signing_key(KEY_ALIAS).context("the link key cannot be made")?;
+    let (key, public) = keys
+        .ensure_signing_key(KEY_ALIAS)
+        .context("the link key cannot be made")?;
     let mut notes = subscribe(config, definition);
     let topics: Vec<String> = config
         .topic
         .iter()
         .filter(|(_, topic)| topic.subscriptions.iter().any(is_notify))
-        .map(|(name, _)| format!("arn:aws:sns:{}:{}:{name}", config.engine.region, config.engine.account))
+        .map(|(name, _)| {
+            format!(
+                "arn:aws:sns:{}:{}:{name}",
+                config.engine.region, config.engine.account
+            )
+        })
         .collect();
     if topics.is_empty() {
-        bail!("[approval] is configured, but no topic has a subscription of {NOTIFY}: add one under [topic.NAME]");
+        bail!(
+            "[approval] is configured, but no topic has a subscription of {NOTIFY}: add one under [topic.NAME]"
+        );
     }
     for (name, environment) in settings(&approval, &key, &public, &topics, base_url) {
-        let function = config.function.entry(name.to_owned()).or_insert_with(|| FunctionConfig {
-            timeout_seconds: TIMEOUT_SECONDS,
-            ..FunctionConfig::default()
-        });
+        let function = config
+            .function
+            .entry(name.to_owned())
+            .or_insert_with(|| FunctionConfig {
+                timeout_seconds: TIMEOUT_SECONDS,
+                ..FunctionConfig::default()
+            });
         function.url = function.url || name == RESPOND;
         for (variable, value) in environment {
             function.environment.entry(variable).or_insert(value);
         }
     }
-    notes.push(format!("approvals go to {} by mail: {base_url}/_stagewright/mail", approval.approvers.join(", ")));
+    notes.push(format!(
+        "approvals go to {} by mail: {base_url}/_stagewright/mail",
+        approval.approvers.join(", ")
+    ));
     Ok(notes)
 }
 
@@ -75,9 +92,10 @@ fn subscribe(config: &mut Config, definition: Option<&PipelineDeclaration>) -> V
     for name in named {
         let topic = config.topic.entry(name.to_owned()).or_default();
         if topic.subscriptions.is_empty() {
-            topic
-                .subscriptions
-                .push(SubscriptionConfig { protocol: "lambda".to_owned(), endpoint: NOTIFY.to_owned() });
+            topic.subscriptions.push(SubscriptionConfig {
+                protocol: "lambda".to_owned(),
+                endpoint: NOTIFY.to_owned(),
+            });
             notes.push(format!("subscribed {NOTIFY} to the topic {name}"));
         }
     }
@@ -91,7 +109,12 @@ fn settings(
     topics: &[String],
     base_url: &str,
 ) -> [(&'static str, BTreeMap<String, String>); 2] {
-    let map = |pairs: &[(&str, String)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+    let map = |pairs: &[(&str, String)]| {
+        pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), v.clone()))
+            .collect()
+    };
     let url = format!("{base_url}/_stagewright/function/{RESPOND}");
     [
         (
@@ -112,7 +135,10 @@ fn settings(
             map(&[
                 ("STAGEWRIGHT_TABLE", TABLE.to_owned()),
                 ("STAGEWRIGHT_APPROVAL_URL", url),
-                ("STAGEWRIGHT_LINK_KEYS", format!("{KEY_NAME}:{}", STANDARD.encode(public))),
+                (
+                    "STAGEWRIGHT_LINK_KEYS",
+                    format!("{KEY_NAME}:{}", STANDARD.encode(public)),
+                ),
             ]),
         ),
     ]
@@ -138,5 +164,8 @@ async fn make_table(tables: &Tables) -> anyhow::Result<()> {
 }
 
 fn kind(body: &str) -> String {
-    serde_json::from_str::<Value>(body).ok().and_then(|v| v["__type"].as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::from_str::<Value>(body)
+        .ok()
+        .and_then(|v| v["__type"].as_str().map(str::to_owned))
+        .unwrap_or_default()
 }

@@ -30,7 +30,10 @@ pub fn routes() -> Router<App> {
         .route("/_stagewright/events", get(events))
         .route("/_stagewright/pipeline/{name}", get(newest))
         .route("/_stagewright/pipeline/{name}/{execution}", get(one))
-        .route("/_stagewright/pipeline/{name}/{execution}/log/{action}", get(log))
+        .route(
+            "/_stagewright/pipeline/{name}/{execution}/log/{action}",
+            get(log),
+        )
 }
 
 #[derive(Template)]
@@ -85,7 +88,11 @@ struct EventRow {
 async fn index(State(app): State<App>) -> Response {
     let pipelines = app.desk.read(model::summaries);
     let refresh = pipelines.iter().any(|p| p.status == Look::Running);
-    page(&Index { refresh, base_url: app.base_url.to_string(), pipelines })
+    page(&Index {
+        refresh,
+        base_url: app.base_url.to_string(),
+        pipelines,
+    })
 }
 
 async fn newest(State(app): State<App>, Path(name): Path<String>) -> Response {
@@ -110,16 +117,23 @@ fn picture(app: &App, name: &str, execution: Option<&str>) -> Response {
             name: name.to_owned(),
             status,
             execution: run.map(|e| e.id.clone()).unwrap_or_default(),
-            trigger: run.map(|e| e.trigger.trigger_type.clone()).unwrap_or_default(),
+            trigger: run
+                .map(|e| e.trigger.trigger_type.clone())
+                .unwrap_or_default(),
             started: run.map(|e| model::time(e.started)).unwrap_or_default(),
             took: run
-                .map(|e| crate::cli::elapsed(e.started, if e.has_ended() { e.updated } else { now }))
+                .map(|e| {
+                    crate::cli::elapsed(e.started, if e.has_ended() { e.updated } else { now })
+                })
                 .unwrap_or_default(),
             stages: model::stages(pipeline, run, now),
             variables: run.map(model::variables).unwrap_or_default(),
             artifacts: run
                 .map(|e| {
-                    e.artifacts.iter().map(|(n, a)| (n.clone(), a.bucket.clone(), a.key.clone())).collect()
+                    e.artifacts
+                        .iter()
+                        .map(|(n, a)| (n.clone(), a.bucket.clone(), a.key.clone()))
+                        .collect()
                 })
                 .unwrap_or_default(),
             history: model::history(pipeline, HISTORY),
@@ -143,12 +157,25 @@ async fn log(
             .find(|a| a.log.as_deref().is_some_and(|l| l.ends_with(&path)))?;
         Some((shown, !run.has_ended()))
     });
-    let Some((shown, refresh)) = found else { return missing() };
+    let Some((shown, refresh)) = found else {
+        return missing();
+    };
     match app.logs.read(&execution, &action, 0, LOG_BYTES) {
-        Ok(lines) => page(&Log { refresh, pipeline: name, execution, action: shown.name, status: shown.status, lines: String::from_utf8_lossy(&lines).into_owned() }),
+        Ok(lines) => page(&Log {
+            refresh,
+            pipeline: name,
+            execution,
+            action: shown.name,
+            status: shown.status,
+            lines: String::from_utf8_lossy(&lines).into_owned(),
+        }),
         Err(error) => {
             tracing::warn!(%error, "a log cannot be read");
-            (StatusCode::INTERNAL_SERVER_ERROR, "the log cannot be read\n").into_response()
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the log cannot be read\n",
+            )
+                .into_response()
         }
     }
 }
@@ -175,11 +202,17 @@ async fn events(State(app): State<App>) -> Response {
             }
         })
         .collect();
-    page(&Events { refresh: false, events })
+    page(&Events {
+        refresh: false,
+        events,
+    })
 }
 
 async fn style() -> Response {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../../templates/console/console.css"))
+    (
+        [(header::CONTENT_TYPE, "text/css; charset=utf-8")],
+        include_str!("../../templates/console/console.css"),
+    )
         .into_response()
 }
 
@@ -188,11 +221,19 @@ fn page(template: &impl Template) -> Response {
         Ok(html) => Html(html).into_response(),
         Err(error) => {
             tracing::error!(%error, "a console page cannot be rendered");
-            (StatusCode::INTERNAL_SERVER_ERROR, "the page cannot be rendered\n").into_response()
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the page cannot be rendered\n",
+            )
+                .into_response()
         }
     }
 }
 
 fn missing() -> Response {
-    (StatusCode::NOT_FOUND, "there is no such pipeline, execution or action here\n").into_response()
+    (
+        StatusCode::NOT_FOUND,
+        "there is no such pipeline, execution or action here\n",
+    )
+        .into_response()
 }

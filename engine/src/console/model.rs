@@ -140,7 +140,10 @@ pub fn summaries(state: &State) -> Vec<Summary> {
                 name: name.clone(),
                 version: pipeline.definition.version.unwrap_or(1),
                 status: last.map_or(Look::Idle, |e| e.status.into()),
-                stages: stages(pipeline, last, Timestamp::UNIX_EPOCH).iter().map(|s| s.status).collect(),
+                stages: stages(pipeline, last, Timestamp::UNIX_EPOCH)
+                    .iter()
+                    .map(|s| s.status)
+                    .collect(),
                 executions: pipeline.executions.len(),
                 last: last.map(|e| time(e.updated)),
             }
@@ -150,7 +153,9 @@ pub fn summaries(state: &State) -> Vec<Summary> {
 
 /// The picture of one execution on its own version of the definition.
 pub fn stages(pipeline: &Pipeline, execution: Option<&Execution>, now: Timestamp) -> Vec<StageBox> {
-    let definition = execution.and_then(|e| pipeline.definition_of(e)).unwrap_or(&pipeline.definition);
+    let definition = execution
+        .and_then(|e| pipeline.definition_of(e))
+        .unwrap_or(&pipeline.definition);
     definition
         .stages
         .iter()
@@ -160,16 +165,26 @@ pub fn stages(pipeline: &Pipeline, execution: Option<&Execution>, now: Timestamp
             orders.sort_unstable();
             orders.dedup();
             let action = |declared: &ActionDeclaration| {
-                let last = run.and_then(|r| r.actions.iter().rev().find(|a| a.name == declared.name));
+                let last =
+                    run.and_then(|r| r.actions.iter().rev().find(|a| a.name == declared.name));
                 action_box(&pipeline.definition.name, execution, declared, last, now)
             };
             StageBox {
                 name: stage.name.clone(),
                 status: run.map_or(Look::Idle, |r| r.status.into()),
-                open: pipeline.stage(&stage.name).is_none_or(|s| s.inbound.enabled),
+                open: pipeline
+                    .stage(&stage.name)
+                    .is_none_or(|s| s.inbound.enabled),
                 groups: orders
                     .iter()
-                    .map(|order| stage.actions.iter().filter(|a| a.run_order == *order).map(action).collect())
+                    .map(|order| {
+                        stage
+                            .actions
+                            .iter()
+                            .filter(|a| a.run_order == *order)
+                            .map(action)
+                            .collect()
+                    })
                     .collect(),
             }
         })
@@ -208,9 +223,15 @@ fn action_box(
                 .or_else(|| r.details.summary.clone())
                 .or_else(|| r.revision.as_ref().and_then(|v| v.summary.clone()))
         }),
-        percent: run.filter(|_| running).and_then(|r| r.details.percent_complete),
-        url: run.and_then(|r| r.details.external_execution_url.clone()).filter(|u| is_web(u)),
-        log: run.zip(execution).map(|(r, e)| format!("/_stagewright/pipeline/{pipeline}/{}/log/{}", e.id, r.id)),
+        percent: run
+            .filter(|_| running)
+            .and_then(|r| r.details.percent_complete),
+        url: run
+            .and_then(|r| r.details.external_execution_url.clone())
+            .filter(|u| is_web(u)),
+        log: run
+            .zip(execution)
+            .map(|(r, e)| format!("/_stagewright/pipeline/{pipeline}/{}/log/{}", e.id, r.id)),
     }
 }
 
@@ -237,10 +258,13 @@ pub fn history(pipeline: &Pipeline, most: usize) -> Vec<Past> {
 
 /// Output variables as people write them: `namespace.key`.
 pub fn variables(execution: &Execution) -> Vec<(String, String)> {
-    let own = execution.variables.iter().map(|(k, v)| (format!("variables.{k}"), v.clone()));
-    let produced = execution
-        .namespaces
+    let own = execution
+        .variables
         .iter()
-        .flat_map(|(ns, map)| map.iter().map(move |(k, v)| (format!("{ns}.{k}"), v.clone())));
+        .map(|(k, v)| (format!("variables.{k}"), v.clone()));
+    let produced = execution.namespaces.iter().flat_map(|(ns, map)| {
+        map.iter()
+            .map(move |(k, v)| (format!("{ns}.{k}"), v.clone()))
+    });
     own.chain(produced).collect()
 }

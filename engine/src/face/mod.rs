@@ -54,6 +54,7 @@ pub async fn serve(app: App, listener: TcpListener, shutdown: CancellationToken)
 /// The whole listener as a router: what [`serve`] serves.
 pub fn router(app: App) -> Router {
     let pages = Router::new()
+        .merge(crate::console::routes())
         .merge(s3::site::routes())
         .merge(crate::mail::routes())
         .merge(crate::lambda::url::routes())

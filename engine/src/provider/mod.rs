@@ -9,6 +9,8 @@ use engine_plan::{
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
+pub use registry::all;
+
 use crate::{app::App, perform::Providers};
 
 pub mod artifact;
@@ -18,6 +20,7 @@ pub mod lambda;
 mod local;
 pub mod manual;
 mod process;
+mod registry;
 pub mod s3_deploy;
 pub mod s3_source;
 mod workshop;

@@ -16,7 +16,10 @@ pub struct JsonReport<W> {
 impl<W: Write + Send> JsonReport<W> {
     /// Writes to `out`.
     pub const fn new(out: W) -> Self {
-        Self { out, execution: String::new() }
+        Self {
+            out,
+            execution: String::new(),
+        }
     }
 
     fn line(&mut self, value: &Value) {
@@ -60,7 +63,11 @@ mod tests {
         let mut report = JsonReport::new(&mut out);
         report.execution = "e".to_owned();
         report.event(&json!({"source": "aws.codepipeline"}));
-        report.close(&Closing { status: ExecutionStatus::Failed, ended: Timestamp::UNIX_EPOCH, places: vec![] });
+        report.close(&Closing {
+            status: ExecutionStatus::Failed,
+            ended: Timestamp::UNIX_EPOCH,
+            places: vec![],
+        });
         assert_eq!(
             String::from_utf8(out).expect("text"),
             "{\"source\":\"aws.codepipeline\"}\n{\"pipelineExecutionId\":\"e\",\"status\":\"Failed\"}\n"

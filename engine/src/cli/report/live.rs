@@ -49,7 +49,10 @@ impl LiveReport {
             (None, _) => String::new(),
         };
         let (stage, name) = self.widths;
-        format!("{:<stage$}  {:<name$}  {:<20} {text}", action.stage, action.name, action.provider)
+        format!(
+            "{:<stage$}  {:<name$}  {:<20} {text}",
+            action.stage, action.name, action.provider
+        )
     }
 }
 
@@ -67,9 +70,14 @@ impl Report for LiveReport {
         self.line(&format!(
             "{}  {}",
             self.paint.strong(&opening.pipeline),
-            self.paint.faint(&format!("execution {}", opening.execution))
+            self.paint
+                .faint(&format!("execution {}", opening.execution))
         ));
-        self.line(&format!("console  {}", self.paint.link(&format!("{}/_stagewright/", opening.base_url))));
+        self.line(&format!(
+            "console  {}",
+            self.paint
+                .link(&format!("{}/_stagewright/", opening.base_url))
+        ));
         for note in &opening.notes {
             self.line(&self.paint.faint(note));
         }
@@ -103,7 +111,13 @@ impl Report for LiveReport {
                     self.screen.remove(&bar);
                 }
                 let (mark, text) = ended(self.paint, action);
-                self.line(&row(&mark, &elapsed(self.started, now), action, &text, self.widths));
+                self.line(&row(
+                    &mark,
+                    &elapsed(self.started, now),
+                    action,
+                    &text,
+                    self.widths,
+                ));
                 if let Some(total) = &self.total {
                     total.inc(1);
                 }
@@ -112,7 +126,11 @@ impl Report for LiveReport {
     }
 
     fn output(&mut self, _action_execution: &str, line: &str) {
-        self.line(&format!("{:>8}  {}", "", self.paint.faint(&format!("│ {line}"))));
+        self.line(&format!(
+            "{:>8}  {}",
+            "",
+            self.paint.faint(&format!("│ {line}"))
+        ));
     }
 
     fn note(&mut self, text: &str) {
@@ -128,9 +146,5 @@ impl Report for LiveReport {
         for line in closing(self.paint, self.started, end) {
             self.line(&line);
         }
-    }
-
-    fn pause(&mut self, ask: &mut dyn FnMut()) {
-        self.screen.suspend(ask);
     }
 }

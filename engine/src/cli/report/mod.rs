@@ -61,17 +61,15 @@ pub trait Report: Send {
     fn event(&mut self, event: &serde_json::Value);
     /// Once, at the end.
     fn close(&mut self, closing: &Closing);
-    /// Runs `ask` with the terminal free of moving parts.
-    fn pause(&mut self, ask: &mut dyn FnMut()) {
-        ask();
-    }
 }
 
 /// The report that fits the options and the terminal.
 pub fn choose(output: Output) -> Box<dyn Report> {
     match output {
         Output::Json => Box::new(JsonReport::new(std::io::stdout())),
-        Output::Human if std::io::stdout().is_terminal() => Box::new(LiveReport::new(Paint::for_terminal())),
+        Output::Human if std::io::stdout().is_terminal() => {
+            Box::new(LiveReport::new(Paint::for_terminal()))
+        }
         Output::Human => Box::new(PlainReport::new(std::io::stdout(), Paint::none())),
     }
 }

@@ -23,7 +23,13 @@ pub struct PlainReport<W> {
 impl<W: Write + Send> PlainReport<W> {
     /// Writes to `out`.
     pub fn new(out: W, paint: Paint) -> Self {
-        Self { out, paint, started: Timestamp::UNIX_EPOCH, widths: (0, 0), names: BTreeMap::new() }
+        Self {
+            out,
+            paint,
+            started: Timestamp::UNIX_EPOCH,
+            widths: (0, 0),
+            names: BTreeMap::new(),
+        }
     }
 
     fn line(&mut self, text: &str) {
@@ -39,9 +45,18 @@ impl<W: Write + Send> PlainReport<W> {
 }
 
 /// `    6.4s  ✓ Check   Answers  action-http-check  2.1s  200 in 3 ms`.
-pub(super) fn row(mark: &str, at: &str, action: &ActionView, text: &str, widths: (usize, usize)) -> String {
+pub(super) fn row(
+    mark: &str,
+    at: &str,
+    action: &ActionView,
+    text: &str,
+    widths: (usize, usize),
+) -> String {
     let (stage, name) = widths;
-    format!("{at:>8}  {mark} {:<stage$}  {:<name$}  {text}", action.stage, action.name)
+    format!(
+        "{at:>8}  {mark} {:<stage$}  {:<name$}  {text}",
+        action.stage, action.name
+    )
 }
 
 pub(super) fn ended(paint: Paint, action: &ActionView) -> (String, String) {
@@ -57,10 +72,31 @@ pub(super) fn ended(paint: Paint, action: &ActionView) -> (String, String) {
 
 pub(super) fn closing(paint: Paint, started: Timestamp, closing: &Closing) -> Vec<String> {
     let word = word(closing.status);
-    let word = if closing.status == ExecutionStatus::Succeeded { paint.good(word) } else { paint.bad(word) };
-    let mut lines = vec![String::new(), format!("{} in {}", paint.strong(&word), elapsed(started, closing.ended))];
-    let width = closing.places.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    lines.extend(closing.places.iter().map(|(name, place)| format!("  {name:<width$}  {}", paint.link(place))));
+    let word = if closing.status == ExecutionStatus::Succeeded {
+        paint.good(word)
+    } else {
+        paint.bad(word)
+    };
+    let mut lines = vec![
+        String::new(),
+        format!(
+            "{} in {}",
+            paint.strong(&word),
+            elapsed(started, closing.ended)
+        ),
+    ];
+    let width = closing
+        .places
+        .iter()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or(0);
+    lines.extend(
+        closing
+            .places
+            .iter()
+            .map(|(name, place)| format!("  {name:<width$}  {}", paint.link(place))),
+    );
     lines
 }
 
@@ -68,7 +104,10 @@ impl<W: Write + Send> Report for PlainReport<W> {
     fn open(&mut self, opening: &Opening) {
         self.started = opening.started;
         self.widths = opening.widths;
-        self.line(&format!("{}  execution {}", opening.pipeline, opening.execution));
+        self.line(&format!(
+            "{}  execution {}",
+            opening.pipeline, opening.execution
+        ));
         self.line(&format!("console  {}/_stagewright/", opening.base_url));
         for note in &opening.notes {
             self.line(note);
@@ -97,7 +136,11 @@ impl<W: Write + Send> Report for PlainReport<W> {
     }
 
     fn output(&mut self, action_execution: &str, line: &str) {
-        let name = self.names.get(action_execution).cloned().unwrap_or_default();
+        let name = self
+            .names
+            .get(action_execution)
+            .cloned()
+            .unwrap_or_default();
         let line = format!("{:>8}  | {name}: {line}", "");
         self.line(&line);
     }
