@@ -135,6 +135,12 @@ impl Environment {
     }
 }
 
+impl shared::config::Source for Environment {
+    fn get(&self, name: &str) -> Option<String> {
+        self.variables.get(name).map(str::to_owned)
+    }
+}
+
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 const ENDPOINT_OF: &str = "AWS_ENDPOINT_URL_";
 

@@ -51,6 +51,8 @@ pub struct Request {
     pub expires_at: Timestamp,
     /// The pipeline's region.
     pub region: String,
+    /// Account of the topic that asked.
+    pub account: String,
     /// Text of the action's configuration.
     pub custom_data: Option<String>,
     /// Link of the action's configuration; never fetched.

@@ -68,6 +68,7 @@ struct Stored {
     asked_at: Timestamp,
     expires_at: Timestamp,
     region: String,
+    account: String,
     custom_data: Option<String>,
     external_link: Option<String>,
     started_by: Option<String>,
@@ -170,6 +171,7 @@ impl From<&Record> for Stored {
             asked_at: r.asked_at,
             expires_at: r.expires_at,
             region: r.region.clone(),
+            account: r.account.clone(),
             custom_data: r.custom_data.clone(),
             external_link: r.external_link.clone(),
             started_by: r.facts.started_by.clone(),
@@ -203,6 +205,7 @@ impl TryFrom<Stored> for Record {
                 asked_at: s.asked_at,
                 expires_at: s.expires_at,
                 region: s.region,
+                account: s.account,
                 custom_data: s.custom_data,
                 external_link: s.external_link,
                 facts: Facts {

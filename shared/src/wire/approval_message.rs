@@ -3,6 +3,7 @@
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde::Deserialize;
 
+use super::{ShapeError, from_text};
 use crate::{approval::request::Target, id::IdError, secret::Secret};
 
 /// The message, checked.
@@ -27,7 +28,7 @@ pub struct ApprovalMessage {
 pub enum MessageError {
     /// Not the JSON of AWS's documentation.
     #[error("the SNS message is not the JSON of an approval")]
-    Json(#[source] serde_json::Error),
+    Json(#[source] ShapeError),
     /// A name is not one.
     #[error("the approval message has a bad name")]
     Name(#[from] IdError),
@@ -66,7 +67,7 @@ impl ApprovalMessage {
     /// # Errors
     /// When it is not what CodePipeline publishes.
     pub fn parse(text: &str) -> Result<Self, MessageError> {
-        let wire: Wire = serde_json::from_str(text).map_err(MessageError::Json)?;
+        let wire: Wire = from_text(text).map_err(MessageError::Json)?;
         let approval = wire.approval;
         let token = approval.token.reveal();
         if token.len() != 36 || !token.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-') {

@@ -16,4 +16,9 @@ impl SnsDelivery {
     pub fn region(&self) -> Option<&str> {
         self.topic_arn.split(':').nth(3).filter(|r| !r.is_empty())
     }
+
+    /// The topic's account, where the ARN has one.
+    pub fn account(&self) -> Option<&str> {
+        self.topic_arn.split(':').nth(4).filter(|a| !a.is_empty())
+    }
 }
