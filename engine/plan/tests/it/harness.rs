@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use engine_plan::{
     definition::PipelineDeclaration,
     effect::{ActionTask, Effect},
-    event::{Event, ExecutionDetails, Input, Outcome, Revision, Trigger},
+    event::{Event, ExecutionDetails, Input, Outcome, RetryMode, Revision, Trigger},
+    hidden::Hidden,
     refusal::Refusal,
     state::State,
     step::{Answer, step},
@@ -100,6 +101,41 @@ impl Desk {
             Answer::Execution(id) => id,
             other => panic!("{other:?}"),
         }
+    }
+
+    pub fn stop(&mut self, id: &str, abandon: bool) -> Result<Answer, Refusal> {
+        self.ask(Event::Stop {
+            pipeline: "p".to_owned(),
+            execution: id.to_owned(),
+            abandon,
+            reason: Some("enough".to_owned()),
+        })
+    }
+
+    pub fn retry(&mut self, stage: &str, id: &str, mode: RetryMode) -> Result<Answer, Refusal> {
+        self.ask(Event::Retry {
+            pipeline: "p".to_owned(),
+            stage: stage.to_owned(),
+            execution: id.to_owned(),
+            mode,
+        })
+    }
+
+    pub fn transition(&mut self, stage: &str, inbound: bool, enabled: bool) {
+        self.tell(Event::SetTransition {
+            pipeline: "p".to_owned(),
+            stage: stage.to_owned(),
+            inbound,
+            enabled,
+            reason: Some("frozen".to_owned()),
+            by: "dana".to_owned(),
+        });
+    }
+
+    pub fn running(&self) -> String {
+        let mut names: Vec<_> = self.tasks.iter().map(|task| task.action.as_str()).collect();
+        names.sort_unstable();
+        names.join(" ")
     }
 
     /// Takes the started task of an action.
@@ -260,5 +296,36 @@ pub fn declared(value: Value) -> PipelineDeclaration {
     match engine_plan::check::parse(value) {
         Ok(definition) => definition,
         Err(finding) => panic!("{finding:?}"),
+    }
+}
+
+pub fn job_succeeded(job: &str, continuation: Option<&str>) -> Event {
+    Event::JobSucceeded {
+        job: job.to_owned(),
+        continuation: continuation.map(str::to_owned),
+        variables: BTreeMap::new(),
+        details: ExecutionDetails::default(),
+        revision: None,
+    }
+}
+
+pub fn job_failed(job: &str) -> Event {
+    Event::JobFailed {
+        job: job.to_owned(),
+        kind: "PermissionError".to_owned(),
+        message: "may not".to_owned(),
+        external_id: None,
+    }
+}
+
+pub fn approval(action: &str, token: &Hidden, approved: bool) -> Event {
+    Event::Approval {
+        pipeline: "p".to_owned(),
+        stage: "Deploy".to_owned(),
+        action: action.to_owned(),
+        token: token.clone(),
+        approved,
+        summary: "because".to_owned(),
+        by: "arn:aws:iam::123456789012:user/dana".to_owned(),
     }
 }

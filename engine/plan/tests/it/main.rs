@@ -6,5 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod checks;
 mod flow;
 mod harness;
+mod job;
