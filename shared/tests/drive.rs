@@ -4,10 +4,14 @@ use std::{
     collections::BTreeMap,
     future::{pending, ready},
     pin::Pin,
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
+use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{
@@ -17,7 +21,7 @@ use shared::{
     job::{Details, FailureKind, Report},
     port::{LedgerEntry, PortError},
 };
-use shared_testkit::{Driven, Mode, World, events, repeat_and_fail};
+use shared_testkit::{Driven, Fate, Mode, Plan, World, events, repeat_and_fail};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -441,9 +445,9 @@ async fn a_second_delivery_reports_nothing() {
 async fn a_late_duplicate_does_not_end_a_run_that_goes_on() {
     let world = World::new(Mode::Work);
     let first = events::job(&json!({}));
-    let asked = std::sync::atomic::AtomicU32::new(0);
+    let asked = AtomicUsize::new(0);
     let action = plain(move |_| {
-        let before = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let before = asked.fetch_add(1, Ordering::Relaxed);
         ready(if before == 0 { wait(1) } else { done() })
     });
     answered(world.deliver(&action, &first).await).expect("delivered");
@@ -463,13 +467,13 @@ async fn a_late_duplicate_does_not_end_a_run_that_goes_on() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_reply_is_asked_for_again_and_found_to_have_arrived() {
     // Calls of a clean run: ledger read, report, ledger finished.
-    let world = World::new(Mode::FailAfter(1));
+    let world = World::new(Mode::At(1, Fate::FailAfter));
     let event = events::job(&json!({}));
     let ended = answered(world.deliver(&patient(), &event).await).expect("delivered");
     assert_eq!(ended.delivery, Delivery::AlreadyThere);
     assert_eq!(world.plan.calls(), ["ledger read", "report", "report"]);
 
-    let world = World::new(Mode::FailBefore(1));
+    let world = World::new(Mode::At(1, Fate::FailBefore));
     let ended = answered(world.deliver(&patient(), &event).await).expect("delivered");
     assert_eq!(ended.delivery, Delivery::Sent { attempts: 2 });
 }
@@ -498,7 +502,7 @@ async fn an_undelivered_report_fails_the_invocation() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_ledger_changes_no_outcome() {
     for at in [0, 2] {
-        let world = World::new(Mode::FailBefore(at));
+        let world = World::new(Mode::At(at, Fate::FailBefore));
         let ended =
             answered(world.deliver(&patient(), &events::job(&json!({}))).await).expect("delivered");
         assert_eq!(ended.delivery, Delivery::Sent { attempts: 1 });
@@ -520,4 +524,68 @@ async fn any_action_survives_every_failure() {
     )
     .await;
     assert_eq!(calls.len(), 7, "{calls:?}");
+}
+
+/// What a step does when it is asked.
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    Done,
+    Wait,
+    Fault,
+    Panic,
+    Hang,
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        Just(Deed::Done),
+        Just(Deed::Wait),
+        Just(Deed::Fault),
+        Just(Deed::Panic),
+        Just(Deed::Hang)
+    ]
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![2 => Just(Fate::Work), 3 => prop::sample::select(Fate::BAD.to_vec())]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever the steps do and whatever becomes of each call: every job ends with exactly one report, so the run
+    /// ends. `World::play` checks each job.
+    #[test]
+    fn every_job_ends_with_exactly_one_report(
+        deeds in prop::collection::vec(deed(), 1..8),
+        fates in prop::collection::vec(fate(), 0..24),
+        doubled in any::<bool>(),
+    ) {
+        let tokio = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
+        let report = tokio.block_on(async {
+            let world = World { doubled, ..World::under(Plan::scripted(fates)) };
+            let asked = AtomicUsize::new(0);
+            let action = scripted::<true, _>(move |_, _| {
+                let deed = deeds.get(asked.fetch_add(1, Ordering::Relaxed)).copied();
+                async move {
+                    match deed {
+                        Some(Deed::Done) | None => done(),
+                        Some(Deed::Wait) => wait(1),
+                        Some(Deed::Fault) => Err(Fault::new(FaultKind::Failed, "bad")),
+                        Some(Deed::Panic) => {
+                            std::panic::resume_unwind(Box::new("planted"));
+                        }
+                        Some(Deed::Hang) => pending().await,
+                    }
+                }
+            });
+            world.play(&action, &events::job(&json!({}))).await
+        });
+        let over = !matches!(report, Report::Continue { .. });
+        prop_assert!(over);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, BufReader, Read, Seek, SeekFrom, Write},
     path::{Component, Path, PathBuf},
 };
 
@@ -83,9 +83,9 @@ pub fn read_one(archive: impl Read + Seek, name: &str, max: u64) -> Result<Vec<u
 
 /// Opens the archive; refuses too many entries before their table is read. Answers its size in bytes too.
 fn open<R: Read + Seek>(
-    mut archive: R,
+    archive: R,
     limits: &Limits,
-) -> Result<(ZipArchive<R>, u64), ArchiveError> {
+) -> Result<(ZipArchive<BufReader<R>>, u64), ArchiveError> {
     let too_many = |count: u64| {
         (count > limits.entries).then(|| ArchiveError::TooMuch {
             entry: "table of contents".to_owned(),
@@ -96,6 +96,7 @@ fn open<R: Read + Seek>(
     let not_zip = |error: io::Error| ArchiveError::NotZip {
         source: error.into(),
     };
+    let mut archive = BufReader::new(archive);
     let size = archive.seek(SeekFrom::End(0)).map_err(not_zip)?;
     if let Some(refusal) = announced(&mut archive, size)
         .map_err(not_zip)?

@@ -38,11 +38,9 @@ fn shape_error(error: serde_path_to_error::Error<serde_json::Error>) -> ShapeErr
     let at = error.path().to_string();
     let inner = error.into_inner();
     let text = inner.to_string();
-    // Type errors quote the value they met: `invalid type: string "…", expected u64`. Keep what was expected.
-    let problem = match (
-        text.starts_with("invalid "),
-        text.rsplit_once(", expected "),
-    ) {
+    // Some quote the value they met: `invalid type: string "…", expected u64`. Keep what was expected.
+    let quotes = text.starts_with("invalid ") || text.starts_with("unknown variant ");
+    let problem = match (quotes, text.rsplit_once(", expected ")) {
         (true, Some((_, expected))) => format!("expected {expected}"),
         (true, None) => "has a value that is not allowed".to_owned(),
         _ => text,
@@ -67,6 +65,15 @@ mod tests {
     struct Sample {
         #[expect(dead_code, reason = "only its type matters here")]
         times: Vec<u8>,
+        #[expect(dead_code, reason = "only its type matters here")]
+        #[serde(default)]
+        mode: Option<Mode>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    enum Mode {
+        Fast,
+        Slow,
     }
 
     #[test]
@@ -86,7 +93,11 @@ mod tests {
             ),
             (
                 r#"{"time": 1}"#,
-                "at time: unknown field `time`, expected `times` at line 1 column 7",
+                "at time: unknown field `time`, expected `times` or `mode` at line 1 column 7",
+            ),
+            (
+                r#"{"times": [], "mode": "planted"}"#,
+                "at mode: expected `Fast` or `Slow` at line 1 column 31",
             ),
             (r#"{}"#, "missing field `times` at line 1 column 2"),
             (

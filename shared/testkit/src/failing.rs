@@ -22,16 +22,38 @@ use shared::{
 pub enum Mode {
     /// All calls work.
     Work,
-    /// This call fails before it does anything.
-    FailBefore(usize),
-    /// This call does its work and its reply is lost.
-    FailAfter(usize),
+    /// This call meets this fate.
+    At(usize, Fate),
     /// This call and all later ones fail, until [`Plan::recover`].
     DownFrom(usize),
-    /// The process dies before this call.
-    DieBefore(usize),
-    /// The process dies right after this call did its work.
-    DieAfter(usize),
+}
+
+/// What becomes of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It works.
+    Work,
+    /// It fails before it does anything.
+    FailBefore,
+    /// It does its work and its reply is lost.
+    FailAfter,
+    /// It does its work and never answers.
+    Hang,
+    /// The process dies before it.
+    DieBefore,
+    /// The process dies right after it did its work.
+    DieAfter,
+}
+
+impl Fate {
+    /// All that is not well.
+    pub const BAD: [Self; 5] = [
+        Self::FailBefore,
+        Self::FailAfter,
+        Self::Hang,
+        Self::DieBefore,
+        Self::DieAfter,
+    ];
 }
 
 /// Which call goes wrong, and the calls so far. Clones share one state.
@@ -40,27 +62,26 @@ pub struct Plan(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    mode: Mode,
+    script: Script,
     calls: Vec<&'static str>,
     dead: bool,
 }
 
-enum Fate {
-    Work,
-    Fail,
-    Lose,
-    Die,
-    WorkAndDie,
+#[derive(Debug)]
+enum Script {
+    Mode(Mode),
+    Fates(Vec<Fate>),
 }
 
 impl Plan {
     /// Goes wrong as told.
     pub fn new(mode: Mode) -> Self {
-        Self(Arc::new(Mutex::new(State {
-            mode,
-            calls: Vec::new(),
-            dead: false,
-        })))
+        Self::of(Script::Mode(mode))
+    }
+
+    /// Each call meets the fate of its number; those after the last one work.
+    pub fn scripted(fates: impl IntoIterator<Item = Fate>) -> Self {
+        Self::of(Script::Fates(fates.into_iter().collect()))
     }
 
     /// Names of the calls so far, in order.
@@ -73,10 +94,15 @@ impl Plan {
         self.with(|state| state.dead)
     }
 
-    /// From now on all works: the service is back, the process is a new one.
+    /// Lambda starts a new process.
+    pub fn revive(&self) {
+        self.with(|state| state.dead = false);
+    }
+
+    /// From now on all works.
     pub fn recover(&self) {
         self.with(|state| {
-            state.mode = Mode::Work;
+            state.script = Script::Mode(Mode::Work);
             state.dead = false;
         });
     }
@@ -95,30 +121,40 @@ impl Plan {
         };
         match self.fate(what) {
             Fate::Work => call.await,
-            Fate::Fail => lost(),
-            Fate::Lose => {
+            Fate::FailBefore => lost(),
+            Fate::FailAfter => {
                 call.await?;
                 lost()
             }
-            Fate::Die => self.die().await,
-            Fate::WorkAndDie => {
+            Fate::Hang => {
+                let _ = call.await;
+                pending().await
+            }
+            Fate::DieBefore => self.die().await,
+            Fate::DieAfter => {
                 let _ = call.await;
                 self.die().await
             }
         }
     }
 
+    fn of(script: Script) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            script,
+            calls: Vec::new(),
+            dead: false,
+        })))
+    }
+
     fn fate(&self, what: &'static str) -> Fate {
         self.with(|state| {
             let index = state.calls.len();
             state.calls.push(what);
-            match state.mode {
-                Mode::FailBefore(at) if at == index => Fate::Fail,
-                Mode::FailAfter(at) if at == index => Fate::Lose,
-                Mode::DownFrom(at) if at <= index => Fate::Fail,
-                Mode::DieBefore(at) if at == index => Fate::Die,
-                Mode::DieAfter(at) if at == index => Fate::WorkAndDie,
-                _ => Fate::Work,
+            match &state.script {
+                Script::Mode(Mode::At(at, fate)) if *at == index => *fate,
+                Script::Mode(Mode::DownFrom(at)) if *at <= index => Fate::FailBefore,
+                Script::Mode(_) => Fate::Work,
+                Script::Fates(fates) => fates.get(index).copied().unwrap_or(Fate::Work),
             }
         })
     }

@@ -8,7 +8,7 @@ pub mod repeat;
 pub mod time;
 pub mod world;
 
-pub use failing::{Failing, Mode, Plan};
+pub use failing::{Failing, Fate, Mode, Plan};
 pub use repeat::{refuses_unknown_parameters, repeat_and_fail};
 pub use time::{FixedClock, VirtualTime};
 pub use world::{Driven, World};

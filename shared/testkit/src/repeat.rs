@@ -7,10 +7,14 @@ use shared::{
     job::{RawParameters, Report},
 };
 
-use crate::{failing::Mode, world::World};
+use crate::{
+    failing::{Fate, Mode},
+    world::World,
+};
 
 /// Runs an action to its end once cleanly, once with each event delivered twice, and once for every port call and
-/// every way it can go wrong: failed before its effect, after its effect, from then on, the process killed around it.
+/// every way it can go wrong: failed before its effect, after its effect, from then on, hung, the process killed
+/// before and after it.
 ///
 /// `make` arranges a fresh world and gives the action over its ports. That every job gets exactly one report is
 /// checked here; `check` gets the finished world, the last report and what went wrong, and checks the effects.
@@ -36,13 +40,9 @@ pub async fn repeat_and_fail<A: Action>(
     };
     run(doubled, Mode::Work).await;
     for at in 0..calls.len() {
-        for mode in [
-            Mode::FailBefore(at),
-            Mode::FailAfter(at),
-            Mode::DownFrom(at),
-            Mode::DieBefore(at),
-            Mode::DieAfter(at),
-        ] {
+        run(World::new(Mode::DownFrom(at)), Mode::DownFrom(at)).await;
+        for fate in Fate::BAD {
+            let mode = Mode::At(at, fate);
             run(World::new(mode), mode).await;
         }
     }
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    #[should_panic(expected = "DieAfter(1): 2 messages")]
+    #[should_panic(expected = "At(1, DieAfter): 2 messages")]
     async fn what_a_repeat_does_twice_is_found() {
         published(1).await;
     }

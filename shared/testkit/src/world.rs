@@ -71,7 +71,11 @@ impl Driven {
 impl World {
     /// An empty world, to be made inside a runtime with paused time. One delivery may take a minute.
     pub fn new(mode: Mode) -> Self {
-        let plan = Plan::new(mode);
+        Self::under(Plan::new(mode))
+    }
+
+    /// The same under a plan of its own.
+    pub fn under(plan: Plan) -> Self {
         Self {
             time: VirtualTime::begin(),
             reporter: Failing::new(MemoryReporter::default(), &plan),
@@ -112,7 +116,8 @@ impl World {
             if !driven.is_retried() {
                 return driven;
             }
-            if attempt == 2 || self.plan.is_dead() {
+            self.plan.revive();
+            if attempt == 2 {
                 self.plan.recover();
             }
         }
@@ -134,7 +139,7 @@ impl World {
             let mut reports = self.reporter.inner.taken();
             reports.retain(|(job, _)| Some(job.as_str()) == id.as_str());
             if self.doubled {
-                let again = self.deliver(action, &event).await;
+                let again = self.deliver_with_retries(action, &event).await;
                 assert!(
                     !again.is_retried(),
                     "a second delivery must end well: {again:?}"
