@@ -285,25 +285,39 @@ impl Engine {
         let _ = tokio::time::timeout(std::time::Duration::from_millis(500), self.server).await;
     }
 
-    /// What can be looked at when an execution has ended.
+    /// What can be looked at when an execution has ended and the engine is gone: `again` serves the rest.
     pub fn places(&self, execution: &str) -> Vec<(String, String)> {
-        let base = &self.app.base_url;
         let state = &self.app.state_dir;
-        let mut places: Vec<(String, String)> = self
-            .websites
-            .iter()
-            .map(|bucket| {
-                (
-                    format!("site {bucket}"),
-                    format!("{base}/_stagewright/site/{bucket}/"),
-                )
-            })
-            .collect();
-        places.push(("console".to_owned(), format!("{base}/_stagewright/")));
-        places.push((
-            "logs".to_owned(),
-            state.join("logs").join(execution).display().to_string(),
-        ));
+        let config = &self.app.config.folder;
+        let shown = |path: &Path| {
+            let here = std::env::current_dir().unwrap_or_default();
+            path.strip_prefix(here)
+                .unwrap_or(path)
+                .display()
+                .to_string()
+        };
+        let served = "http://127.0.0.1:4599/_stagewright";
+        let mut again = format!("stagewright serve --state {}", shown(state));
+        if config.join("stagewright.toml").exists() {
+            again.push_str(&format!(
+                " --config {}",
+                shown(&config.join("stagewright.toml"))
+            ));
+        }
+        let mut places = vec![
+            (
+                "logs".to_owned(),
+                shown(&state.join("logs").join(execution)),
+            ),
+            ("look again with".to_owned(), again),
+            ("  console".to_owned(), format!("{served}/")),
+        ];
+        places.extend(self.websites.iter().map(|bucket| {
+            (
+                format!("  site {bucket}"),
+                format!("{served}/site/{bucket}/"),
+            )
+        }));
         places
     }
 }

@@ -1,0 +1,38 @@
+//! `make bench`: measures what the README and `docs/performance.md` say. Prints one row per figure.
+
+mod api;
+mod example;
+mod executions;
+mod sizes;
+
+fn main() {
+    println!("{:<66} {:>14}", "what", "measured");
+    for (what, figure) in sizes::measure() {
+        row(&what, &figure);
+    }
+    for (what, figure) in example::measure() {
+        row(&what, &figure);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        for (what, figure) in executions::measure().await {
+            row(&what, &figure);
+        }
+    });
+    for (what, figure) in api::measure() {
+        row(&what, &figure);
+    }
+}
+
+fn row(what: &str, figure: &str) {
+    println!("{what:<66} {figure:>14}");
+}
+
+/// The middle of the samples.
+fn median(mut samples: Vec<f64>) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples.get(samples.len() / 2).copied().unwrap_or(f64::NAN)
+}
