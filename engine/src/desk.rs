@@ -454,3 +454,8 @@ fn random_seeds() -> Seeds {
 fn stopping() -> Refusal {
     Refusal::new("InternalFailure", "the engine is stopping")
 }
+
+#[cfg(test)]
+pub(crate) mod scripted;
+#[cfg(test)]
+mod tests;

@@ -231,3 +231,6 @@ fn unexpected(answer: &Answer) -> Refusal {
         "the engine could not answer this request: see its log",
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -154,11 +154,17 @@ fn stage_state(pipeline: &Pipeline, stage: &StageState) -> Value {
 
 fn action_state(name: &str, run: Option<&ActionRun>) -> Value {
     let revision = run.and_then(|run| run.revision.as_ref());
-    let current = revision.map(|revision| {
-        Object::new()
-            .with("revisionId", revision.revision_id.as_str())
-            .maybe("revisionChangeId", revision.change_identifier.as_deref())
-            .maybe("created", revision.created.map(shape::time))
+    let current = run.zip(revision).map(|(run, revision)| {
+        // The model requires all three; a source that knows no more gets its id and its time.
+        let change = revision
+            .change_identifier
+            .as_ref()
+            .unwrap_or(&revision.revision_id);
+        json!({
+            "revisionId": revision.revision_id,
+            "revisionChangeId": change,
+            "created": shape::time(revision.created.unwrap_or(run.updated)),
+        })
     });
     Object::new()
         .with("actionName", name)

@@ -1,0 +1,274 @@
+//! The writer under load, crashes at every record, and time.
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use engine_plan::{
+    event::Outcome,
+    state::{ActionStatus, ExecutionStatus},
+};
+use tempfile::TempDir;
+
+use super::{
+    scripted::{Scripted, approve, counted, create, ended, open, settings, start, started, token},
+    *,
+};
+
+fn folder() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal.sqlite");
+    (folder, journal)
+}
+
+fn records(path: &Path) -> Vec<Input> {
+    let mut all = Vec::new();
+    Journal::open(path)
+        .unwrap()
+        .replay(|_, input| {
+            all.push(input);
+            Ok::<_, JournalError>(())
+        })
+        .unwrap();
+    all
+}
+
+/// Action executions that these records say are over.
+fn over(records: &[Input]) -> BTreeSet<String> {
+    let mut state = State::default();
+    for input in records {
+        step(&mut state, input).unwrap();
+    }
+    let executions = state
+        .pipelines
+        .values()
+        .flat_map(|pipeline| &pipeline.executions);
+    executions
+        .flat_map(|execution| &execution.stages)
+        .flat_map(|stage| &stage.actions)
+        .filter(|run| run.status != ActionStatus::InProgress)
+        .map(|run| run.id.clone())
+        .collect()
+}
+
+#[tokio::test]
+async fn killed_after_any_record_it_ends_the_same_and_repeats_nothing_that_was_over() {
+    let (_folder, whole) = folder();
+    let desk = open(&whole, 0);
+    Scripted::attach(&desk);
+    create(&desk).await;
+    let id = started(&desk).await;
+    approve(&desk, &token(&desk).await).await;
+    assert_eq!(ended(&desk, &id).await.status, ExecutionStatus::Succeeded);
+    desk.close().await;
+    let records = records(&whole);
+    assert!(records.len() >= 9, "{records:#?}");
+
+    for kept in 0..=records.len() {
+        let (_folder, path) = folder();
+        Journal::open(&path)
+            .unwrap()
+            .append(&records[..kept])
+            .unwrap();
+        let desk = open(&path, 1_000);
+        let scripted = Scripted::attach(&desk);
+        if desk.read(|state| state.pipelines.is_empty()) {
+            create(&desk).await;
+        }
+        let id = match desk.read(|state| {
+            state.pipelines["shop"]
+                .executions
+                .first()
+                .map(|e| e.id.clone())
+        }) {
+            Some(id) => id,
+            None => started(&desk).await,
+        };
+        if desk.read(|state| !state.pipelines["shop"].executions[0].has_ended())
+            && !over(&records[..kept])
+                .iter()
+                .any(|run| is_approval(&desk, run))
+        {
+            approve(&desk, &token(&desk).await).await;
+        }
+        let execution = ended(&desk, &id).await;
+        assert_eq!(
+            execution.status,
+            ExecutionStatus::Succeeded,
+            "after {kept} records"
+        );
+        let runs: Vec<_> = execution
+            .stages
+            .iter()
+            .flat_map(|stage| &stage.actions)
+            .collect();
+        let names: Vec<_> = runs.iter().map(|run| run.name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["Code", "Compile", "Pages", "Links", "Ask", "Copy"],
+            "after {kept} records"
+        );
+        assert!(runs.iter().all(|run| run.status == ActionStatus::Succeeded));
+        let again: Vec<_> = scripted.started.lock().unwrap().clone();
+        let done = over(&records[..kept]);
+        assert!(
+            again.iter().all(|id| !done.contains(id)),
+            "after {kept} records: {again:?}"
+        );
+        desk.close().await;
+    }
+}
+
+fn is_approval(desk: &Desk, run: &str) -> bool {
+    desk.read(|state| {
+        let execution = &state.pipelines["shop"].executions[0];
+        let mut runs = execution.stages.iter().flat_map(|stage| &stage.actions);
+        runs.any(|r| r.id == run && r.approval_token.is_some())
+    })
+}
+
+#[tokio::test]
+async fn answers_come_in_the_order_of_the_journal_and_refusals_leave_no_record() {
+    let (_folder, path) = folder();
+    let desk = open(&path, 0);
+    create(&desk).await;
+    let unknown = || Event::DeleteCustomActionType {
+        category: "Build".to_owned(),
+        provider: "None".to_owned(),
+        version: "1".to_owned(),
+    };
+    let refused = || Event::Retry {
+        pipeline: "nowhere".to_owned(),
+        stage: "s".to_owned(),
+        execution: "e".to_owned(),
+        mode: engine_plan::event::RetryMode::AllActions,
+    };
+    let mut events = Vec::new();
+    for n in 0..600 {
+        events.push(match n % 3 {
+            0 => start(),
+            1 => refused(),
+            _ => unknown(),
+        });
+    }
+    let answers = futures_util::future::join_all(events.into_iter().map(|e| desk.submit(e))).await;
+    let ids: Vec<String> = answers
+        .iter()
+        .filter_map(|answer| match answer {
+            Ok(Answer::Execution(id)) => Some(id.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ids.len(), 200);
+    assert!(answers.iter().skip(1).step_by(3).all(|a| {
+        a.as_ref()
+            .is_err_and(|r| r.exception == "PipelineNotFoundException")
+    }));
+    let order = |state: &State| -> Vec<String> {
+        state.pipelines["shop"]
+            .executions
+            .iter()
+            .map(|e| e.id.clone())
+            .collect()
+    };
+    assert_eq!(desk.read(order), ids);
+    assert_eq!(desk.applied(), 2 + 400);
+    desk.close().await;
+    let closed = desk.submit(start()).await.unwrap_err();
+    assert_eq!(closed.exception, "InternalFailure");
+
+    let kept = records(&path);
+    assert_eq!(kept.len(), 2 + 400);
+    assert!(kept.is_sorted_by_key(|input| input.at), "time went back");
+    let again = open(&path, 9_000);
+    assert_eq!(again.read(Clone::clone), desk.read(Clone::clone));
+    assert_eq!(again.applied(), 0, "the settings are new only once");
+}
+
+#[tokio::test]
+async fn a_second_engine_is_told_so() {
+    let (_folder, path) = folder();
+    let _first = open(&path, 0);
+    let second = Desk::open(&path, Clock::real(), Bus::new(), settings()).unwrap_err();
+    let text = second.to_string();
+    assert!(text.contains("is in use by another stagewright"), "{text}");
+}
+
+#[tokio::test]
+async fn a_fast_clock_lets_an_approval_expire_and_a_restart_keeps_the_time() {
+    let (_folder, path) = folder();
+    let begun = Timestamp::now();
+    let desk = Desk::open_with(&path, Clock::fast(), Bus::new(), settings(), counted(0)).unwrap();
+    let scripted = Scripted::attach(&desk);
+    create(&desk).await;
+    let id = started(&desk).await;
+    let execution = ended(&desk, &id).await;
+    assert_eq!(execution.status, ExecutionStatus::Failed);
+    // Its performer is told, a little after the state shows the end.
+    let told = async {
+        while scripted.cancelled.lock().unwrap().len() != 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), told)
+        .await
+        .unwrap();
+    let week = jiff::SignedDuration::from_hours(7 * 24);
+    assert!(execution.updated >= begun + week);
+    desk.close().await;
+    let clock = Clock::real();
+    let again = Desk::open(&path, clock.clone(), Bus::new(), settings()).unwrap();
+    assert!(clock.now() >= execution.updated);
+    again.close().await;
+}
+
+#[tokio::test]
+async fn events_leave_in_order_and_a_restart_shows_the_same_ones() {
+    let (_folder, path) = folder();
+    let seen = |bus: &Bus| -> Vec<serde_json::Value> {
+        bus.since(0)
+            .iter()
+            .map(|numbered| (*numbered.item).clone())
+            .collect()
+    };
+    let bus = Bus::new();
+    let desk = Desk::open_with(&path, Clock::real(), bus.clone(), settings(), counted(0)).unwrap();
+    Scripted::attach(&desk);
+    create(&desk).await;
+    let id = started(&desk).await;
+    approve(&desk, &token(&desk).await).await;
+    ended(&desk, &id).await;
+    desk.close().await;
+    let before = seen(&bus);
+    let last = before.last().unwrap();
+    assert_eq!(
+        last["detail-type"],
+        "CodePipeline Pipeline Execution State Change"
+    );
+    assert_eq!(last["detail"]["state"], "SUCCEEDED");
+    let ids: BTreeSet<_> = before
+        .iter()
+        .map(|e| e["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(ids.len(), before.len(), "ids repeat");
+    let bus = Bus::new();
+    let again = Desk::open(&path, Clock::real(), bus.clone(), settings()).unwrap();
+    assert_eq!(seen(&bus), before);
+    again.close().await;
+}
+
+#[tokio::test]
+async fn a_report_about_what_is_over_changes_nothing() {
+    let (_folder, path) = folder();
+    let desk = open(&path, 0);
+    let scripted = Scripted::attach(&desk);
+    create(&desk).await;
+    let id = started(&desk).await;
+    token(&desk).await;
+    let first = scripted.started.lock().unwrap()[0].clone();
+    let event = Event::Finished {
+        action_execution: first,
+        outcome: Outcome::Stopped,
+    };
+    desk.submit(event).await.unwrap();
+    approve(&desk, &token(&desk).await).await;
+    assert_eq!(ended(&desk, &id).await.status, ExecutionStatus::Succeeded);
+}
