@@ -92,7 +92,7 @@ struct Applied {
 
 enum Request {
     Submit {
-        event: Event,
+        event: Box<Event>,
         answer: oneshot::Sender<Result<Answer, Refusal>>,
         busy: Busy,
     },
@@ -209,7 +209,7 @@ impl Desk {
         let (answer, answered) = oneshot::channel();
         let busy = self.inner.clock.busy();
         let request = Request::Submit {
-            event,
+            event: Box::new(event),
             answer,
             busy,
         };
@@ -342,7 +342,7 @@ impl Writer {
         let (answer, mut answered) = oneshot::channel();
         let busy = self.clock.busy();
         self.take(vec![Request::Submit {
-            event,
+            event: Box::new(event),
             answer,
             busy,
         }])?;
@@ -373,7 +373,7 @@ impl Writer {
                 let input = Input {
                     at: self.last,
                     seed: (self.seeds)(),
-                    event,
+                    event: *event,
                 };
                 let result = step(&mut state, &input).map(|(answer, effects)| {
                     decided.push((inputs.len(), effects));
