@@ -218,6 +218,7 @@ impl Front {
                 ses::call(app, call).await?.to_string(),
             )),
             (Route::Rest { .. }, "lambda") => Ok(lambda::call(app, call).await),
+            (Route::Rest { .. }, "codepipeline") => Ok(codepipeline::refuse_cbor(call)),
             (Route::Rest { .. }, _) => Err(Fault::not_built(
                 service,
                 &format!("{} {}", call.method, call.uri.path()),
@@ -237,7 +238,7 @@ fn without_face(route: &Route) -> Option<&str> {
             (!["sns", "ses", "sts", ""].contains(&service.as_str())).then_some(service)
         }
         Route::Rest { service } => {
-            (!["lambda", "ses"].contains(&service.as_str())).then_some(service)
+            (!["codepipeline", "lambda", "ses"].contains(&service.as_str())).then_some(service)
         }
         Route::Page | Route::S3 { .. } => None,
     }

@@ -1,5 +1,6 @@
 //! CodePipeline over JSON 1.1: checks a request against the model, submits it to the desk or reads the state.
 
+use axum::response::Response;
 use engine_plan::{
     effect::{ActionTask, ArtifactLocation},
     event::Event,
@@ -7,11 +8,12 @@ use engine_plan::{
     state::State,
     step::Answer,
 };
+use http::HeaderValue;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Call, Fault, JsonAnswer};
+use super::{Call, Fault, JsonAnswer, call::respond};
 use crate::{
     app::App,
     clock::Clock,
@@ -75,9 +77,18 @@ pub async fn call(app: &App, call: &Call) -> JsonAnswer {
         .map_err(fault)
 }
 
-/// What a client that speaks Smithy RPC v2 CBOR is told, as CBOR: this engine speaks JSON 1.1. Answer it with 400,
-/// `Content-Type: application/cbor` and `smithy-protocol: rpc-v2-cbor`.
-pub fn refuse_cbor(operation: &str) -> Vec<u8> {
+/// Refuses Smithy RPC v2 CBOR (`/service/CodePipeline_20150709/operation/…`) in its own terms: this engine speaks
+/// JSON 1.1, which every SDK that knows the other protocol can be set to.
+pub fn refuse_cbor(call: &Call) -> Response {
+    let path = call.uri.path();
+    let operation = path.rsplit('/').next().unwrap_or_default();
+    let mut response = respond(400, "application/cbor", cbor_refusal(operation));
+    let protocol = HeaderValue::from_static("rpc-v2-cbor");
+    response.headers_mut().insert("smithy-protocol", protocol);
+    response
+}
+
+fn cbor_refusal(operation: &str) -> Vec<u8> {
     let message = format!(
         "{operation}: stagewright speaks AWS JSON 1.1 for CodePipeline, not Smithy RPC v2 CBOR; set the client's protocol to awsJson1_1"
     );
@@ -88,7 +99,7 @@ pub fn refuse_cbor(operation: &str) -> Vec<u8> {
         "message",
         &message,
     ] {
-        // A text string of up to 65,535 bytes.
+        // A text string of up to 65,535 bytes; a path is shorter.
         body.push(0x79);
         body.extend(u16::try_from(text.len()).unwrap_or(0).to_be_bytes());
         body.extend(text.as_bytes());

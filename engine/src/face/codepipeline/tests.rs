@@ -400,7 +400,7 @@ fn the_operations_not_built_are_the_rest_of_the_model() {
 
 #[test]
 fn cbor_is_refused_in_cbor() {
-    let body = refuse_cbor("ListPipelines");
+    let body = cbor_refusal("ListPipelines");
     assert_eq!(&body[..10], b"\xa2\x79\x00\x06__type");
     assert!(body.windows(13).any(|w| w == b"ListPipelines"));
 }
