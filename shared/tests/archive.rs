@@ -175,6 +175,34 @@ fn limits_are_named() {
 }
 
 #[test]
+fn too_many_entries_are_counted_before_their_table_is_read() {
+    // More than 65,535 need the zip64 records; half of the table is cut out, so that reading it would fail.
+    let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    let mut archive = zip_with(|zip| {
+        for number in 0..65_600 {
+            zip.start_file(format!("{number}"), options)
+                .expect("started");
+        }
+    });
+    let limits = |entries| Limits {
+        entries,
+        ..Limits::DEFAULT
+    };
+    let listed = names(Cursor::new(&archive), &limits(65_600)).expect("listed");
+    assert_eq!(listed.len(), 65_600);
+    let start = archive.len() / 2;
+    let end = archive.len() - 1000;
+    archive[start..end].fill(0);
+    let refused = names(Cursor::new(&archive), &limits(65_599)).expect_err("too many");
+    assert!(
+        matches!(refused, ArchiveError::TooMuch { limit: 65_599, .. }),
+        "{refused}"
+    );
+    let unread = names(Cursor::new(&archive), &limits(65_600)).expect_err("damaged");
+    assert!(matches!(unread, ArchiveError::NotZip { .. }), "{unread}");
+}
+
+#[test]
 fn a_size_that_lies_is_not_believed() {
     let mut bomb = zip_with(|zip| file(zip, "a", &[0; 100_000]));
     let size = 100_000_u32.to_le_bytes();

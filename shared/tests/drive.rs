@@ -526,6 +526,25 @@ async fn any_action_survives_every_failure() {
     assert_eq!(calls.len(), 7, "{calls:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn nothing_printable_holds_a_secret() {
+    let good = events::job(&json!({}));
+    let mut odd = good.clone();
+    odd["CodePipeline.job"]["data"]["artifactCredentials"]["sessionToken"] = json!(["planted"]);
+    let mut worse = good.clone();
+    worse["CodePipeline.job"]["data"]["artifactCredentials"] = json!("planted");
+    for event in [good, odd, worse] {
+        for mode in [Mode::Work, Mode::DownFrom(0)] {
+            let world = World::new(mode);
+            let printed = format!("{:?}", answered(world.deliver(&patient(), &event).await));
+            assert!(
+                !printed.contains("planted-") && !printed.contains("\"planted\""),
+                "{printed}"
+            );
+        }
+    }
+}
+
 /// What a step does when it is asked.
 #[derive(Debug, Clone, Copy)]
 enum Deed {
