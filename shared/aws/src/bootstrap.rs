@@ -14,9 +14,22 @@ use std::{
 
 use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
-use serde_json::Value;
+use serde_json::{Value, json};
+use shared::{
+    action::Action,
+    drive::{Delivery, DriveError, Ended, Ports, drive},
+    job::Report,
+    port::{Ledger, LedgerEntry, PortError},
+};
 
-use crate::{environment::Environment, error::chain, log, sdk::Aws};
+use crate::{
+    clock::{SystemClock, TokioTimer},
+    codepipeline::CodePipeline,
+    environment::Environment,
+    error::chain,
+    log,
+    sdk::Aws,
+};
 
 /// What a handler knows of its invocation besides the event.
 #[derive(Debug, Clone)]
@@ -91,6 +104,70 @@ where
     }
 }
 
+/// Runs an action that starts nothing outside, and so needs no ledger: it may be stepped again after any end.
+///
+/// The host is told by each event's shape; see [`shared::host::Kind`]. `build` is as in [`run_events`].
+pub fn run_action<A, B, X>(build: B) -> ExitCode
+where
+    A: Action,
+    B: FnOnce(&Aws) -> Result<A, X>,
+    X: fmt::Display,
+{
+    run_events(A::NAME, |aws| {
+        let action = build(aws)?;
+        let reporter = CodePipeline::new(aws);
+        Ok::<_, X>(async move |event: Value, invocation: Invocation| {
+            let ports = Ports {
+                reporter: &reporter,
+                ledger: None::<&NoLedger>,
+                clock: &SystemClock,
+                timer: &TokioTimer,
+            };
+            told(drive(&action, &ports, event, invocation.deadline).await)
+        })
+    })
+}
+
+/// Writes what happened into the log, and gives Lambda a short answer; CodePipeline reads only the report.
+fn told(result: Result<Ended, DriveError>) -> Result<Value, HandlerError> {
+    let ended = result?;
+    for warning in &ended.warnings {
+        tracing::warn!(job = %ended.job, error = warning as &dyn Error, "the outcome stands, but");
+    }
+    if let Some(fault) = &ended.fault {
+        let kind = format!("{:?}", fault.kind);
+        tracing::error!(job = %ended.job, kind, error = fault as &dyn Error, "the action failed");
+    }
+    let (outcome, summary) = match &ended.report {
+        None => ("already finished", None),
+        Some(Report::Success { details, .. }) => ("success", details.summary.as_deref()),
+        Some(Report::Continue { details, .. }) => ("continue", details.summary.as_deref()),
+        Some(Report::Failure { message, .. }) => ("failure", Some(message.as_str())),
+    };
+    let already = matches!(ended.delivery, Delivery::AlreadyThere);
+    tracing::info!(job = %ended.job, run = ended.run_key, outcome, already, summary, "the job is reported");
+    Ok(json!({ "job": ended.job.as_str(), "outcome": outcome }))
+}
+
+/// The ledger of actions that have none.
+#[derive(Debug)]
+enum NoLedger {}
+
+impl Ledger for NoLedger {
+    async fn read(&self, _: &str) -> Result<Option<LedgerEntry>, PortError> {
+        match *self {}
+    }
+    async fn intend(&self, _: &str, _: Timestamp) -> Result<(), PortError> {
+        match *self {}
+    }
+    async fn started(&self, _: &str, _: &str) -> Result<(), PortError> {
+        match *self {}
+    }
+    async fn finished(&self, _: &str) -> Result<(), PortError> {
+        match *self {}
+    }
+}
+
 fn serve<H, B, X>(function: &'static str, build: B) -> Result<(), String>
 where
     B: FnOnce(&Aws) -> Result<H, X>,
@@ -100,8 +177,8 @@ where
     let environment = Environment::of_process().map_err(|error| chain(&error))?;
     log::start(
         function,
-        environment.get("AWS_LAMBDA_LOG_FORMAT"),
-        environment.get("AWS_LAMBDA_LOG_LEVEL"),
+        environment.variable("AWS_LAMBDA_LOG_FORMAT"),
+        environment.variable("AWS_LAMBDA_LOG_LEVEL"),
     );
     needs_lambda(&environment)?;
     let aws = Aws::new(environment).map_err(|error| chain(&error))?;
@@ -138,13 +215,13 @@ fn needs_lambda(environment: &Environment) -> Result<(), String> {
         "AWS_LAMBDA_FUNCTION_VERSION",
         memory,
     ] {
-        if environment.get(name).is_none() {
+        if environment.variable(name).is_none() {
             return Err(format!(
                 "the environment variable {name} is not set: this program is started by Lambda or by `stagewright`"
             ));
         }
     }
-    match environment.get(memory).map(str::parse::<i32>) {
+    match environment.variable(memory).map(str::parse::<i32>) {
         Some(Ok(_)) => Ok(()),
         _ => Err(format!("the environment variable {memory} is not a number")),
     }

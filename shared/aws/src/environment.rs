@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use shared::secret::Secret;
+use shared::{config::Source, secret::Secret};
 
 /// The variables a function is started with, with the AWS part parsed.
 ///
@@ -102,8 +102,7 @@ impl Environment {
         })
     }
 
-    /// The value of any variable, for the function's own settings.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name)
     }
 
@@ -135,7 +134,8 @@ impl Environment {
     }
 }
 
-impl shared::config::Source for Environment {
+/// The function's own settings come from the same variables.
+impl Source for Environment {
     fn get(&self, name: &str) -> Option<String> {
         self.variables.get(name).map(str::to_owned)
     }
