@@ -1,1 +1,251 @@
-//! Placeholder.
+//! `action-http-check`: asks one page until it answers as expected.
+//!
+//! - **Trigger**: a pipeline's Lambda invoke action (`CodePipeline.job`).
+//! - **Effects**: GETs the page once in each step. Reads its input artifact, with the job's own credentials, only when
+//!   `matchArtifactFile` is given. Reports one result; while the site is not up it continues with a token.
+//! - **Permissions**: `codepipeline:PutJobSuccessResult`, `codepipeline:PutJobFailureResult`, its own log group.
+//! - **Failure**: `JobFailed` says that the page answered wrongly, or not in time; `RevisionUnavailable` that the
+//!   artifact lacks the file; `ConfigurationError` that `UserParameters` are wrong. Nothing was changed by it, so
+//!   retrying the stage is safe.
+//!
+//! Parameters (JSON in `UserParameters`, unknown fields refused): `url`; `expectStatus` (200); `expectText`;
+//! `matchArtifactFile`, a path in the first input artifact; `timeoutSeconds` (600), the patience counted from the
+//! action's start; `attemptTimeoutSeconds` (10). Output variables: `Url`, `StatusCode`, `ResponseTimeMs`, `Checks`,
+//! `BodyBytes`, and `BodySha256` of bodies up to 4 MiB.
+
+use std::{collections::BTreeMap, fs::File, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use shared::{
+    action::{Action, Done, Request, Step},
+    archive::{ArchiveError, read_one},
+    fault::{Fault, FaultKind},
+    job::{Details, Job},
+    port::{Artifacts, PageAnswer, PageFetcher, PortError},
+};
+
+use crate::{
+    judge::{Digest, Seen, Verdict, judge},
+    params::Params,
+};
+
+pub mod judge;
+pub mod params;
+
+/// The action over its two ports.
+#[derive(Debug)]
+pub struct HttpCheck<P, A> {
+    pages: P,
+    artifacts: A,
+}
+
+/// What is kept between two steps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Attempts made.
+    pub checks: u32,
+    /// What the page must equal, so that the artifact is read once.
+    pub expected: Option<Digest>,
+}
+
+/// Larger pages are cut here, and larger files of an artifact are not compared.
+const BODY_LIMIT: usize = 4 * 1024 * 1024;
+/// Larger artifacts are refused: `/tmp` holds 512 MB unless configured otherwise.
+const ARTIFACT_LIMIT: u64 = 400 * 1024 * 1024;
+/// For hosts that choose the interval themselves.
+const AGAIN_IN: Duration = Duration::from_secs(5);
+
+impl<P, A> HttpCheck<P, A> {
+    /// The action over these ports.
+    pub fn new(pages: P, artifacts: A) -> Self {
+        Self { pages, artifacts }
+    }
+}
+
+impl<P: PageFetcher, A: Artifacts> Action for HttpCheck<P, A> {
+    const NAME: &'static str = "action-http-check";
+    type Params = Params;
+    type Progress = Progress;
+    const FIRST_STEP_CUT_OFF: shared::action::CutOff = shared::action::CutOff::AskAgain;
+
+    async fn step(&self, request: Request<'_, Params, Progress>) -> Result<Step<Progress>, Fault> {
+        let params = request.params;
+        let mut progress = match request.progress {
+            Some(progress) => progress,
+            None => Progress {
+                checks: 0,
+                expected: self.expected(params, request.job).await?,
+            },
+        };
+        progress.checks += 1;
+        let timeout = params.attempt.min(request.budget);
+        let answer = match self
+            .pages
+            .get(params.url.as_str(), timeout, BODY_LIMIT + 1)
+            .await
+        {
+            Ok(answer) => Ok(answer),
+            Err(PortError::Unavailable { source, .. }) => Err(source.map_or_else(
+                || format!("nothing within {} s", timeout.as_secs()),
+                |source| source.to_string(),
+            )),
+            Err(error) => return Err(error.into()),
+        };
+        let seen = seen(params, &answer);
+        let elapsed = elapsed(request.started_at, request.now);
+        match (judge(params, progress.expected.as_ref(), &seen), answer) {
+            (Verdict::Good, Ok(answer)) => Ok(Step::Done(done(params, &progress, &seen, &answer))),
+            (Verdict::Wrong(why), _) => Err(Fault::new(
+                FaultKind::Failed,
+                format!("{} answered wrongly: {why}", params.url),
+            )),
+            (Verdict::NotYet(why), _) if elapsed >= params.patience => Err(Fault::new(
+                FaultKind::TimedOut,
+                format!(
+                    "{} did not come up within {} s; last seen: {why}",
+                    params.url,
+                    params.patience.as_secs()
+                ),
+            )),
+            (Verdict::NotYet(why), _) => Ok(wait(params, progress, elapsed, &why)),
+            (Verdict::Good, Err(why)) => Ok(wait(params, progress, elapsed, &why)),
+        }
+    }
+}
+
+impl<P, A: Artifacts> HttpCheck<P, A> {
+    /// The digest of the artifact's file that the page must equal.
+    async fn expected(&self, params: &Params, job: &Job) -> Result<Option<Digest>, Fault> {
+        let Some(file) = params.match_artifact_file.clone() else {
+            return Ok(None);
+        };
+        let Some(artifact) = job.inputs.first() else {
+            return Err(Fault::new(
+                FaultKind::Configuration,
+                "matchArtifactFile is given, but the action has no input artifact: add one to the action",
+            ));
+        };
+        let spool = tempfile::NamedTempFile::new().map_err(|error| {
+            Fault::new(FaultKind::Internal, "no file could be made in /tmp").because(error)
+        })?;
+        self.artifacts
+            .download(
+                job.credentials.as_ref(),
+                artifact,
+                spool.path(),
+                ARTIFACT_LIMIT,
+            )
+            .await
+            .map_err(|error| match error {
+                PortError::NotFound { .. } => Fault::new(
+                    FaultKind::Artifact,
+                    format!("the artifact {} is not in its bucket", artifact.name),
+                )
+                .because(error),
+                error => error.into(),
+            })?;
+        let name = artifact.name.clone();
+        blocking(move || {
+            let unusable = |error: ArchiveError| {
+                Fault::new(FaultKind::Artifact, format!("the artifact {name}: {error}"))
+                    .because(error)
+            };
+            let zip = File::open(spool.path()).map_err(|error| {
+                Fault::new(
+                    FaultKind::Internal,
+                    "the spooled artifact could not be read",
+                )
+                .because(error)
+            })?;
+            let bytes = read_one(zip, &file, BODY_LIMIT as u64).map_err(unusable)?;
+            Ok(Some(digest(&bytes)))
+        })
+        .await?
+    }
+}
+
+fn seen(params: &Params, answer: &Result<PageAnswer, String>) -> Seen {
+    match answer {
+        Err(why) => Seen::Nothing { why: why.clone() },
+        Ok(answer) => Seen::Answer {
+            status: answer.status,
+            body: digest(&answer.body),
+            has_text: params
+                .expect_text
+                .as_ref()
+                .is_none_or(|text| holds(&answer.body, text.as_bytes())),
+        },
+    }
+}
+
+fn digest(body: &[u8]) -> Digest {
+    let kept = &body[..body.len().min(BODY_LIMIT)];
+    Digest {
+        sha256: hex::encode(Sha256::digest(kept)),
+        bytes: kept.len() as u64,
+        cut: kept.len() < body.len(),
+    }
+}
+
+fn holds(body: &[u8], text: &[u8]) -> bool {
+    body.windows(text.len()).any(|part| part == text)
+}
+
+fn elapsed(from: jiff::Timestamp, now: jiff::Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(from)).unwrap_or_default()
+}
+
+fn wait(params: &Params, progress: Progress, elapsed: Duration, why: &str) -> Step<Progress> {
+    let percent = match params.patience.as_secs() {
+        0 => 99,
+        patience => (elapsed.as_secs() * 100 / patience).min(99),
+    };
+    let details = Details {
+        summary: Some(format!("waiting for {}: {why}", params.url)),
+        external_id: None,
+        percent: u8::try_from(percent).ok(),
+    };
+    Step::Wait {
+        progress,
+        details,
+        again_in: AGAIN_IN,
+    }
+}
+
+fn done(params: &Params, progress: &Progress, seen: &Seen, answer: &PageAnswer) -> Done {
+    let took = answer.took.as_millis();
+    let mut variables = BTreeMap::from(
+        [
+            ("Url", params.url.to_string()),
+            ("StatusCode", answer.status.to_string()),
+            ("ResponseTimeMs", took.to_string()),
+            ("Checks", progress.checks.to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    if let Seen::Answer { body, .. } = seen {
+        variables.insert("BodyBytes".to_owned(), body.bytes.to_string());
+        if !body.cut {
+            variables.insert("BodySha256".to_owned(), body.sha256.clone());
+        }
+    }
+    let summary = format!("{} answered {} in {took} ms", params.url, answer.status);
+    Done {
+        details: Details {
+            summary: Some(summary),
+            external_id: None,
+            percent: Some(100),
+        },
+        variables,
+    }
+}
+
+/// Runs work that computes on its own thread, so that a deadline can still be noticed.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        Fault::new(FaultKind::Internal, "reading the artifact broke").because(error)
+    })
+}
