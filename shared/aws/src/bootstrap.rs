@@ -6,7 +6,7 @@ use std::{
     fmt,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::{Pin, pin},
     process::ExitCode,
     task::Poll,
     time::Duration,
@@ -191,7 +191,9 @@ where
     let service = service_fn(
         async move |event: LambdaEvent<Value>| -> Result<Value, Told> {
             let invocation = begin(aws, &event.context);
-            match caught(handler(event.payload, invocation)).await {
+            // Boxed: the type of a whole action's future is too deep to be one type.
+        let work: Pin<Box<dyn Future<Output = _>>> = Box::pin(handler(event.payload, invocation));
+        match caught(work).await {
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(error)) => {
                     tracing::error!(error = %error, "the event failed");
