@@ -15,6 +15,7 @@ use crate::{app::App, perform::Providers};
 
 pub mod artifact;
 pub mod codebuild;
+mod content_type;
 pub mod git;
 pub mod lambda;
 mod local;
@@ -115,6 +116,20 @@ pub fn failed(code: &str, message: impl Into<String>) -> Outcome {
     }
 }
 
+/// A setting of the action that must be there.
+fn required(task: &ActionTask, name: &str) -> Result<String, Trouble> {
+    task.configuration
+        .get(name)
+        .filter(|value| !value.is_empty())
+        .cloned()
+        .ok_or_else(|| {
+            Trouble::configuration(format!(
+                "action {}: the setting {name} is missing",
+                task.action
+            ))
+        })
+}
+
 /// An error with all its causes, in one line.
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -136,6 +151,9 @@ pub fn of_this_machine(providers: Providers) -> Providers {
         .with("Source", "AWS", "CodeCommit", git.clone())
         .with("Source", "AWS", "CodeStarSourceConnection", git.clone())
         .with("Source", "ThirdParty", "GitHub", git)
+        .with("Source", "AWS", "S3", Arc::new(s3_source::S3Source))
+        .with("Deploy", "AWS", "S3", Arc::new(s3_deploy::S3Deploy))
+        .with("Approval", "AWS", "Manual", Arc::new(manual::Manual))
         .with("Build", "AWS", "CodeBuild", codebuild.clone())
         .with("Test", "AWS", "CodeBuild", codebuild)
 }

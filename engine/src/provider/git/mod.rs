@@ -17,11 +17,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Context, Provider, Trouble, artifact, failed,
     local::{self, Local},
+    required,
     workshop::Workshop,
 };
 pub use commit::FetchError;
 use commit::{Commit, Wanted};
-use remote::{Remote, Repository, required};
+use remote::{Remote, Repository};
 
 mod commit;
 mod program;

@@ -7,7 +7,10 @@ use engine_plan::effect::ActionTask;
 use serde::{Deserialize, Serialize};
 use shared::secret::Secret;
 
-use crate::{config::Config, provider::Trouble};
+use crate::{
+    config::Config,
+    provider::{Trouble, required},
+};
 
 /// A repository as the action names it; what a clone reference carries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,20 +158,6 @@ impl Remote {
         };
         Some(format!("https://{base}/{part}/{commit}"))
     }
-}
-
-/// A setting that must be there.
-pub fn required(task: &ActionTask, name: &str) -> Result<String, Trouble> {
-    task.configuration
-        .get(name)
-        .filter(|value| !value.is_empty())
-        .cloned()
-        .ok_or_else(|| {
-            Trouble::configuration(format!(
-                "action {}: the setting {name} is missing",
-                task.action
-            ))
-        })
 }
 
 /// The user and password of a URL, as written in it.
