@@ -1,6 +1,6 @@
 //! Who performs an action: one file per provider of CodePipeline's list.
 
-use std::{error::Error, sync::Arc};
+use std::error::Error;
 
 use engine_plan::{
     effect::ActionTask,
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use registry::all;
 
-use crate::{app::App, perform::Providers};
+use crate::app::App;
 
 pub mod artifact;
 pub mod codebuild;
@@ -140,20 +140,4 @@ pub fn chain(error: &dyn Error) -> String {
         next = cause.source();
     }
     text
-}
-
-/// Adds the providers of this machine: sources, builds, approvals, deployments.
-#[must_use]
-pub fn of_this_machine(providers: Providers) -> Providers {
-    let codebuild = Arc::new(codebuild::CodeBuild::default());
-    let git = Arc::new(git::GitSource);
-    providers
-        .with("Source", "AWS", "CodeCommit", git.clone())
-        .with("Source", "AWS", "CodeStarSourceConnection", git.clone())
-        .with("Source", "ThirdParty", "GitHub", git)
-        .with("Source", "AWS", "S3", Arc::new(s3_source::S3Source))
-        .with("Deploy", "AWS", "S3", Arc::new(s3_deploy::S3Deploy))
-        .with("Approval", "AWS", "Manual", Arc::new(manual::Manual))
-        .with("Build", "AWS", "CodeBuild", codebuild.clone())
-        .with("Test", "AWS", "CodeBuild", codebuild)
 }

@@ -2,14 +2,24 @@
 
 use std::sync::Arc;
 
-use super::{codebuild::CodeBuild, lambda::Lambda};
+use super::{
+    codebuild::CodeBuild, git::GitSource, lambda::Lambda, manual::Manual, s3_deploy::S3Deploy,
+    s3_source::S3Source,
+};
 use crate::perform::Providers;
 
 /// Everything this engine can perform; other action types fail loudly by name.
 pub fn all() -> Providers {
     let codebuild = Arc::new(CodeBuild::default());
+    let git = Arc::new(GitSource);
     Providers::default()
+        .with("Source", "AWS", "CodeCommit", git.clone())
+        .with("Source", "AWS", "CodeStarSourceConnection", git.clone())
+        .with("Source", "ThirdParty", "GitHub", git)
+        .with("Source", "AWS", "S3", Arc::new(S3Source))
         .with("Build", "AWS", "CodeBuild", codebuild.clone())
         .with("Test", "AWS", "CodeBuild", codebuild)
+        .with("Deploy", "AWS", "S3", Arc::new(S3Deploy))
+        .with("Approval", "AWS", "Manual", Arc::new(Manual))
         .with("Invoke", "AWS", "Lambda", Arc::new(Lambda))
 }

@@ -289,7 +289,13 @@ mod tests {
     #[tokio::test]
     async fn failures_follow_codebuilds_transitions() {
         let post = "  post_build:\n    commands: ['echo post $CODEBUILD_BUILD_SUCCEEDING $KEPT']\n";
-        let cases: [(&str, &str, Option<(Phase, i32)>, &[&str]); 6] = [
+        type Case = (
+            &'static str,
+            &'static str,
+            Option<(Phase, i32)>,
+            &'static [&'static str],
+        );
+        let cases: [Case; 6] = [
             (
                 "install",
                 "",

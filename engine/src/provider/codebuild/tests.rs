@@ -115,7 +115,8 @@ async fn failures_name_their_cause() {
             "version: 0.2\nphases:\n  build:\n    commands:\n{commands}artifacts:\n  files: out\n"
         )
     };
-    let cases: [(&[(&str, &str)], &[(&str, &str)], &str); 9] = [
+    type Pairs<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Pairs, Pairs, &str); 9] = [
         (
             &[("buildspec.yml", &spec("      - test -f nothing\n"))],
             &[],
