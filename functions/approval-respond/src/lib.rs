@@ -1,1 +1,367 @@
-//! Placeholder.
+//! Shows an approval request and takes the vote.
+//!
+//! **Trigger:** HTTP, payload version 2.0 (function URL or HTTP API), at the address `STAGEWRIGHT_APPROVAL_URL`.
+//! **Effects:** GET and HEAD read only, any number of times. POST records one approver's vote; the vote that decides
+//! sends exactly one PutApprovalResult.
+//! **Permissions:** `dynamodb:GetItem`, `PutItem` on the table; `codepipeline:PutApprovalResult` on the approval
+//! actions; `GetPipelineState`, `ListActionExecutions` on the pipelines. None of KMS: it cannot make a link.
+//! **Failure:** always an HTTP answer. A decision that could not be delivered stays recorded; the page offers to send
+//! it again once its lease is over.
+
+mod answer;
+mod form;
+mod guard;
+mod page;
+mod vote;
+
+use askama::Template;
+use shared::{
+    approval::{
+        decide::{self, Ballot, Refusal},
+        http::{HttpAnswer, HttpRequest},
+        id::DecisionId,
+        link::{self, Claims, LinkError},
+        nonce::{self, Binding, NonceError},
+        port::{ApprovalStore, Entropy, ResultSender},
+        request::{Record, State},
+        settings::RespondSettings,
+    },
+    port::{Clock, PortError},
+};
+
+use crate::{
+    form::{Form, FormError, Mistake},
+    guard::{Route, Stop},
+    page::{Ask, MessagePage, RequestPage, VoteForm},
+    vote::{Booth, Voted},
+};
+
+/// Length of our cookie's value: 16 random bytes, base64url.
+const COOKIE_LENGTH: usize = 22;
+
+/// The function and what it works with.
+#[derive(Debug)]
+pub struct Respond<S, R, C, E> {
+    /// Keeps requests.
+    pub store: S,
+    /// Tells CodePipeline.
+    pub sender: R,
+    /// Time.
+    pub clock: C,
+    /// Nonces and ids.
+    pub entropy: E,
+    /// What the environment says.
+    pub settings: RespondSettings,
+}
+
+/// A link that opens a request.
+struct Opened<'a> {
+    token: &'a str,
+    claims: Claims,
+    record: Record,
+}
+
+impl<S, R, C, E> Respond<S, R, C, E>
+where
+    S: ApprovalStore,
+    R: ResultSender,
+    C: Clock,
+    E: Entropy,
+{
+    /// Answers one request.
+    pub async fn handle(&self, request: &HttpRequest) -> HttpAnswer {
+        let answered = match guard::route(request, &self.settings.base) {
+            Ok(Route::Style) => Ok(answer::style()),
+            Ok(Route::Show(token)) => self.show(request, token).await,
+            Ok(Route::Decide(token)) => self.decide(request, token).await,
+            Err(stop) => Ok(self.stopped(stop)),
+        };
+        let mut answer = answered.unwrap_or_else(|error| {
+            tracing::error!(error = %error, "the approval table did not answer");
+            let mut answer = self.message(
+                503,
+                "Please try again in a moment",
+                "The approval service could not reach its records. Open the link from the mail again: it shows whether your answer arrived.",
+            );
+            answer.headers.push(("Retry-After", "5".to_owned()));
+            answer
+        });
+        if request.method == "HEAD" {
+            answer.body.clear();
+        }
+        answer
+    }
+
+    async fn show(&self, request: &HttpRequest, token: &str) -> Result<HttpAnswer, PortError> {
+        let opened = match self.open(token).await? {
+            Ok(opened) => opened,
+            Err(LinkError::Expired) => {
+                return Ok(self.message(
+                    410,
+                    "This link has expired",
+                    "The time to answer is over. If the pipeline asks again, you get a new mail with a new link.",
+                ));
+            }
+            Err(LinkError::Invalid) => return Ok(self.invalid()),
+        };
+        Ok(self.page(200, request, &opened, VoteForm::default()))
+    }
+
+    async fn decide(&self, request: &HttpRequest, token: &str) -> Result<HttpAnswer, PortError> {
+        let base = &self.settings.base;
+        if let Err(error) = link::open(token, &self.settings.keys, base, self.clock.now()) {
+            tracing::warn!(reason = %error, "a form came with a link that opens nothing");
+            return Ok(self.invalid());
+        }
+        let form = match form::read(request) {
+            Ok(form) => form,
+            Err(error) => return Ok(self.unreadable(error)),
+        };
+        let Ok(opened) = self.open(token).await? else {
+            return Ok(self.invalid());
+        };
+        let nonce = match self.check_nonce(request, &opened, &form) {
+            Ok(nonce) => nonce,
+            Err(NonceError::Foreign) => return Ok(self.foreign()),
+            Err(NonceError::Old) => {
+                let again = VoteForm::again(&form, vec![Mistake::OldPage]);
+                return Ok(self.page(422, request, &opened, again));
+            }
+        };
+        let booth = Booth {
+            store: &self.store,
+            sender: &self.sender,
+            clock: &self.clock,
+        };
+        if form.intent == "deliver" {
+            booth.take_over(&opened.record).await?;
+            return Ok(self.back_to(token));
+        }
+        let mistakes = form.mistakes();
+        let (Some(verdict), true) = (form.verdict, mistakes.is_empty()) else {
+            return Ok(self.page(422, request, &opened, VoteForm::again(&form, mistakes)));
+        };
+        let ballot = Ballot {
+            recipient: opened.claims.recipient.clone(),
+            link: opened.claims.link.clone(),
+            link_digest: opened.claims.digest.clone(),
+            verdict,
+            comment: form.comment.clone(),
+            code: form.code.clone(),
+            nonce,
+            seen: form.seen.clone(),
+            attempt: DecisionId::from_random(self.entropy.bytes()),
+        };
+        let id = opened.record.request.id.clone();
+        let voted = booth.cast(opened.record.clone(), &ballot).await?;
+        tracing::info!(approval = %id, recipient = %ballot.recipient, outcome = ?voted, "a form was answered");
+        match voted {
+            Voted::Counted => Ok(self.back_to(token)),
+            Voted::WrongCode(0) => self.reshow(403, request, token, VoteForm::default()).await,
+            Voted::WrongCode(left) => {
+                let again = VoteForm::again(&form, vec![Mistake::WrongCode(left)]);
+                self.reshow(422, request, token, again).await
+            }
+            Voted::Refused(Refusal::ForeignLink) => Ok(self.invalid()),
+            Voted::Refused(Refusal::Locked) => {
+                self.reshow(403, request, token, VoteForm::default()).await
+            }
+            Voted::Refused(_) => self.reshow(409, request, token, VoteForm::default()).await,
+        }
+    }
+
+    /// Verifies the link and only then reads the request.
+    async fn open<'a>(&self, token: &'a str) -> Result<Result<Opened<'a>, LinkError>, PortError> {
+        let settings = &self.settings;
+        let claims = match link::open(token, &settings.keys, &settings.base, self.clock.now()) {
+            Ok(claims) => claims,
+            Err(error) => return Ok(Err(error)),
+        };
+        let Some(record) = self.store.load(&claims.approval).await? else {
+            return Ok(Err(LinkError::Invalid));
+        };
+        Ok(
+            match decide::admit(&record, &claims.recipient, &claims.link, &claims.digest) {
+                Ok(()) => Ok(Opened {
+                    token,
+                    claims,
+                    record,
+                }),
+                Err(_) => Err(LinkError::Invalid),
+            },
+        )
+    }
+
+    fn check_nonce(
+        &self,
+        request: &HttpRequest,
+        opened: &Opened<'_>,
+        form: &Form,
+    ) -> Result<String, NonceError> {
+        let recipient = opened.record.recipient(&opened.claims.recipient);
+        let (Some(cookie), Some(recipient)) = (request.cookie(self.cookie_name()), recipient)
+        else {
+            return Err(NonceError::Foreign);
+        };
+        let binding = Binding {
+            key: &recipient.form_key,
+            link: &opened.claims.link,
+            cookie,
+        };
+        nonce::check(binding, form.nonce.reveal(), self.clock.now())
+    }
+
+    /// The page as the request stands now.
+    async fn reshow(
+        &self,
+        status: u16,
+        request: &HttpRequest,
+        token: &str,
+        form: VoteForm,
+    ) -> Result<HttpAnswer, PortError> {
+        Ok(match self.open(token).await? {
+            Ok(opened) => self.page(status, request, &opened, form),
+            Err(_) => self.invalid(),
+        })
+    }
+
+    fn page(
+        &self,
+        status: u16,
+        request: &HttpRequest,
+        opened: &Opened<'_>,
+        form: VoteForm,
+    ) -> HttpAnswer {
+        let now = self.clock.now();
+        let (record, who) = (&opened.record, &opened.claims.recipient);
+        let mut page = RequestPage::new(&self.settings.base, opened.token, record, who, now);
+        let may_vote = page.notice.is_none();
+        let left_unsent =
+            matches!(&record.state, State::Deciding { lease_until, .. } if *lease_until <= now);
+        let mut cookies = Vec::new();
+        if let (true, Some(recipient)) = (may_vote || left_unsent, record.recipient(who)) {
+            let (cookie, fresh) = self.cookie(request);
+            let binding = Binding {
+                key: &recipient.form_key,
+                link: &opened.claims.link,
+                cookie: &cookie,
+            };
+            let nonce = nonce::mint(binding, now, self.entropy.bytes());
+            page.ask = if may_vote {
+                Ask::Vote(VoteForm {
+                    nonce,
+                    seen: record.snapshot_digest(),
+                    comment_limit: form::COMMENT_LIMIT,
+                    ..form
+                })
+            } else {
+                Ask::Deliver { nonce }
+            };
+            cookies.extend(fresh);
+        }
+        let mut answer = self.render(status, &page);
+        answer.cookies = cookies;
+        answer
+    }
+
+    /// The browser's cookie, and how to set it where it has none of ours.
+    fn cookie(&self, request: &HttpRequest) -> (String, Option<String>) {
+        use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+        let name = self.cookie_name();
+        let ours = |value: &&str| {
+            value.len() == COOKIE_LENGTH
+                && value
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        if let Some(value) = request.cookie(name).filter(ours) {
+            return (value.to_owned(), None);
+        }
+        let value = URL_SAFE_NO_PAD.encode(self.entropy.bytes::<16>());
+        let base = &self.settings.base;
+        let scope = if base.is_https() {
+            "Path=/; Secure".to_owned()
+        } else {
+            format!("Path={}/", base.path())
+        };
+        let set = format!("{name}={value}; {scope}; HttpOnly; SameSite=Strict; Max-Age=3600");
+        (value, Some(set))
+    }
+
+    /// `__Host-` cookies need https; plain http is for loopback addresses only.
+    fn cookie_name(&self) -> &'static str {
+        if self.settings.base.is_https() {
+            "__Host-stagewright_form"
+        } else {
+            "stagewright_form"
+        }
+    }
+
+    fn back_to(&self, token: &str) -> HttpAnswer {
+        answer::see_other(format!("{}/a/{token}", self.settings.base))
+    }
+
+    fn stopped(&self, stop: Stop) -> HttpAnswer {
+        match stop {
+            Stop::NotFound => self.message(404, "Nothing is here", "Open the link from your mail."),
+            Stop::TooLong => self.message(
+                414,
+                "The address is too long",
+                "Open the link from your mail as it is.",
+            ),
+            Stop::Foreign => self.foreign(),
+            Stop::Method(allowed) => {
+                let text = "Only reading this page and sending its form is possible.";
+                let mut answer = self.message(405, "This cannot be done here", text);
+                answer.headers.push(("Allow", allowed.to_owned()));
+                answer
+            }
+        }
+    }
+
+    fn unreadable(&self, error: FormError) -> HttpAnswer {
+        let again = "Open the link from your mail again and use the form there.";
+        match error {
+            FormError::TooLarge => self.message(413, "The form is too large", again),
+            FormError::Type => self.message(415, "This is not the page's form", again),
+            FormError::Garbled => self.message(400, "The form cannot be read", again),
+        }
+    }
+
+    fn foreign(&self) -> HttpAnswer {
+        self.message(
+            403,
+            "The form did not come from this page",
+            "Nothing was decided. Open the link from your mail again, in a browser that accepts cookies, and use the form there.",
+        )
+    }
+
+    fn invalid(&self) -> HttpAnswer {
+        self.message(
+            403,
+            "This link does not work",
+            "It may have been cut or changed on its way. Copy the whole link from the mail, or answer in the AWS console.",
+        )
+    }
+
+    fn message(&self, status: u16, title: &str, text: &str) -> HttpAnswer {
+        self.render(
+            status,
+            &MessagePage {
+                base: &self.settings.base,
+                title,
+                text,
+            },
+        )
+    }
+
+    fn render(&self, status: u16, page: &impl Template) -> HttpAnswer {
+        match page.render() {
+            Ok(html) => answer::page(status, html),
+            Err(error) => {
+                tracing::error!(error = %error, "a page could not be written");
+                answer::page(500, String::new())
+            }
+        }
+    }
+}

@@ -85,7 +85,7 @@ impl Sheet {
                 .custom_data
                 .as_deref()
                 .map(|text| words::lines(text, 1000))
-                .filter(filled),
+                .filter(|t| !t.is_empty()),
             link: r.external_link.as_deref().map(link),
         }
     }
@@ -106,7 +106,7 @@ fn change(revision: &Revision) -> Change {
     let short = |text: &Option<String>| {
         text.as_deref()
             .map(|t| words::one_line(t, 80))
-            .filter(filled)
+            .filter(|t| !t.is_empty())
     };
     let message = revision.message.as_deref().unwrap_or_default().trim();
     let body = message
@@ -116,7 +116,7 @@ fn change(revision: &Revision) -> Change {
         name: words::one_line(&revision.name, 100),
         id: words::short_id(&revision.id),
         headline: words::headline(revision, 200),
-        body: body.filter(filled),
+        body: body.filter(|t| !t.is_empty()),
         author: short(&revision.author),
         branch: short(&revision.branch),
         link: revision.url.as_deref().map(link),
@@ -128,10 +128,6 @@ fn link(text: &str) -> Link {
         Some(safe) => Link::Safe(safe),
         None => Link::Text(words::one_line(text, 200)),
     }
-}
-
-fn filled(text: &String) -> bool {
-    !text.is_empty()
 }
 
 #[cfg(test)]

@@ -1,0 +1,266 @@
+//! What the pages show: from a record to the words and blocks of the templates.
+
+use askama::Template;
+use jiff::Timestamp;
+use shared::approval::{
+    id::RecipientId,
+    request::{Record, State, Verdict},
+    settings::BaseUrl,
+    sheet::{Link, Sheet},
+    words,
+};
+
+use crate::form::{COMMENT_LIMIT, Form, Mistake};
+
+/// The page of a request.
+#[derive(Template)]
+#[template(path = "request.html")]
+pub struct RequestPage<'a> {
+    /// Base of every address.
+    pub base: &'a BaseUrl,
+    /// The link's token, already verified.
+    pub token: &'a str,
+    /// The facts.
+    pub sheet: Sheet,
+    /// Whose link it is.
+    pub address: &'a str,
+    /// `in 3 hours`.
+    pub left: String,
+    /// Whether the deadline still matters.
+    pub open: bool,
+    /// Where it stands, when that is to be said.
+    pub notice: Option<Notice>,
+    /// Who answered so far.
+    pub votes: Vec<VoteRow>,
+    /// `1 of 2 approvals`.
+    pub tally: String,
+    /// What the person may do.
+    pub ask: Ask,
+}
+
+/// What the person may do.
+pub enum Ask {
+    /// Nothing.
+    Nothing,
+    /// Vote.
+    Vote(VoteForm),
+    /// Deliver a decision whose sender is gone.
+    Deliver {
+        /// Hidden field.
+        nonce: String,
+    },
+}
+
+/// The form as shown.
+#[derive(Default)]
+pub struct VoteForm {
+    /// Hidden field.
+    pub nonce: String,
+    /// Hidden field.
+    pub seen: String,
+    /// What to mend.
+    pub mistakes: Vec<Mistake>,
+    /// Choice of the form that came back.
+    pub verdict: Option<Verdict>,
+    /// Reason of the form that came back.
+    pub comment: String,
+    /// Longest reason.
+    pub comment_limit: usize,
+}
+
+/// Where a request stands.
+pub struct Notice {
+    /// `good`, `bad` or `calm`; told by words too.
+    pub tone: &'static str,
+    /// A sign beside the words.
+    pub sign: &'static str,
+    /// One line.
+    pub title: String,
+    /// What follows from it.
+    pub text: String,
+}
+
+/// One answer.
+pub struct VoteRow {
+    /// Whose.
+    pub address: String,
+    /// `Approved` or `Rejected`.
+    pub verdict: &'static str,
+    /// Whether it is an approval.
+    pub approved: bool,
+    /// When.
+    pub at: String,
+    /// Why.
+    pub comment: String,
+}
+
+/// A page without any facts.
+#[derive(Template)]
+#[template(path = "message.html")]
+pub struct MessagePage<'a> {
+    /// Base of every address.
+    pub base: &'a BaseUrl,
+    /// One line.
+    pub title: &'a str,
+    /// What to do.
+    pub text: &'a str,
+}
+
+impl VoteForm {
+    /// The form again, with what was typed (but the code) and what is to be mended.
+    pub fn again(form: &Form, mistakes: Vec<Mistake>) -> Self {
+        Self {
+            mistakes,
+            verdict: form.verdict,
+            comment: words::lines(&form.comment, COMMENT_LIMIT),
+            ..Self::default()
+        }
+    }
+
+    fn chosen(&self, verdict: &str) -> bool {
+        match self.verdict {
+            Some(Verdict::Approve) => verdict == "approve",
+            Some(Verdict::Reject) => verdict == "reject",
+            None => false,
+        }
+    }
+
+    fn mistake_at(&self, field: &str) -> Option<String> {
+        let at = self.mistakes.iter().find(|m| m.field() == field);
+        at.map(|m| m.words())
+    }
+}
+
+impl<'a> RequestPage<'a> {
+    /// The page of this recipient.
+    pub fn new(
+        base: &'a BaseUrl,
+        token: &'a str,
+        record: &'a Record,
+        who: &RecipientId,
+        now: Timestamp,
+    ) -> Self {
+        let approvals = record.approvals();
+        let needed = record.rule.needed;
+        Self {
+            base,
+            token,
+            sheet: Sheet::new(record),
+            address: record.recipient(who).map_or("", |r| r.address.as_str()),
+            left: words::relative(record.request.expires_at, now),
+            open: record.state == State::Open,
+            notice: notice(record, who, now),
+            votes: record.votes.iter().map(|vote| row(record, vote)).collect(),
+            tally: format!("{approvals} of {needed} approvals"),
+            ask: Ask::Nothing,
+        }
+    }
+}
+
+fn row(record: &Record, vote: &shared::approval::request::Vote) -> VoteRow {
+    let whose = record.recipient(&vote.recipient);
+    VoteRow {
+        address: whose.map_or_else(String::new, |r| r.address.clone()),
+        verdict: vote.verdict.past(),
+        approved: vote.verdict == Verdict::Approve,
+        at: words::moment(vote.at),
+        comment: vote.comment.clone(),
+    }
+}
+
+fn notice(record: &Record, who: &RecipientId, now: Timestamp) -> Option<Notice> {
+    let say = |tone, sign, title: String, text: &str| {
+        Some(Notice {
+            tone,
+            sign,
+            title,
+            text: text.to_owned(),
+        })
+    };
+    let outcome = |verdict| match verdict {
+        Verdict::Approve => ("good", "✓", "Approved", "The pipeline goes on."),
+        Verdict::Reject => (
+            "bad",
+            "✕",
+            "Rejected",
+            "The action has failed and the pipeline stops here.",
+        ),
+    };
+    match &record.state {
+        State::Decided {
+            decision,
+            delivered_at,
+        } => {
+            let (tone, sign, word, text) = outcome(decision.verdict);
+            let title = format!("{word} on {}", words::moment(*delivered_at));
+            say(tone, sign, title, text)
+        }
+        State::Deciding { decision, .. } => {
+            let (tone, sign, word, _) = outcome(decision.verdict);
+            let title = format!("{word}; CodePipeline is being told");
+            say(
+                tone,
+                sign,
+                title,
+                "The decision is recorded and cannot change. Load this page again in a moment.",
+            )
+        }
+        State::Elsewhere { verdict, .. } => {
+            let word = match verdict {
+                Some(Verdict::Approve) => "It was approved",
+                Some(Verdict::Reject) => "It was rejected or stopped",
+                None => "It was answered",
+            };
+            let title = format!("{word} outside of this page");
+            say(
+                "calm",
+                "i",
+                title,
+                "Somebody answered in the AWS console or through the API. Votes given here were not sent.",
+            )
+        }
+        State::Superseded { .. } => say(
+            "calm",
+            "i",
+            "No longer waiting".to_owned(),
+            "The action was stopped, retried or changed. If the pipeline asks again, you get a new mail.",
+        ),
+        State::Expired { .. } => say(
+            "calm",
+            "i",
+            "The deadline has passed".to_owned(),
+            "CodePipeline has failed the action. If the pipeline asks again, you get a new mail.",
+        ),
+        State::Open if now >= record.request.expires_at => say(
+            "calm",
+            "i",
+            "The deadline has passed".to_owned(),
+            "CodePipeline has failed the action. If the pipeline asks again, you get a new mail.",
+        ),
+        State::Open => match record.vote_of(who) {
+            Some(vote) => {
+                let left = record.rule.needed.saturating_sub(record.approvals());
+                let title = format!(
+                    "Your answer is recorded: {}",
+                    vote.verdict.past().to_lowercase()
+                );
+                let more = format!(
+                    "{left} more {} needed.",
+                    if left == 1 {
+                        "approval is"
+                    } else {
+                        "approvals are"
+                    }
+                );
+                say("good", "✓", title, &more)
+            }
+            None if record.recipient(who).is_some_and(|r| r.locked()) => say(
+                "bad",
+                "!",
+                "This link is locked".to_owned(),
+                "The code was typed wrongly too often. Ask whoever runs the pipeline, or answer in the AWS console.",
+            ),
+            None => None,
+        },
+    }
+}
