@@ -16,7 +16,7 @@ use tower::ServiceExt as _;
 
 use super::{
     call::{BODY_LIMIT, Call, Caller, Fault, respond},
-    codepipeline, dynamodb, kms, lambda,
+    codepipeline, dynamodb, events, kms, lambda,
     route::{self, Route, Signature},
     s3::{self, Access, S3Fault},
     ses, sns, sts,
@@ -200,6 +200,9 @@ impl Front {
             (Route::Json { version, .. }, "kms") => {
                 Ok(json_reply(version, &kms::call(app, call).await?))
             }
+            (Route::Json { version, .. }, "events") => {
+                Ok(json_reply(version, &events::call(app, call).await?))
+            }
             (Route::Json { .. }, "dynamodb") => {
                 dynamodb::call(app, &call.operation, &call.body).await
             }
@@ -231,9 +234,9 @@ impl Front {
 /// The service to forward, when it has no face here.
 fn without_face(route: &Route) -> Option<&str> {
     match route {
-        Route::Json { service, .. } => {
-            (!["codepipeline", "dynamodb", "kms"].contains(&service.as_str())).then_some(service)
-        }
+        Route::Json { service, .. } => (!["codepipeline", "dynamodb", "events", "kms"]
+            .contains(&service.as_str()))
+        .then_some(service),
         Route::Query { service } => {
             (!["sns", "ses", "sts", ""].contains(&service.as_str())).then_some(service)
         }

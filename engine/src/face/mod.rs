@@ -11,6 +11,7 @@ use crate::app::App;
 pub mod call;
 pub mod codepipeline;
 pub mod dynamodb;
+pub mod events;
 mod front;
 pub mod kms;
 pub mod lambda;
@@ -57,6 +58,7 @@ pub fn router(app: App) -> Router {
         .merge(crate::console::routes())
         .merge(s3::site::routes())
         .merge(crate::mail::routes())
+        .merge(sns::routes())
         .merge(crate::lambda::url::routes())
         .with_state(app.clone());
     front::router(app, pages)

@@ -42,7 +42,7 @@ pub(super) fn start(settings: TopicSettings, to: Subscription, message: Arc<Publ
 /// Asks a new receiver to confirm.
 pub(super) fn ask(settings: &TopicSettings, to: &Subscription, token: &str) {
     let url = format!(
-        "{}/?Action=ConfirmSubscription&TopicArn={}&Token={token}",
+        "{}/_stagewright/sns?Action=ConfirmSubscription&TopicArn={}&Token={token}",
         settings.base_url, to.topic
     );
     let text = format!(
@@ -249,7 +249,7 @@ async fn post(
 
 fn unsubscribe_url(settings: &TopicSettings, to: &Subscription) -> String {
     format!(
-        "{}/?Action=Unsubscribe&SubscriptionArn={}",
+        "{}/_stagewright/sns?Action=Unsubscribe&SubscriptionArn={}",
         settings.base_url, to.arn
     )
 }
