@@ -134,9 +134,7 @@ impl Desk {
             last = last.max(input.at);
             let (_, effects) =
                 step(&mut state, &input).map_err(|refusal| OpenError::Replay { seq, refusal })?;
-            for (id, event) in emitted(&input, effects.iter()) {
-                bus.publish(&id, event);
-            }
+            publish(&bus, &input, effects);
             Ok::<_, OpenError>(())
         })?;
         clock.continue_from(last);
@@ -388,13 +386,8 @@ impl Writer {
         }
         self.announce(inputs.len() as u64);
         for (index, effects) in decided {
-            for (id, event) in emitted(&inputs[index], effects.iter()) {
-                self.bus.publish(&id, event);
-            }
-            for effect in effects {
-                if !matches!(effect, Effect::Emit(_)) {
-                    self.effects.send((effect, self.clock.busy())).ok();
-                }
+            for effect in publish(&self.bus, &inputs[index], effects) {
+                self.effects.send((effect, self.clock.busy())).ok();
             }
         }
         for (answer, result, _busy) in released {
@@ -416,28 +409,28 @@ impl Writer {
     }
 }
 
-/// The events among the effects with their ids: the same after every replay, so that a follower can tell repeats.
-fn emitted<'a>(
-    input: &Input,
-    effects: impl Iterator<Item = &'a Effect>,
-) -> impl Iterator<Item = (String, serde_json::Value)> {
-    let seed = input.seed;
-    effects
-        .filter_map(|effect| match effect {
-            Effect::Emit(event) => Some((**event).clone()),
-            Effect::Perform(_) | Effect::Cancel { .. } => None,
-        })
-        .enumerate()
-        .map(move |(index, event)| {
-            let mut hash = Sha256::new_with_prefix(seed.to_be_bytes());
-            hash.update(b"event");
-            hash.update((index as u64).to_be_bytes());
-            let digest = hash.finalize();
-            let mut bytes = [0; 16];
-            bytes.copy_from_slice(&digest[..16]);
-            let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
-            (id.to_string(), event)
-        })
+/// Sends the events among the effects and answers the rest. An event's id comes from its input: it is the same after
+/// every replay, so that a follower can tell repeats.
+fn publish(bus: &Bus, input: &Input, effects: Vec<Effect>) -> Vec<Effect> {
+    let mut rest = Vec::new();
+    for (index, effect) in effects.into_iter().enumerate() {
+        match effect {
+            Effect::Emit(event) => bus.publish(&event_id(input.seed, index as u64), *event),
+            other => rest.push(other),
+        }
+    }
+    rest
+}
+
+fn event_id(seed: u128, index: u64) -> String {
+    let mut hash = Sha256::new_with_prefix(b"event");
+    hash.update(seed.to_be_bytes());
+    hash.update(index.to_be_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finalize()[..16]);
+    uuid::Builder::from_random_bytes(bytes)
+        .into_uuid()
+        .to_string()
 }
 
 async fn sleep_until(clock: &Clock, due: Option<Timestamp>) {

@@ -3,10 +3,7 @@
 use std::{
     collections::HashMap,
     panic::AssertUnwindSafe,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use engine_plan::{
@@ -61,61 +58,42 @@ impl Providers {
     }
 }
 
-/// Stop signals of what was started, by action execution.
+/// Stop signals of what was started, by action execution. Continuations of one action share theirs.
 #[derive(Default)]
 struct Running {
-    tokens: Mutex<HashMap<String, Vec<(u64, CancellationToken)>>>,
-    next: AtomicU64,
+    tokens: Mutex<HashMap<String, CancellationToken>>,
 }
 
 impl Running {
-    fn start(&self, action_execution: &str) -> (u64, CancellationToken) {
-        let entry = (
-            self.next.fetch_add(1, Ordering::Relaxed),
-            CancellationToken::new(),
-        );
+    fn start(&self, action_execution: &str) -> CancellationToken {
         self.with(|tokens| {
             tokens
                 .entry(action_execution.to_owned())
                 .or_default()
-                .push(entry.clone())
-        });
-        entry
+                .clone()
+        })
     }
 
-    fn end(&self, action_execution: &str, number: u64) {
-        self.with(|tokens| {
-            if let Some(list) = tokens.get_mut(action_execution) {
-                list.retain(|(n, _)| *n != number);
-                if list.is_empty() {
-                    tokens.remove(action_execution);
-                }
-            }
-        });
+    fn end(&self, action_execution: &str) {
+        self.with(|tokens| tokens.remove(action_execution));
     }
 
     fn cancel(&self, action_execution: &str) {
-        for (_, token) in self
-            .with(|tokens| tokens.remove(action_execution))
-            .unwrap_or_default()
-        {
+        if let Some(token) = self.with(|tokens| tokens.remove(action_execution)) {
             token.cancel();
         }
     }
 
-    /// Forgets the tokens of actions that ended elsewhere.
+    /// Forgets the tokens of actions that somebody else ended.
     fn prune(&self, desk: &Desk) {
         self.with(|tokens| {
             if tokens.len() > HANDED_OVER {
-                desk.read(|state| tokens.retain(|id, _| state.task(id).is_some()));
+                desk.read(|state| tokens.retain(|id, _| state.running.contains_key(id)));
             }
         });
     }
 
-    fn with<R>(
-        &self,
-        change: impl FnOnce(&mut HashMap<String, Vec<(u64, CancellationToken)>>) -> R,
-    ) -> R {
+    fn with<R>(&self, change: impl FnOnce(&mut HashMap<String, CancellationToken>) -> R) -> R {
         change(&mut self.tokens.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -133,7 +111,7 @@ impl Performer {
 
 impl Perform for Performer {
     fn perform(&self, task: ActionTask, busy: Busy) {
-        let (number, stop) = self.running.start(&task.action_execution);
+        let stop = self.running.start(&task.action_execution);
         let running = Arc::clone(&self.running);
         let provider = self.providers.find(&task.action_type);
         let app = self.app.clone();
@@ -153,7 +131,7 @@ impl Perform for Performer {
                 running.prune(&desk);
                 return;
             };
-            running.end(&action_execution, number);
+            running.end(&action_execution);
             let event = Event::Finished {
                 action_execution,
                 outcome,
@@ -215,5 +193,154 @@ async fn run(
                 ),
             ))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+
+    use engine_plan::{
+        event::{ExecutionDetails, SourceRevisionOverride},
+        state::{ActionError, Execution, ExecutionStatus},
+    };
+    use futures_util::future::BoxFuture;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::{
+        cli::assemble::{Engine, Options, start},
+        config::Config,
+        desk::scripted::{create, ended, started, until},
+    };
+
+    /// A provider that is a function.
+    struct By<F>(F);
+
+    impl<F, W> Provider for By<F>
+    where
+        F: Fn(ActionTask, Context) -> W + Send + Sync,
+        W: Future<Output = Option<Outcome>> + Send + 'static,
+    {
+        fn perform(
+            &self,
+            task: ActionTask,
+            context: Context,
+        ) -> BoxFuture<'static, Option<Outcome>> {
+            Box::pin((self.0)(task, context))
+        }
+    }
+
+    fn succeed() -> Option<Outcome> {
+        Some(Outcome::Succeeded {
+            details: ExecutionDetails::default(),
+            variables: [].into(),
+            revision: None,
+        })
+    }
+
+    async fn engine(providers: Providers) -> (Engine, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options {
+            config: Config::default(),
+            state_dir: folder.path().to_owned(),
+            listen: ([127, 0, 0, 1], 0).into(),
+            fast_clock: false,
+            upstream: None,
+            definition: None,
+        };
+        let Ok((engine, _)) = start(options).await else {
+            panic!("the engine did not start");
+        };
+        engine
+            .app
+            .desk
+            .attach(Performer::new(engine.app.clone(), providers));
+        create(&engine.app.desk).await;
+        (engine, folder)
+    }
+
+    fn error(execution: &Execution) -> ActionError {
+        let last = execution
+            .stages
+            .last()
+            .and_then(|stage| stage.actions.last());
+        last.and_then(|run| run.error.clone()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_panic_fails_the_action_and_nothing_else() {
+        let source = By(|task: ActionTask, _| async move {
+            assert!(task.source_revision.is_some(), "planted {}", task.action);
+            succeed()
+        });
+        let providers = Providers::default().with("Source", "AWS", "S3", Arc::new(source));
+        let (engine, _folder) = engine(providers).await;
+        let desk = &engine.app.desk;
+        let id = started(desk).await;
+        let execution = ended(desk, &id).await;
+        assert_eq!(execution.status, ExecutionStatus::Failed);
+        let error = error(&execution);
+        assert_eq!(error.code, "JobFailed");
+        assert!(
+            error.message.contains("the provider S3 panicked"),
+            "{}",
+            error.message
+        );
+        assert!(
+            !error.message.contains("planted"),
+            "internals: {}",
+            error.message
+        );
+
+        // The next one gets its own try, and then meets an action type nobody performs.
+        let again = Event::Start {
+            pipeline: "shop".to_owned(),
+            trigger: execution.trigger,
+            variables: [].into(),
+            source_revisions: vec![SourceRevisionOverride {
+                action_name: "Code".to_owned(),
+                revision_type: "S3_OBJECT_VERSION_ID".to_owned(),
+                revision_value: "v8".to_owned(),
+            }],
+            client_token: None,
+        };
+        desk.submit(again).await.unwrap();
+        let id = desk.read(|state| state.pipelines["shop"].executions[1].id.clone());
+        let execution = ended(desk, &id).await;
+        let error = super::tests::error(&execution);
+        assert_eq!(error.code, "ConfigurationError");
+        let says = "no provider for category Build, owner AWS, provider CodeBuild, version 1";
+        assert!(error.message.contains(says), "{}", error.message);
+        engine.shut_down().await;
+    }
+
+    #[tokio::test]
+    async fn a_stop_reaches_the_provider() {
+        let (told, mut stopped) = mpsc::unbounded_channel();
+        let source = By(move |_, context: Context| {
+            let told = told.clone();
+            async move {
+                context.stop.cancelled().await;
+                told.send(()).unwrap();
+                Some(Outcome::Stopped)
+            }
+        });
+        let providers = Providers::default().with("Source", "AWS", "S3", Arc::new(source));
+        let (engine, _folder) = engine(providers).await;
+        let desk = &engine.app.desk;
+        let id = started(desk).await;
+        until(desk, |state| (!state.running.is_empty()).then_some(())).await;
+        let stop = Event::Stop {
+            pipeline: "shop".to_owned(),
+            execution: id.clone(),
+            abandon: true,
+            reason: None,
+        };
+        desk.submit(stop).await.unwrap();
+        assert_eq!(ended(desk, &id).await.status, ExecutionStatus::Stopped);
+        let heard = tokio::time::timeout(std::time::Duration::from_secs(20), stopped.recv()).await;
+        assert_eq!(heard, Ok(Some(())));
+        engine.shut_down().await;
     }
 }

@@ -2,7 +2,7 @@
 
 mod approver;
 mod args;
-mod assemble;
+pub(crate) mod assemble;
 mod browser;
 mod check;
 mod follow;

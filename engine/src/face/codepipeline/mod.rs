@@ -35,8 +35,8 @@ mod tags;
 /// Prefix of `X-Amz-Target`.
 pub const TARGET: &str = "CodePipeline_20150709.";
 
-/// How long artifact credentials of a job work; the engine's choice, GetJobDetails gives fresh ones.
-const CREDENTIALS_LAST: SignedDuration = SignedDuration::from_hours(12);
+/// How long artifact credentials of a job work, as for functions; GetJobDetails gives fresh ones.
+const CREDENTIALS_LAST: SignedDuration = SignedDuration::from_hours(1);
 
 /// Operations of the model that this engine does not have yet.
 const NOT_BUILT: [&str; 18] = [
