@@ -1,6 +1,11 @@
 //! CreateCustomActionType, DeleteCustomActionType and ListActionTypes.
 
-use engine_plan::{definition::CustomActionType, event::Event, refusal::Refusal};
+use engine_plan::{
+    action_type::{self, Known},
+    definition::CustomActionType,
+    event::Event,
+    refusal::Refusal,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -69,15 +74,47 @@ pub(super) fn list(ground: &Ground<'_>, request: List) -> Result<Value, Refusal>
                 .as_deref()
                 .is_none_or(|filter| filter == owner)
         };
-        let mut types: Vec<Value> = Vec::new();
-        if here && wanted("Custom") {
-            types.extend(state.action_types.iter().map(custom));
-        }
+        let known = action_type::KNOWN
+            .iter()
+            .filter(|kind| wanted(kind.owner))
+            .map(built_in);
+        let made = state
+            .action_types
+            .iter()
+            .filter(|_| wanted("Custom"))
+            .map(custom);
+        let types: Vec<Value> = if here {
+            known.chain(made).collect()
+        } else {
+            Vec::new()
+        };
         Ok(json!({"actionTypes": types}))
     })
 }
 
-/// `ActionType`.
+/// `ActionType` of one that CodePipeline brings.
+fn built_in(kind: &Known) -> Value {
+    let property = |required: bool| {
+        move |name: &&str| {
+            let secret = action_type::is_secret(None, name);
+            json!({"name": name, "required": required, "key": required, "secret": secret, "queryable": false})
+        }
+    };
+    let required = kind.required.iter().map(property(true));
+    let properties: Vec<Value> = required
+        .chain(kind.optional.iter().map(property(false)))
+        .collect();
+    let counts =
+        |(least, most): (usize, usize)| json!({"minimumCount": least, "maximumCount": most});
+    json!({
+        "id": {"category": kind.category, "owner": kind.owner, "provider": kind.provider, "version": "1"},
+        "actionConfigurationProperties": properties,
+        "inputArtifactDetails": counts(kind.inputs),
+        "outputArtifactDetails": counts(kind.outputs),
+    })
+}
+
+/// `ActionType` of one that CreateCustomActionType made.
 fn custom(kind: &CustomActionType) -> Value {
     let counts = |count: engine_plan::definition::ArtifactCount| json!({"minimumCount": count.minimum_count, "maximumCount": count.maximum_count});
     Object::new()

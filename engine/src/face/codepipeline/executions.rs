@@ -331,7 +331,7 @@ fn action(
         .and_then(|declared| declared.region.as_deref())
         .unwrap_or_else(|| shape::region(state));
     let input = Object::new()
-        .with("actionTypeId", shape::action_type(&run.action_type))
+        .with("actionTypeId", shape::action_type_id(&run.action_type))
         .with(
             "configuration",
             shape::masked(state, &run.action_type, configuration),

@@ -207,7 +207,7 @@ fn job_data(task: &ActionTask, credentials: Value) -> Value {
         .as_ref()
         .and_then(|job| job.continuation_token.as_deref());
     Object::new()
-        .with("actionTypeId", shape::action_type(&task.action_type))
+        .with("actionTypeId", shape::action_type_id(&task.action_type))
         .with(
             "actionConfiguration",
             json!({"configuration": task.configuration}),

@@ -68,10 +68,7 @@ pub(super) async fn create(ground: &Ground<'_>, request: Create) -> Result<Value
 }
 
 pub(super) async fn update(ground: &Ground<'_>, request: Update) -> Result<Value, Refusal> {
-    let mut definition = check::parse(request.pipeline).map_err(|finding| finding.refusal)?;
-    ground
-        .desk
-        .read(|state| shape::unmask(state, &mut definition));
+    let definition = check::parse(request.pipeline).map_err(|finding| finding.refusal)?;
     let name = definition.name.clone();
     ground.submit(Event::UpdatePipeline { definition }).await?;
     ground.read(|state| {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine_plan::{
+    action_type,
     definition::{ActionTypeId, PipelineDeclaration},
     event::{Revision, Trigger},
     refusal::Refusal,
@@ -139,7 +140,7 @@ pub(super) fn trigger(trigger: &Trigger) -> Value {
     json!({"triggerType": trigger.trigger_type, "triggerDetail": trigger.trigger_detail})
 }
 
-pub(super) fn action_type(id: &ActionTypeId) -> Value {
+pub(super) fn action_type_id(id: &ActionTypeId) -> Value {
     json!({"category": id.category, "owner": id.owner, "provider": id.provider, "version": id.version})
 }
 
@@ -201,46 +202,6 @@ pub(super) fn definition(state: &State, definition: &PipelineDeclaration) -> Val
     serde_json::to_value(shown).unwrap_or_default()
 }
 
-/// Takes the stored secrets for masks that a client sends back (same stage, same action).
-pub(super) fn unmask(state: &State, sent: &mut PipelineDeclaration) {
-    let Some(stored) = state.pipelines.get(&sent.name) else {
-        return;
-    };
-    for stage in &mut sent.stages {
-        let Some(before) = stored
-            .definition
-            .stages
-            .iter()
-            .find(|s| s.name == stage.name)
-        else {
-            continue;
-        };
-        for action in &mut stage.actions {
-            let Some(before) = before.action(&action.name) else {
-                continue;
-            };
-            for (key, value) in &mut action.configuration {
-                if value == MASK
-                    && is_secret(state, &action.action_type_id, key)
-                    && let Some(secret) = before.configuration.get(key)
-                {
-                    secret.clone_into(value);
-                }
-            }
-        }
-    }
-}
-
 fn is_secret(state: &State, id: &ActionTypeId, key: &str) -> bool {
-    match (id.owner.as_str(), id.provider.as_str()) {
-        ("Custom", _) => state
-            .action_types
-            .iter()
-            .filter(|custom| custom.is(id))
-            .flat_map(|custom| &custom.configuration_properties)
-            .any(|property| property.secret && property.name == key),
-        ("ThirdParty", "GitHub") => key == "OAuthToken",
-        ("ThirdParty", "AlexaSkillsKit") => matches!(key, "ClientSecret" | "RefreshToken"),
-        _ => false,
-    }
+    action_type::is_secret(action_type::find_custom(&state.action_types, id), key)
 }

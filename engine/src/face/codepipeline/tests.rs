@@ -237,6 +237,21 @@ async fn a_job_worker_polls_acknowledges_continues_and_ends() {
         "outputArtifactDetails": {"minimumCount": 0, "maximumCount": 1},
     });
     client.call("CreateCustomActionType", kind).await;
+    let custom = client
+        .call("ListActionTypes", json!({"actionOwnerFilter": "Custom"}))
+        .await;
+    assert_eq!(custom["actionTypes"][0]["id"], id);
+    let github = client
+        .call(
+            "ListActionTypes",
+            json!({"actionOwnerFilter": "ThirdParty"}),
+        )
+        .await
+        .to_string();
+    assert!(
+        github.contains(r#""name":"OAuthToken","queryable":false,"required":true,"secret":true"#),
+        "{github}"
+    );
     let mut pipeline = definition();
     let compile = &mut pipeline["stages"][1]["actions"][0];
     compile["actionTypeId"] = id.clone();
@@ -381,6 +396,12 @@ async fn what_it_does_not_have_is_refused_by_name() {
             r#"{"actionTypeId":{"category":"Build","owner":"Custom","provider":"None","version":"1"}}"#,
             "ActionTypeNotFoundException",
             "None",
+        ),
+        (
+            "CreatePipeline",
+            r#"{"pipeline":{"name":"x"}}"#,
+            "ValidationException",
+            "pipeline.roleArn",
         ),
     ] {
         let refusal = client.ask(operation, body.as_bytes()).await.unwrap_err();
