@@ -15,7 +15,7 @@ if [ -f "$__sw_dir/env" ]; then
   IFS= read -r __sw_cwd <"$__sw_dir/cwd" && cd "$__sw_cwd"
 fi
 trap __sw_end EXIT
-while IFS= read -r __sw_next <&9; do
+while read -r __sw_next <&9; do
   . "$__sw_dir/$__sw_next" 9<&-
   printf '\036%s done %s\n' "$__sw_mark" "$?" >&8
 done

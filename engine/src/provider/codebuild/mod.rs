@@ -44,6 +44,8 @@ impl Provider for CodeBuild {
     fn perform(&self, task: ActionTask, context: Context) -> BoxFuture<'static, Option<Outcome>> {
         let counting = Arc::clone(&self.counting);
         Box::pin(async move {
+            // An engine that was killed may have left this very build running.
+            process::kill_marked(&mark(&task));
             let workshop = match Workshop::open(&task, &context) {
                 Ok(workshop) => workshop,
                 Err(error) => return Some(failed("JobFailed", scratch_failed(&error))),
@@ -134,11 +136,12 @@ impl Build<'_> {
             self.note(notice);
         }
         let facts = self.facts(primary, &source, other_sources);
-        let mark = format!("CODEBUILD_BUILD_ID={}", facts.id);
         let setup = shell::Setup {
             shell: parsed.shell,
             environment: environment::environment(
-                std::env::vars(),
+                std::env::vars_os().filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.into_string().ok()?))
+                }),
                 &parsed.variables,
                 &project.environment,
                 action_variables,
@@ -146,10 +149,8 @@ impl Build<'_> {
             ),
             folder: source.clone(),
             control: self.workshop.scratch("control"),
-            mark: Some(mark.clone()),
+            mark: Some(mark(self.task)),
         };
-        // An engine that was killed may have left this very build running.
-        process::kill_marked(&mark);
         let minutes = project.timeout_minutes.unwrap_or(TIMEOUT_MINUTES);
         let limit = Duration::from_secs(60 * u64::from(minutes));
         let ended = run::run(&parsed, setup, limit, stop, self)
@@ -225,6 +226,11 @@ impl Build<'_> {
             }
         }
         let project = self.workshop.config.codebuild.get(name);
+        if project.is_none() {
+            self.note(&format!(
+                "stagewright.toml has no [codebuild.{name}]: buildspec.yml and CodeBuild's defaults are used"
+            ));
+        }
         let project = project.cloned().unwrap_or_default();
         match project.image.as_deref() {
             None | Some("host") => Ok(project),
@@ -239,7 +245,7 @@ impl Build<'_> {
     }
 
     fn build_id(&self) -> String {
-        format!("{}:{}", self.project_name(), self.task.action_execution)
+        build_id(self.task)
     }
 
     fn spec_text(&self, project: &CodebuildConfig, source: &Path) -> Result<SpecText, Trouble> {
@@ -392,6 +398,18 @@ impl Watch for Build<'_> {
     async fn entering(&self, phase: Phase) {
         self.tell(&format!("Phase {}", phase.name())).await;
     }
+}
+
+/// The same when the action is performed again.
+fn build_id(task: &ActionTask) -> String {
+    let project = task.configuration.get("ProjectName");
+    let project = project.map(String::as_str).unwrap_or_default();
+    format!("{project}:{}", task.action_execution)
+}
+
+/// The environment entry that every process of the build has.
+fn mark(task: &ActionTask) -> String {
+    format!("CODEBUILD_BUILD_ID={}", build_id(task))
 }
 
 /// `PrimarySource`, or the only input.

@@ -364,6 +364,23 @@ mod tests {
         );
         assert_eq!(ran.lines, ["--BUILD", "1 /", "gone", "back"]);
         let ran = build(
+            "phases: {build: {commands: [set -x, echo a, 'echo b; set +x', echo c]}}\n",
+            "bash",
+        )
+        .await;
+        assert_eq!(
+            ran.lines,
+            [
+                "--BUILD",
+                "++ echo a",
+                "a",
+                "++ echo b",
+                "b",
+                "++ set +x",
+                "c"
+            ]
+        );
+        let ran = build(
             "phases:\n  build:\n    commands: ['if then', echo never]\n",
             "/bin/sh",
         )

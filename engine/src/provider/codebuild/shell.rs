@@ -262,7 +262,9 @@ impl Session {
                 emit(before, line);
                 return Some(report);
             }
-            emit_line(&whole, line);
+            if !is_driver(&whole) {
+                emit_line(&whole, line);
+            }
         }
     }
 
@@ -281,6 +283,14 @@ impl Session {
         };
         Some((&whole[..at], report))
     }
+}
+
+/// What `set -x` of a build shows of the driver.
+fn is_driver(line: &[u8]) -> bool {
+    line.starts_with(b"+")
+        && [b"__sw_".as_slice(), br"\036%s", b"/command-"]
+            .iter()
+            .any(|own| line.windows(own.len()).any(|part| part == *own))
 }
 
 fn emit(bytes: &[u8], line: &(dyn Fn(&str) + Send + Sync)) {

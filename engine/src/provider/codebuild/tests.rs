@@ -209,6 +209,25 @@ async fn bad_artifacts_fail_the_build_with_the_cause() {
 }
 
 #[tokio::test]
+async fn a_zip_bomb_is_refused() {
+    let bench = Bench::new().await;
+    let mut zip = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+    zip.start_file("zeros", zip::write::SimpleFileOptions::default())
+        .unwrap();
+    io::copy(&mut io::Read::take(io::repeat(0), 17 << 20), &mut zip).unwrap();
+    bench
+        .put("P/Code/abc", zip.finish().unwrap().into_inner())
+        .await;
+    let one = task("Build", &[("ProjectName", "site")], &["Code"], &[]);
+    let outcome = build(&bench, &one).await;
+    assert!(
+        failure(&outcome)
+            .contains("artifact Code cannot be unpacked: the archive is refused at \"zeros\""),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
 async fn other_images_are_refused() {
     let mut bench = Bench::new().await;
     let project = CodebuildConfig {
