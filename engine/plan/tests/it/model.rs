@@ -29,6 +29,7 @@ enum Op {
     Transition(usize, bool, bool),
     Update,
     Pass(u32),
+    Resume,
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -45,6 +46,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (at(), flag(), flag()).prop_map(|(at, inbound, on)| Op::Transition(at, inbound, on)),
         1 => Just(Op::Update),
         2 => (0u32..40_000).prop_map(Op::Pass),
+        1 => Just(Op::Resume),
     ]
 }
 
@@ -141,6 +143,9 @@ impl Run {
             Op::Update => {
                 let definition = declared(self.definition.clone());
                 self.desk.tell(Event::UpdatePipeline { definition });
+            }
+            Op::Resume => {
+                self.desk.tell(Event::Resumed);
             }
             Op::Pass(seconds) => self.desk.pass(i64::from(*seconds)),
         }
