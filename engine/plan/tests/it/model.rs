@@ -384,20 +384,20 @@ fn history(mode: &str, ops: &[Op]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn superseded_histories_keep_the_rules(ops in prop::collection::vec(op(), 1..80)) {
+    fn superseded_histories_keep_the_rules(ops in prop::collection::vec(op(), 1..60)) {
         history("SUPERSEDED", &ops);
     }
 
     #[test]
-    fn queued_histories_keep_the_rules(ops in prop::collection::vec(op(), 1..80)) {
+    fn queued_histories_keep_the_rules(ops in prop::collection::vec(op(), 1..60)) {
         history("QUEUED", &ops);
     }
 
     #[test]
-    fn parallel_histories_keep_the_rules(ops in prop::collection::vec(op(), 1..80)) {
+    fn parallel_histories_keep_the_rules(ops in prop::collection::vec(op(), 1..60)) {
         history("PARALLEL", &ops);
     }
 }
