@@ -145,8 +145,6 @@ impl Desk {
         }
         let configure =
             (state.settings.as_ref() != Some(&settings)).then_some(Event::Configured { settings });
-        // Functions could not report while the engine was down: their silence limits start again.
-        let resumed = (!state.running.is_empty()).then_some(Event::Resumed);
         let (requests, inbox) = mpsc::channel();
         let (applied, watch) = watch::channel(Applied::default());
         let state = Arc::new(RwLock::new(state));
@@ -160,7 +158,7 @@ impl Desk {
             effects,
             applied,
         };
-        for event in configure.into_iter().chain(resumed) {
+        if let Some(event) = configure {
             writer.configure(event)?;
         }
         writer.announce(0);

@@ -192,8 +192,9 @@ where
         async move |event: LambdaEvent<Value>| -> Result<Value, Told> {
             let invocation = begin(aws, &event.context);
             // Boxed: the type of a whole action's future is too deep to be one type.
-        let work: Pin<Box<dyn Future<Output = _>>> = Box::pin(handler(event.payload, invocation));
-        match caught(work).await {
+            let work: Pin<Box<dyn Future<Output = _>>> =
+                Box::pin(handler(event.payload, invocation));
+            match caught(work).await {
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(error)) => {
                     tracing::error!(error = %error, "the event failed");
