@@ -145,6 +145,8 @@ impl Desk {
         }
         let configure =
             (state.settings.as_ref() != Some(&settings)).then_some(Event::Configured { settings });
+        // Functions could not report while the engine was down: their silence limits start again.
+        let resumed = (!state.running.is_empty()).then_some(Event::Resumed);
         let (requests, inbox) = mpsc::channel();
         let (applied, watch) = watch::channel(Applied::default());
         let state = Arc::new(RwLock::new(state));
@@ -158,7 +160,7 @@ impl Desk {
             effects,
             applied,
         };
-        if let Some(event) = configure {
+        for event in configure.into_iter().chain(resumed) {
             writer.configure(event)?;
         }
         writer.announce(0);
