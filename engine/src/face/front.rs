@@ -258,7 +258,11 @@ fn without_face(route: &Route) -> Option<&str> {
 
 fn caller(app: &App, signature: &Signature, issued: bool) -> Caller {
     let account = &app.config.engine.account;
-    let arn = if issued {
+    let token = signature.session_token.as_ref();
+    let function = token.and_then(|t| t.reveal().strip_prefix(crate::lambda::ROLE_TOKEN));
+    let arn = if let Some(function) = function {
+        format!("arn:aws:sts::{account}:assumed-role/{function}/{function}")
+    } else if issued {
         format!(
             "arn:aws:sts::{account}:assumed-role/stagewright-artifacts/{}",
             signature.access_key
