@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use engine_plan::{
-    event::Outcome,
+    event::{Input, Outcome},
     state::{ActionStatus, ExecutionStatus},
 };
 use tempfile::TempDir;
