@@ -137,8 +137,7 @@ impl Perform for Performer {
                 outcome,
             };
             if let Err(refusal) = desk.submit(event).await {
-                // Only while the engine stops: the action is performed again when it comes back.
-                tracing::debug!(%refusal, "the end of an action was not taken");
+                tracing::warn!(%refusal, "the end of an action was not taken");
             }
             drop(busy);
         });

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
-    fmt,
     sync::Arc,
 };
 
@@ -198,7 +197,7 @@ pub enum ActionStatus {
     Abandoned,
 }
 
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ActionRun {
     pub id: String,
     pub name: String,
@@ -224,24 +223,6 @@ pub struct ActionRun {
     pub deadline: Timestamp,
     /// Lambda: silence limit, or the time of the next continuation.
     pub wake: Option<Wake>,
-}
-
-impl fmt::Debug for ActionRun {
-    /// Without resolved values: they may hold an OAuth token.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ActionRun")
-            .field("id", &self.id)
-            .field("name", &self.name)
-            .field("action_type", &self.action_type)
-            .field("status", &self.status)
-            .field("started", &self.started)
-            .field("updated", &self.updated)
-            .field("error", &self.error)
-            .field("job", &self.job)
-            .field("deadline", &self.deadline)
-            .field("wake", &self.wake)
-            .finish_non_exhaustive()
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

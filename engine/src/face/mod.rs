@@ -63,6 +63,3 @@ pub fn router(app: App) -> Router {
         .with_state(app.clone());
     front::router(app, pages)
 }
-
-#[cfg(test)]
-mod tests;

@@ -155,8 +155,7 @@ fn words(text: &str) -> String {
     let mut after_word = false;
     for token in text.split(' ') {
         let decoded = word(token);
-        let joined = after_word && decoded.is_some();
-        if !out.is_empty() && !joined {
+        if !out.is_empty() && !(after_word && decoded.is_some()) {
             out.push(' ');
         }
         after_word = decoded.is_some();

@@ -60,9 +60,8 @@ fn announce(
         ..Message::default()
     };
     publish(topic, message).map(|_| ()).map_err(|problem| {
-        let name = topic.rsplit(':').next().unwrap_or(topic);
         Trouble::configuration(format!(
-            "action {}: the approval could not be announced at {topic}: {problem} (topics are made by CreateTopic or by [topic.{name}] in stagewright.toml)",
+            "action {}: the approval could not be announced at {topic}: {problem}",
             task.action
         ))
     })
@@ -220,7 +219,7 @@ mod tests {
         assert_eq!(
             trouble.message,
             format!(
-                "action Release: the approval could not be announced at {TOPIC}: NotFound: Topic does not exist (topics are made by CreateTopic or by [topic.approvals] in stagewright.toml)"
+                "action Release: the approval could not be announced at {TOPIC}: NotFound: Topic does not exist"
             )
         );
     }

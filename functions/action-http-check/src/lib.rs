@@ -249,3 +249,6 @@ async fn blocking<T: Send + 'static>(
         Fault::new(FaultKind::Internal, "reading the artifact broke").because(error)
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -327,3 +327,6 @@ fn done(params: &Params, progress: Progress, unchanged: u64, invalidation: Optio
             .collect::<BTreeMap<_, _>>(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,3 +23,6 @@ pub mod signer;
 pub mod site_bucket;
 pub mod sns_entry;
 pub mod topic;
+
+#[cfg(test)]
+mod tests;

@@ -70,7 +70,6 @@ impl Turn<'_> {
                 self.state.settings = Some(settings.clone());
                 Ok(Answer::Done)
             }
-            Event::Resumed => Ok(self.resumed()),
             Event::CreatePipeline {
                 definition,
                 tags,

@@ -10,4 +10,3 @@ mod checks;
 mod flow;
 mod harness;
 mod job;
-mod model;
