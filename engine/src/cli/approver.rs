@@ -138,7 +138,7 @@ impl Player {
         let mut browser = Browser::new(&self.app.base_url)?;
         let mail = loop {
             match browser
-                .mail_for(&self.pending.execution, &self.pending.action)
+                .mail_for(&self.pending.execution, &self.pending.stage)
                 .await?
             {
                 Some(mail) => break mail,

@@ -58,25 +58,27 @@ impl Browser {
         })
     }
 
-    /// The newest mail of the sink that asks for this execution's action.
+    /// The newest mail of the sink that asks for a decision in this stage of this execution.
     ///
     /// # Errors
     /// When the sink does not answer.
     pub async fn mail_for(
         &mut self,
         execution: &str,
-        action: &str,
+        stage: &str,
     ) -> anyhow::Result<Option<ApprovalMail>> {
         let list: Value = self.json("/_stagewright/mail.json").await?;
-        let ids = list["mails"]
+        let mut ids: Vec<&str> = list["mails"]
             .as_array()
             .into_iter()
             .flatten()
-            .filter_map(|m| m["id"].as_str());
-        for id in ids {
+            .filter_map(|m| m["id"].as_str())
+            .collect();
+        ids.sort_unstable();
+        for id in ids.into_iter().rev() {
             let mail: Value = self.json(&format!("/_stagewright/mail/{id}.json")).await?;
             let text = mail["text"].as_str().unwrap_or_default();
-            if !(text.contains(execution) && text.contains(action)) {
+            if !(text.contains(execution) && text.contains(stage)) {
                 continue;
             }
             if let (Some(link), Some(code)) = (link(text), code(text)) {
