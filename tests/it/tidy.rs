@@ -268,3 +268,41 @@ fn recorded_events_say_where_they_come_from() {
         .collect();
     none("events without provenance", &offenders);
 }
+
+#[test]
+fn every_setting_is_documented() {
+    let page = fs::read_to_string(root().join("docs/configuration.md")).expect("configuration.md");
+    let names = |text: &str| -> BTreeSet<String> {
+        text.split('"')
+            .filter(|w| {
+                w.starts_with("STAGEWRIGHT_")
+                    && w.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+            })
+            .map(str::to_owned)
+            .collect()
+    };
+    let offenders: Vec<String> = product()
+        .iter()
+        .flat_map(|(_, text)| names(text))
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .filter(|name| !page.contains(&format!("`{name}`")))
+        .collect();
+    none("variables missing in docs/configuration.md", &offenders);
+    let config = fs::read_to_string(root().join("engine/src/config.rs")).expect("config.rs");
+    let keys: Vec<String> = without_tests(&config)
+        .lines()
+        .filter_map(|l| {
+            l.trim()
+                .strip_prefix("pub ")?
+                .split_once(':')
+                .map(|(key, _)| key.to_owned())
+        })
+        .filter(|key| !key.contains(['(', ' ']) && !["folder", "sources"].contains(&key.as_str()))
+        .filter(|key| !page.contains(key.as_str()))
+        .collect();
+    none(
+        "keys of stagewright.toml missing in docs/configuration.md",
+        &keys,
+    );
+}
