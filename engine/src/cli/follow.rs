@@ -11,9 +11,11 @@ use super::{
     args::Approve,
     assemble::Engine,
     failed,
+    output::worth_showing,
     report::{Closing, Report},
     view::{Change, View, changes, view},
 };
+use crate::logs::LogLine;
 
 /// How long output may still arrive after the last action ended.
 const LAST_WORDS: Duration = Duration::from_millis(50);
@@ -32,6 +34,8 @@ pub async fn follow(
     let mut approvers = Approvers::new(app.clone(), approve);
     let mut asked = BTreeSet::new();
     let mut seen: Option<View> = None;
+    let stopped = engine.until_stopped();
+    tokio::pin!(stopped);
     loop {
         let news = app.desk.wait_until(|state| {
             let now = view(state.pipelines.get(pipeline)?.execution(execution)?);
@@ -41,7 +45,7 @@ pub async fn follow(
             biased;
             line = lines.next() => {
                 if line.item.execution == execution {
-                    report.output(&line.item.action_execution, &line.item.text);
+                    tell(report, &line.item);
                 }
             }
             event = events.next() => {
@@ -76,7 +80,7 @@ pub async fn follow(
                     return Ok(status);
                 }
             }
-            stopped = engine.until_stopped() => {
+            stopped = &mut stopped => {
                 report.note("cut off: `stagewright run --resume` continues this execution");
                 stopped?;
                 return Err(Stop::Interrupted);
@@ -85,8 +89,14 @@ pub async fn follow(
     }
 }
 
+fn tell(report: &mut dyn Report, line: &LogLine) {
+    if let Some(text) = worth_showing(&line.text) {
+        report.output(&line.action_execution, &text);
+    }
+}
+
 async fn last_words(
-    lines: &mut crate::bus::Follower<crate::logs::LogLine>,
+    lines: &mut crate::bus::Follower<LogLine>,
     events: &mut crate::bus::Follower<serde_json::Value>,
     execution: &str,
     report: &mut dyn Report,
@@ -97,7 +107,7 @@ async fn last_words(
             biased;
             line = lines.next() => {
                 if line.item.execution == execution {
-                    report.output(&line.item.action_execution, &line.item.text);
+                    tell(report, &line.item);
                 }
             }
             event = events.next() => {

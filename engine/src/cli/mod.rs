@@ -8,6 +8,7 @@ mod check;
 mod follow;
 mod load;
 mod memory;
+mod output;
 mod report;
 mod run;
 mod serve;
@@ -67,6 +68,9 @@ pub fn main() -> ExitCode {
         .with_target(false)
         .without_time()
         .init();
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("a TLS provider was already there");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -123,7 +123,8 @@ impl<W: Write + Send> Report for PlainReport<W> {
                 self.action("·", action, &text, now);
             }
             Change::Progressed(action) => {
-                if let Some(text) = &action.text {
+                // Phases are told by their commands already.
+                if let Some(text) = action.text.as_ref().filter(|t| !t.starts_with("Phase ")) {
                     let text = format!("{:<20} {}", action.provider, one_line(text, TEXT_WIDTH));
                     self.action("·", action, &text, now);
                 }
