@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use engine_plan::{definition::PipelineDeclaration, event::Settings};
+use serde_json::Value;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -18,13 +19,13 @@ use tokio_util::sync::CancellationToken;
 use super::{Stop, failed, wire, wrong};
 use crate::{
     app::App,
-    bus::Bus,
+    bus::{Bus, Follower},
     clock::Clock,
     config::{BucketConfig, Config},
     desk::Desk,
     face,
     lambda::{HostSettings, LambdaHost},
-    logs::Logs,
+    logs::{LogLine, Logs},
     mail::MailSink,
     perform::Performer,
     provider,
@@ -62,6 +63,8 @@ pub struct Engine {
     pub app: App,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Output and events from the first one on.
+    pub followers: (Follower<LogLine>, Follower<Value>),
     websites: Vec<String>,
     stop: CancellationToken,
     server: JoinHandle<()>,
@@ -122,6 +125,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), Stop> {
         settings,
     )
     .map_err(failed)?;
+    clear_scratch(&state_dir).map_err(failed)?;
     let opened =
         |what: &'static str| move || format!("{what} in the state folder cannot be opened");
     let keys = Keys::open(
@@ -186,6 +190,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), Stop> {
     for (name, bucket) in &config.bucket {
         make_bucket(&app, name, bucket).await.map_err(failed)?;
     }
+    let followers = (app.logs.follow(), app.bus.follow());
     let websites = config
         .bucket
         .iter()
@@ -203,6 +208,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), Stop> {
         Engine {
             app,
             address,
+            followers,
             websites,
             stop,
             server,
@@ -243,11 +249,39 @@ async fn make_bucket(app: &App, name: &str, config: &BucketConfig) -> anyhow::Re
         .with_context(|| format!("the bucket {name} cannot be made"))
 }
 
+/// Scratch folders of actions that a crash cut off; they are made anew when the actions are performed again.
+fn clear_scratch(state_dir: &Path) -> anyhow::Result<()> {
+    let scratch = state_dir.join("scratch");
+    match std::fs::remove_dir_all(&scratch) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("{} cannot be emptied", scratch.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn expand(config: &mut Config, base_url: &str) {
     let functions = config.function.values_mut().map(|f| &mut f.environment);
     let builds = config.codebuild.values_mut().map(|b| &mut b.environment);
     for value in functions.chain(builds).flat_map(|e| e.values_mut()) {
         *value = value.replace(BASE_URL, base_url);
+    }
+}
+
+/// Ends when the system or the person asks the program to end.
+///
+/// # Errors
+/// When the journal could not be written any more.
+pub async fn until_stopped(desk: Desk) -> Result<(), Stop> {
+    let ended = |mut it: tokio::signal::unix::Signal| async move {
+        it.recv().await;
+    };
+    let terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    tokio::select! {
+        () = ended(terminate) => Ok(()),
+        () = ended(interrupt) => Ok(()),
+        () = desk.ended() => Err(failed(anyhow!("the journal cannot be written: the engine stopped"))),
     }
 }
 
@@ -257,23 +291,6 @@ impl Engine {
         self.app
             .desk
             .attach(Performer::new(self.app.clone(), provider::all()));
-    }
-
-    /// Ends when the system or the person asks the program to end.
-    ///
-    /// # Errors
-    /// When the journal could not be written any more.
-    pub async fn until_stopped(&self) -> Result<(), Stop> {
-        let ended = |mut it: tokio::signal::unix::Signal| async move {
-            it.recv().await;
-        };
-        let terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        tokio::select! {
-            () = ended(terminate) => Ok(()),
-            () = ended(interrupt) => Ok(()),
-            () = self.app.desk.ended() => Err(failed(anyhow!("the journal cannot be written: the engine stopped"))),
-        }
     }
 
     /// Ends functions, builds and the listener; what is journaled stays.

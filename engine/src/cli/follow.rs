@@ -9,7 +9,7 @@ use super::{
     Stop,
     approver::{Approvers, Pending},
     args::Approve,
-    assemble::Engine,
+    assemble::{self, Engine},
     failed,
     output::worth_showing,
     report::{Closing, Report},
@@ -22,20 +22,20 @@ const LAST_WORDS: Duration = Duration::from_millis(50);
 
 /// Runs until the execution has ended.
 pub async fn follow(
-    engine: &Engine,
+    engine: &mut Engine,
     pipeline: &str,
     execution: &str,
     approve: Approve,
     report: &mut dyn Report,
 ) -> Result<ExecutionStatus, Stop> {
-    let app = &engine.app;
-    let mut events = app.bus.follow();
-    let mut lines = app.logs.follow();
+    let app = engine.app.clone();
+    let places = engine.places(execution);
+    let stopped = assemble::until_stopped(app.desk.clone());
+    tokio::pin!(stopped);
+    let (lines, events) = &mut engine.followers;
     let mut approvers = Approvers::new(app.clone(), approve);
     let mut asked = BTreeSet::new();
     let mut seen: Option<View> = None;
-    let stopped = engine.until_stopped();
-    tokio::pin!(stopped);
     loop {
         let news = app.desk.wait_until(|state| {
             let now = view(state.pipelines.get(pipeline)?.execution(execution)?);
@@ -75,8 +75,8 @@ pub async fn follow(
                 let status = now.status;
                 seen = Some(now);
                 if !matches!(status, ExecutionStatus::InProgress | ExecutionStatus::Stopping) {
-                    last_words(&mut lines, &mut events, execution, report).await;
-                    report.close(&Closing { status, ended: at, places: engine.places(execution) });
+                    last_words(lines, events, execution, report).await;
+                    report.close(&Closing { status, ended: at, places });
                     return Ok(status);
                 }
             }

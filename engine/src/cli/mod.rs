@@ -68,7 +68,10 @@ pub fn main() -> ExitCode {
         .with_target(false)
         .without_time()
         .init();
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
         tracing::debug!("a TLS provider was already there");
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()

@@ -10,12 +10,17 @@ const LAMBDA: [&str; 3] = ["START RequestId: ", "END RequestId: ", "REPORT Reque
 /// The line as it is shown, or nothing: commands as `$ command`, warnings of functions as their message.
 pub fn worth_showing(line: &str) -> Option<String> {
     if let Some(remark) = line.strip_prefix(CONTAINER) {
-        return remark.split_once("Running command ").map(|(_, command)| format!("$ {command}"));
+        return remark
+            .split_once("Running command ")
+            .map(|(_, command)| format!("$ {command}"));
     }
     if LAMBDA.iter().any(|start| line.starts_with(start)) {
         return None;
     }
-    if let Some(object) = line.starts_with('{').then(|| serde_json::from_str::<Value>(line).ok()).flatten()
+    if let Some(object) = line
+        .starts_with('{')
+        .then(|| serde_json::from_str::<Value>(line).ok())
+        .flatten()
         && let (Some(level), Some(message)) = (object["level"].as_str(), object["message"].as_str())
     {
         let matters = matches!(level, "WARN" | "ERROR" | "FATAL");
@@ -31,11 +36,17 @@ mod tests {
     #[test]
     fn people_see_commands_output_and_warnings() {
         let cases = [
-            ("[Container] 2026/11/23 05:51:07 Running command sh build.sh", Some("$ sh build.sh")),
+            (
+                "[Container] 2026/11/23 05:51:07 Running command sh build.sh",
+                Some("$ sh build.sh"),
+            ),
             ("[Container] 2026/11/23 05:51:07 Entering phase BUILD", None),
             ("START RequestId: 1 Version: $LATEST", None),
             (r#"{"level":"INFO","message":"the job is reported"}"#, None),
-            (r#"{"level":"ERROR","message":"no table"}"#, Some("error: no table")),
+            (
+                r#"{"level":"ERROR","message":"no table"}"#,
+                Some("error: no table"),
+            ),
             (r#"{"some":"output"}"#, Some(r#"{"some":"output"}"#)),
             ("built index.html", Some("built index.html")),
         ];

@@ -143,7 +143,7 @@ async fn start(
 
 async fn watch(
     arguments: &RunArguments,
-    engine: Engine,
+    mut engine: Engine,
     pipeline: &str,
     execution: &str,
     notes: Vec<String>,
@@ -156,7 +156,7 @@ async fn watch(
         .ok_or_else(|| failed(anyhow!("execution {execution} is not known to the planner")))?;
     report.open(&opening);
     let status = follow::follow(
-        &engine,
+        &mut engine,
         pipeline,
         execution,
         arguments.approve,

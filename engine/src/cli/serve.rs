@@ -37,7 +37,7 @@ pub async fn serve(arguments: ServeArguments) -> Result<ExitCode, Stop> {
     for note in notes {
         println!("{note}");
     }
-    let stopped = engine.until_stopped().await;
+    let stopped = assemble::until_stopped(engine.app.desk.clone()).await;
     engine.shut_down().await;
     stopped.map(|()| ExitCode::SUCCESS)
 }
