@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 /// How long nothing must have happened before a fast clock jumps: tasks that were just woken take their guards in it.
-const QUIET: Duration = Duration::from_millis(20);
+const QUIET: Duration = Duration::from_millis(50);
 
 /// A clock; clones share it.
 #[derive(Debug, Clone)]

@@ -125,6 +125,8 @@ impl Player {
     }
 
     async fn answer(self, approved: bool, mailed: bool) {
+        // The played approver is at work: a fast clock must not let the approval expire meanwhile.
+        let _busy = self.app.clock.busy();
         if !mailed {
             return self.put(approved, "answered by --approve").await;
         }
