@@ -18,10 +18,12 @@ impl Ids {
     pub(crate) fn uuid(&mut self) -> String {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&self.next()[..16]);
-        uuid::Builder::from_random_bytes(bytes)
-            .into_uuid()
-            .hyphenated()
-            .to_string()
+        // version 4, the variant of RFC 9562
+        bytes[6] = (bytes[6] & 0x0f) | 0x40;
+        bytes[8] = (bytes[8] & 0x3f) | 0x80;
+        let hex = format!("{:032x}", u128::from_be_bytes(bytes));
+        let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
+        parts.join("-")
     }
 
     /// `length` (at most 32) letters and digits, for artifact keys.
@@ -57,6 +59,7 @@ mod tests {
         assert_ne!(first, a.uuid());
         assert_eq!(first.len(), 36);
         assert_eq!(&first[14..15], "4");
+        assert!("89ab".contains(&first[19..20]));
         assert_eq!(a.letters(7).len(), 7);
         assert_ne!(first, Ids::new(8).uuid());
     }
