@@ -38,6 +38,8 @@ pub struct Form {
     pub action: String,
     /// Hidden fields.
     pub hidden: Vec<(String, String)>,
+    /// Name of its radio buttons.
+    pub choice: String,
 }
 
 impl Browser {
@@ -125,7 +127,7 @@ impl Browser {
     ) -> anyhow::Result<String> {
         let decision = if approve { "approve" } else { "reject" };
         let mut fields = form.hidden.clone();
-        fields.push(("decision".to_owned(), decision.to_owned()));
+        fields.push((form.choice.clone(), decision.to_owned()));
         fields.push(("code".to_owned(), code.to_owned()));
         fields.push((
             "comment".to_owned(),
@@ -214,21 +216,29 @@ fn form(page: &str, address: &str) -> Option<Form> {
     let inside = &page[start..];
     let inside = &inside[..inside.find("</form>")?];
     let action = attribute(&inside[..inside.find('>')?], "action").unwrap_or_default();
-    let hidden = inside
+    let inputs: Vec<(String, String, String)> = inside
         .split("<input")
         .skip(1)
         .filter_map(|rest| rest.split('>').next())
-        .filter(|tag| attribute(tag, "type").as_deref() == Some("hidden"))
         .filter_map(|tag| {
-            Some((
-                attribute(tag, "name")?,
-                attribute(tag, "value").unwrap_or_default(),
-            ))
+            let value = attribute(tag, "value").unwrap_or_default();
+            Some((attribute(tag, "type")?, attribute(tag, "name")?, value))
         })
+        .collect();
+    let choice = inputs
+        .iter()
+        .find(|(kind, _, _)| kind == "radio")?
+        .1
+        .clone();
+    let hidden = inputs
+        .into_iter()
+        .filter(|(kind, _, _)| kind == "hidden")
+        .map(|(_, name, value)| (name, value))
         .collect();
     Some(Form {
         action: absolute(address, &action),
         hidden,
+        choice,
     })
 }
 
@@ -334,12 +344,13 @@ mod tests {
     #[test]
     fn a_form_is_read_as_a_browser_would() {
         let page = r#"<h1 class="t">Release <em>site</em>?</h1><form method="post" action="/f/a/t?x=1&amp;y=2">
-            <input type="hidden" name="nonce" value="a&#38;b"><input type="radio" name="decision" value="approve"></form>"#;
+            <input type="hidden" name="nonce" value="a&#38;b"><input type="radio" name="verdict" value="approve"></form>"#;
         assert_eq!(
             form(page, "http://h:1/f/a/t"),
             Some(Form {
                 action: "http://h:1/f/a/t?x=1&y=2".to_owned(),
-                hidden: vec![("nonce".to_owned(), "a&b".to_owned())]
+                hidden: vec![("nonce".to_owned(), "a&b".to_owned())],
+                choice: "verdict".to_owned(),
             })
         );
         assert_eq!(heading(page).as_deref(), Some("Release site?"));
