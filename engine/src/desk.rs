@@ -12,13 +12,12 @@ use std::{
 
 use engine_plan::{
     effect::{ActionTask, Effect},
-    event::{Event, Input, Settings},
+    event::{Event, Settings},
     refusal::Refusal,
     state::State,
     step::{Answer, step},
 };
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc as async_mpsc, oneshot, watch};
 
 use crate::{
@@ -27,8 +26,9 @@ use crate::{
     journal::{Journal, JournalError},
 };
 
-/// Inputs that share one transaction at most: bounds the time a reader waits.
-const BATCH: usize = 256;
+mod writer;
+
+use writer::{Writer, publish};
 
 /// Carries out what the planner decided. Called in order, from one task; it must not wait.
 pub trait Perform: Send + Sync + 'static {
@@ -145,6 +145,8 @@ impl Desk {
         }
         let configure =
             (state.settings.as_ref() != Some(&settings)).then_some(Event::Configured { settings });
+        // Functions could not report while the engine was down: their silence limits start again.
+        let resumed = (!state.running.is_empty()).then_some(Event::Resumed);
         let (requests, inbox) = mpsc::channel();
         let (applied, watch) = watch::channel(Applied::default());
         let state = Arc::new(RwLock::new(state));
@@ -158,7 +160,7 @@ impl Desk {
             effects,
             applied,
         };
-        if let Some(event) = configure {
+        for event in configure.into_iter().chain(resumed) {
             writer.configure(event)?;
         }
         writer.announce(0);
@@ -289,148 +291,6 @@ impl fmt::Debug for Desk {
             .field("applied", &self.applied())
             .finish_non_exhaustive()
     }
-}
-
-/// What the writer's thread owns.
-struct Writer {
-    state: Arc<RwLock<State>>,
-    journal: Journal,
-    clock: Clock,
-    /// Time of the newest input: inputs never go back in time.
-    last: Timestamp,
-    seeds: Seeds,
-    bus: Bus,
-    effects: async_mpsc::UnboundedSender<Queued>,
-    applied: watch::Sender<Applied>,
-}
-
-type Released = (
-    oneshot::Sender<Result<Answer, Refusal>>,
-    Result<Answer, Refusal>,
-    Busy,
-);
-
-impl Writer {
-    fn run(mut self, inbox: &mpsc::Receiver<Request>) {
-        while let Ok(first) = inbox.recv() {
-            let mut batch = vec![first];
-            while batch.len() < BATCH
-                && let Ok(more) = inbox.try_recv()
-            {
-                batch.push(more);
-            }
-            let close = batch.iter().any(|r| matches!(r, Request::Close));
-            if let Err(error) = self.take(batch) {
-                let error: &dyn std::error::Error = &error;
-                tracing::error!(error, "the journal cannot be written: the engine stops");
-                break;
-            }
-            if close {
-                break;
-            }
-        }
-        let Self {
-            journal, applied, ..
-        } = self;
-        drop(journal);
-        applied.send_modify(|a| a.ended = true);
-    }
-
-    fn configure(&mut self, event: Event) -> Result<(), OpenError> {
-        let (answer, mut answered) = oneshot::channel();
-        let busy = self.clock.busy();
-        self.take(vec![Request::Submit {
-            event: Box::new(event),
-            answer,
-            busy,
-        }])?;
-        match answered.try_recv() {
-            Ok(Err(refusal)) => Err(OpenError::Settings(refusal)),
-            _ => Ok(()),
-        }
-    }
-
-    fn take(&mut self, batch: Vec<Request>) -> Result<(), JournalError> {
-        let mut inputs = Vec::with_capacity(batch.len());
-        let mut released: Vec<Released> = Vec::with_capacity(batch.len());
-        let mut decided = Vec::new();
-        let state = Arc::clone(&self.state);
-        {
-            // Held until the commit, so that nobody reads what a crash could take back.
-            let mut state = state.write().unwrap_or_else(PoisonError::into_inner);
-            for request in batch {
-                let Request::Submit {
-                    event,
-                    answer,
-                    busy,
-                } = request
-                else {
-                    continue;
-                };
-                self.last = self.last.max(self.clock.now());
-                let input = Input {
-                    at: self.last,
-                    seed: (self.seeds)(),
-                    event: *event,
-                };
-                let result = step(&mut state, &input).map(|(answer, effects)| {
-                    decided.push((inputs.len(), effects));
-                    inputs.push(input);
-                    answer
-                });
-                released.push((answer, result, busy));
-            }
-            if !inputs.is_empty() {
-                self.journal.append(&inputs)?;
-            }
-        }
-        self.announce(inputs.len() as u64);
-        for (index, effects) in decided {
-            for effect in publish(&self.bus, &inputs[index], effects) {
-                self.effects.send((effect, self.clock.busy())).ok();
-            }
-        }
-        for (answer, result, _busy) in released {
-            answer.send(result).ok();
-        }
-        Ok(())
-    }
-
-    fn announce(&self, inputs: u64) {
-        let next_due = self
-            .state
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .next_due();
-        self.applied.send_modify(|a| {
-            a.inputs += inputs;
-            a.next_due = next_due;
-        });
-    }
-}
-
-/// Sends the events among the effects and answers the rest. An event's id comes from its input: it is the same after
-/// every replay, so that a follower can tell repeats.
-fn publish(bus: &Bus, input: &Input, effects: Vec<Effect>) -> Vec<Effect> {
-    let mut rest = Vec::new();
-    for (index, effect) in effects.into_iter().enumerate() {
-        match effect {
-            Effect::Emit(event) => bus.publish(&event_id(input.seed, index as u64), *event),
-            other => rest.push(other),
-        }
-    }
-    rest
-}
-
-fn event_id(seed: u128, index: u64) -> String {
-    let mut hash = Sha256::new_with_prefix(b"event");
-    hash.update(seed.to_be_bytes());
-    hash.update(index.to_be_bytes());
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash.finalize()[..16]);
-    uuid::Builder::from_random_bytes(bytes)
-        .into_uuid()
-        .to_string()
 }
 
 async fn sleep_until(clock: &Clock, due: Option<Timestamp>) {

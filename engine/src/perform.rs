@@ -137,7 +137,8 @@ impl Perform for Performer {
                 outcome,
             };
             if let Err(refusal) = desk.submit(event).await {
-                tracing::warn!(%refusal, "the end of an action was not taken");
+                // Only while the engine stops: the action is performed again when it comes back.
+                tracing::debug!(%refusal, "the end of an action was not taken");
             }
             drop(busy);
         });

@@ -42,7 +42,7 @@ pub struct IssuedCredentials {
 }
 
 /// Why credentials that look issued here open nothing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// After their end.
     #[error("The provided token has expired.")]

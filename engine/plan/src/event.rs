@@ -29,6 +29,9 @@ pub enum Event {
     Configured {
         settings: Settings,
     },
+    /// The engine was started again while actions ran: its functions get their silence limit anew, because they could
+    /// not report while it was down.
+    Resumed,
     /// CreatePipeline; AWS starts an execution at once, `run` of the CLI asks for its own start instead.
     CreatePipeline {
         definition: PipelineDeclaration,

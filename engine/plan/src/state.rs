@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    fmt,
     sync::Arc,
 };
 
@@ -197,7 +198,7 @@ pub enum ActionStatus {
     Abandoned,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct ActionRun {
     pub id: String,
     pub name: String,
@@ -223,6 +224,24 @@ pub struct ActionRun {
     pub deadline: Timestamp,
     /// Lambda: silence limit, or the time of the next continuation.
     pub wake: Option<Wake>,
+}
+
+impl fmt::Debug for ActionRun {
+    /// Without resolved values: they may hold an OAuth token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActionRun")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("action_type", &self.action_type)
+            .field("status", &self.status)
+            .field("started", &self.started)
+            .field("updated", &self.updated)
+            .field("error", &self.error)
+            .field("job", &self.job)
+            .field("deadline", &self.deadline)
+            .field("wake", &self.wake)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

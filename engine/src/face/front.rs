@@ -8,7 +8,7 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderName, HeaderValue, request::Parts};
+use http::{HeaderName, HeaderValue, header, request::Parts};
 use http_body_util::{BodyExt as _, Limited};
 use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
 use serde_json::Value;
@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 use super::{
     call::{BODY_LIMIT, Call, Caller, Fault, respond},
     codepipeline, dynamodb, events, kms, lambda,
-    route::{self, Route, Signature},
+    route::{self, Presigned, Route, Signature},
     s3::{self, Access, S3Fault},
     ses, sns, sts,
     upstream::{self, Upstream},
@@ -59,6 +59,14 @@ async fn enter(State(front): State<Front>, request: Request) -> Response {
         .base_url
         .split_once("://")
         .map_or("", |(_, host)| host);
+    let host = route::text(&head.headers, header::HOST.as_str());
+    if !route::is_own_name(host, own_host) {
+        return respond(
+            421,
+            "text/plain; charset=utf-8",
+            "This engine does not go by that name: set base_url in [engine] of stagewright.toml.\n",
+        );
+    }
     let route = route::route(&head, signature.as_ref(), own_host);
     if route == Route::Page {
         let request = Request::from_parts(head, body);
@@ -93,7 +101,7 @@ impl Front {
             return self.upstream.forward(&target, head, body).await;
         }
         let refuse = |fault: Fault| write_fault(&route, fault, request_id);
-        let scope = match self.judge(signature.as_ref()) {
+        let scope = match self.judge(&route, signature.as_ref()) {
             Ok(scope) => scope,
             Err(fault) => return refuse(fault),
         };
@@ -153,13 +161,13 @@ impl Front {
     }
 
     /// Credentials that were issued here open their objects only; a presigned URL has an end.
-    fn judge(&self, signature: Option<&Signature>) -> Result<Option<Scope>, Fault> {
+    fn judge(&self, route: &Route, signature: Option<&Signature>) -> Result<Option<Scope>, Fault> {
         let Some(signature) = signature else {
             return Ok(None);
         };
         let now = self.app.clock.now();
-        if let Some((date, expires)) = &signature.presigned {
-            check_presigned(date, expires, now)?;
+        if let Some(presigned) = &signature.presigned {
+            check_presigned(presigned, now)?;
         }
         let token = signature
             .session_token
@@ -169,12 +177,13 @@ impl Front {
             .vault
             .scope_of(&signature.access_key, token, now)
             .map_err(|refused| {
-                let s3 = signature.service == "s3";
-                let (status, code) = match refused {
-                    Refused::Expired if s3 => (400, "ExpiredToken"),
-                    Refused::Expired => (403, "ExpiredTokenException"),
-                    Refused::Invalid if s3 => (400, "InvalidToken"),
-                    Refused::Invalid => (403, "UnrecognizedClientException"),
+                let (status, code) = match (route, refused) {
+                    (Route::S3 { .. }, Refused::Expired) => (400, "ExpiredToken"),
+                    (Route::S3 { .. }, Refused::Invalid) => (400, "InvalidToken"),
+                    (Route::Query { .. }, Refused::Expired) => (403, "ExpiredToken"),
+                    (Route::Query { .. }, Refused::Invalid) => (403, "InvalidClientTokenId"),
+                    (_, Refused::Expired) => (403, "ExpiredTokenException"),
+                    (_, Refused::Invalid) => (403, "UnrecognizedClientException"),
                 };
                 Fault::new(status, code, refused.to_string())
             })
@@ -249,7 +258,11 @@ fn without_face(route: &Route) -> Option<&str> {
 
 fn caller(app: &App, signature: &Signature, issued: bool) -> Caller {
     let account = &app.config.engine.account;
-    let arn = if issued {
+    let token = signature.session_token.as_ref();
+    let function = token.and_then(|t| t.reveal().strip_prefix(crate::lambda::ROLE_TOKEN));
+    let arn = if let Some(function) = function {
+        format!("arn:aws:sts::{account}:assumed-role/{function}/{function}")
+    } else if issued {
         format!(
             "arn:aws:sts::{account}:assumed-role/stagewright-artifacts/{}",
             signature.access_key
@@ -263,20 +276,37 @@ fn caller(app: &App, signature: &Signature, issued: bool) -> Caller {
     }
 }
 
-fn check_presigned(date: &str, expires: &str, now: Timestamp) -> Result<(), Fault> {
+fn check_presigned(presigned: &Presigned, now: Timestamp) -> Result<(), Fault> {
     let bad = |text: &str| Fault::new(400, "AuthorizationQueryParametersError", text);
-    let seconds = expires
-        .parse::<i64>()
-        .ok()
-        .filter(|seconds| (1..=PRESIGNED_LIMIT).contains(seconds))
-        .ok_or_else(|| bad("X-Amz-Expires must be between 1 and 604800 seconds"))?;
-    let from = DateTime::strptime("%Y%m%dT%H%M%SZ", date)
-        .and_then(|date| date.to_zoned(TimeZone::UTC))
-        .map_err(|_| bad("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""))?
-        .timestamp();
-    let end = from
-        .saturating_add(SignedDuration::from_secs(seconds))
-        .unwrap_or(Timestamp::MAX);
+    let (from, end) = match presigned {
+        Presigned::V2 { expires } => {
+            let end = expires
+                .parse()
+                .ok()
+                .and_then(|end| Timestamp::from_second(end).ok());
+            (
+                now,
+                end.ok_or_else(|| bad("Expires must be a number of seconds since 1970"))?,
+            )
+        }
+        Presigned::V4 { date, expires } => {
+            let seconds = expires
+                .parse::<i64>()
+                .ok()
+                .filter(|seconds| (1..=PRESIGNED_LIMIT).contains(seconds))
+                .ok_or_else(|| bad("X-Amz-Expires must be between 1 and 604800 seconds"))?;
+            let from = DateTime::strptime("%Y%m%dT%H%M%SZ", date)
+                .and_then(|date| date.to_zoned(TimeZone::UTC))
+                .map_err(|_| {
+                    bad("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
+                })?
+                .timestamp();
+            let end = from
+                .saturating_add(SignedDuration::from_secs(seconds))
+                .unwrap_or(Timestamp::MAX);
+            (from, end)
+        }
+    };
     if now >= end {
         return Err(Fault::new(403, "AccessDenied", "Request has expired"));
     }

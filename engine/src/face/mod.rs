@@ -63,3 +63,6 @@ pub fn router(app: App) -> Router {
         .with_state(app.clone());
     front::router(app, pages)
 }
+
+#[cfg(test)]
+mod tests;

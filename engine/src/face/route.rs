@@ -45,8 +45,25 @@ pub struct Signature {
     pub service: String,
     /// Session token.
     pub session_token: Option<Secret>,
-    /// `X-Amz-Date` and `X-Amz-Expires` of a presigned URL.
-    pub presigned: Option<(String, String)>,
+    /// When a presigned URL ends.
+    pub presigned: Option<Presigned>,
+}
+
+/// The end of a presigned URL, as it says; not yet read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presigned {
+    /// Signature version 4.
+    V4 {
+        /// `X-Amz-Date`.
+        date: String,
+        /// `X-Amz-Expires`: seconds from then.
+        expires: String,
+    },
+    /// Signature version 2, which boto3 still makes by default.
+    V2 {
+        /// `Expires`: seconds since 1970.
+        expires: String,
+    },
 }
 
 /// JSON services by the prefix of `X-Amz-Target`: signing name, JSON version.
@@ -97,6 +114,34 @@ pub fn route(head: &Parts, signature: Option<&Signature>, own_host: &str) -> Rou
     }
 }
 
+/// Whether a request's `Host` is a name of this engine. A web page that makes its own name resolve to this machine
+/// (DNS rebinding) would otherwise read mail and links as if it were the engine's own page.
+pub fn is_own_name(host: Option<&str>, own_host: &str) -> bool {
+    let Some(host) = host else { return true };
+    let host = without_port(host).to_ascii_lowercase();
+    let own = without_port(own_host).to_ascii_lowercase();
+    let below = |name: &str| {
+        host.strip_suffix(name)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    let address = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<std::net::IpAddr>()
+        .is_ok();
+    address
+        || !host.contains('.')
+        || (!own.is_empty() && below(&own))
+        || [
+            "localhost",
+            "127.0.0.1",
+            "amazonaws.com",
+            "amazonaws.com.cn",
+        ]
+        .iter()
+        .any(|name| below(name))
+}
+
 /// Reads the signature of a header or of a presigned URL, without verifying it.
 pub fn signature(headers: &HeaderMap, uri: &Uri) -> Option<Signature> {
     if let Some(authorization) = text(headers, header::AUTHORIZATION.as_str()) {
@@ -118,12 +163,23 @@ pub fn signature(headers: &HeaderMap, uri: &Uri) -> Option<Signature> {
             .find(|(n, _)| n == name)
             .map(|(_, value)| value.clone())
     };
+    let read = |name: &str| get(name).unwrap_or_default();
+    if let Some(access_key) = get("AWSAccessKeyId") {
+        return Some(Signature {
+            access_key,
+            service: "s3".to_owned(),
+            session_token: get("x-amz-security-token").map(Secret::new),
+            presigned: Some(Presigned::V2 {
+                expires: read("Expires"),
+            }),
+        });
+    }
     Some(Signature {
         session_token: get("X-Amz-Security-Token").map(Secret::new),
-        presigned: Some((
-            get("X-Amz-Date").unwrap_or_default(),
-            get("X-Amz-Expires").unwrap_or_default(),
-        )),
+        presigned: Some(Presigned::V4 {
+            date: read("X-Amz-Date"),
+            expires: read("X-Amz-Expires"),
+        }),
         ..credential_scope(&get("X-Amz-Credential")?)?
     })
 }
@@ -188,7 +244,7 @@ fn host_bucket(head: &Parts, own_host: &str) -> Option<String> {
         .filter(|suffix| !suffix.is_empty())
         .find_map(|suffix| host.strip_suffix(suffix)?.strip_suffix('.'));
     let bucket = by_marker.or(by_suffix)?;
-    let is_service = ["s3", "s3.", "s3-"].iter().any(|s| bucket == *s) || bucket.is_empty();
+    let is_service = ["s3", "s3.", "s3-"].contains(&bucket) || bucket.is_empty();
     (!is_service).then(|| bucket.to_owned())
 }
 
@@ -331,6 +387,28 @@ mod tests {
     }
 
     #[test]
+    fn foreign_names_are_told() {
+        for (host, own) in [
+            (Some("127.0.0.1:4599"), true),
+            (Some("[::1]:4599"), true),
+            (Some("192.168.0.7"), true),
+            (Some("stagewright:4599"), true),
+            (Some("bucket.localhost"), true),
+            (Some("b.127.0.0.1:4599"), true),
+            (Some("b.s3.eu-west-1.amazonaws.com"), true),
+            (Some("ci.example.com:80"), true),
+            (Some("bucket.ci.example.com"), true),
+            (None, true),
+            (Some("example.com"), false),
+            (Some("evil-localhost.example.org"), false),
+            (Some("notamazonaws.com"), false),
+            (Some("127.0.0.1.example.org"), false),
+        ] {
+            assert_eq!(is_own_name(host, "ci.example.com"), own, "{host:?}");
+        }
+    }
+
+    #[test]
     fn a_signature_is_read_without_printing_its_token() {
         let request = http::Request::builder()
             .uri("/b/k?X-Amz-Credential=AK%2FD%2FR%2Fs3%2Faws4_request&X-Amz-Date=D&X-Amz-Expires=9&X-Amz-Security-Token=planted")
@@ -341,7 +419,13 @@ mod tests {
             (read.access_key.as_str(), read.service.as_str()),
             ("AK", "s3")
         );
-        assert_eq!(read.presigned, Some(("D".to_owned(), "9".to_owned())));
+        assert_eq!(
+            read.presigned,
+            Some(Presigned::V4 {
+                date: "D".to_owned(),
+                expires: "9".to_owned()
+            })
+        );
         assert!(!format!("{read:?}").contains("planted"));
     }
 }

@@ -267,11 +267,15 @@ impl Turn<'_> {
         let init = init.map_or_else(String::new, |init| {
             format!("\tInit Duration: {:.2} ms", ms(init))
         });
+        // Of a process that has ended it is not known any more.
+        let memory = match self.process.peak_memory_mb() {
+            0 => String::new(),
+            used => format!("\tMax Memory Used: {used} MB"),
+        };
         speaker.say(&format!(
-            "REPORT RequestId: {id}\tDuration: {:.2} ms\tBilled Duration: {billed:.0} ms\tMemory Size: {} MB\tMax Memory Used: {} MB{init}{status}",
+            "REPORT RequestId: {id}\tDuration: {:.2} ms\tBilled Duration: {billed:.0} ms\tMemory Size: {} MB{memory}{init}{status}",
             ms(duration),
             self.process.recipe.memory_mb,
-            self.process.peak_memory_mb(),
         ));
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::lookup::Recipe;
+use super::{ROLE_TOKEN, lookup::Recipe};
 
 /// `PATH` of Lambda's own runtimes; the program's folder is put before it.
 const LAMBDA_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/opt/bin";
@@ -88,7 +88,7 @@ fn role(function: &str) -> Role {
     Role {
         access_key_id: format!("ASIA{}", &digest[..16]),
         secret_access_key: format!("function-role-{function}"),
-        session_token: format!("function-role/{function}"),
+        session_token: format!("{ROLE_TOKEN}{function}"),
     }
 }
 

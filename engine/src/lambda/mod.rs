@@ -37,6 +37,9 @@ const IDLE_TIME: Duration = Duration::from_secs(600);
 /// Lambda calls a failing function this often when the call is asynchronous.
 pub const ASYNC_ATTEMPTS: u32 = 3;
 
+/// Session tokens of function roles begin so; the function's name follows. They open everything and are no secret.
+pub const ROLE_TOKEN: &str = "function-role/";
+
 /// Starts functions and calls them; clones share the processes.
 #[derive(Clone)]
 pub struct LambdaHost {
@@ -359,4 +362,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -67,7 +67,17 @@ fn bootstrap() {
             )
             .1
         };
-        match event["do"].as_str().unwrap_or_default() {
+        let configuration =
+            &event["CodePipeline.job"]["data"]["actionConfiguration"]["configuration"];
+        let wish = event["do"]
+            .as_str()
+            .or(configuration["UserParameters"].as_str());
+        match wish.unwrap_or_default() {
+            "report" => {
+                println!("reporting");
+                report(event["CodePipeline.job"]["id"].as_str().expect("a job"));
+                respond(&Value::Null);
+            }
             "error" => {
                 println!("about to fail");
                 let error = r#"{"errorType":"Mine","errorMessage":"bad luck"}"#;
@@ -97,21 +107,45 @@ fn bootstrap() {
     }
 }
 
-fn host(mode: &str, retries: &[u32]) -> (LambdaHost, tempfile::TempDir) {
-    let folder = tempfile::tempdir().expect("a folder");
+/// [`bootstrap`] as a function.
+pub(crate) fn bootstrap_function(mode: &str) -> FunctionConfig {
     let me = env::current_exe().expect("this program");
     let words = ["lambda::tests::bootstrap", "--exact", "--nocapture"];
     let command = std::iter::once(me.display().to_string())
         .chain(words.map(str::to_owned))
         .collect();
-    let function = FunctionConfig {
+    FunctionConfig {
         command: Some(command),
         cwd: None,
         environment: [("MODE".to_owned(), mode.to_owned())].into(),
         timeout_seconds: 2,
         memory_mb: 128,
         url: false,
-    };
+    }
+}
+
+/// PutJobSuccessResult as an SDK sends it.
+fn report(job: &str) {
+    let base = env::var("AWS_ENDPOINT_URL").expect("an endpoint");
+    let host = base.strip_prefix("http://").expect("plain HTTP");
+    let key = env::var("AWS_ACCESS_KEY_ID").expect("a key");
+    let token = env::var("AWS_SESSION_TOKEN").expect("a token");
+    let body = json!({"jobId": job, "outputVariables": {"answer": "42"}}).to_string();
+    let mut stream = TcpStream::connect(host).expect("the engine");
+    write!(
+        stream,
+        "POST / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/x-amz-json-1.1\r\nx-amz-target: CodePipeline_20150709.PutJobSuccessResult\r\nx-amz-security-token: {token}\r\nauthorization: AWS4-HMAC-SHA256 Credential={key}/20261123/eu-west-1/codepipeline/aws4_request, SignedHeaders=host, Signature=00\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    println!("{answer}");
+}
+
+fn host(mode: &str, retries: &[u32]) -> (LambdaHost, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let function = bootstrap_function(mode);
     let mut config = Config::default();
     config.engine.async_retry_seconds = retries.to_vec();
     config.function.insert("f".to_owned(), function);

@@ -185,9 +185,10 @@ fn is_link(token: &str) -> bool {
     token.starts_with("http://") || token.starts_with("https://")
 }
 
-/// The mail's own HTML; its links leave the frame.
+/// The mail's own HTML; its links leave the frame, and a mail without a style gets a plain one.
 fn framed(html: &str) -> String {
-    format!("<base target=\"_top\">{html}")
+    let style = "body{font:15px/1.5 system-ui,'DejaVu Sans',sans-serif;margin:1rem;color:#1d2733;background:#fff}";
+    format!("<!doctype html><base target=\"_top\"><style>{style}</style>{html}")
 }
 
 fn html(template: &impl Template) -> Response {

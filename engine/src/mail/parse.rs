@@ -155,7 +155,8 @@ fn words(text: &str) -> String {
     let mut after_word = false;
     for token in text.split(' ') {
         let decoded = word(token);
-        if !out.is_empty() && !(after_word && decoded.is_some()) {
+        let joined = after_word && decoded.is_some();
+        if !out.is_empty() && !joined {
             out.push(' ');
         }
         after_word = decoded.is_some();

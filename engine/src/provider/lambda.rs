@@ -255,8 +255,19 @@ struct Key<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
+
     use engine_plan::definition::{ActionTypeId, EncryptionKey};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        cli::assemble::{Engine, Options, start},
+        config::Config,
+        desk::scripted::{ended, started},
+        lambda::tests::bootstrap_function,
+        perform::{Performer, Providers},
+    };
 
     fn task() -> ActionTask {
         let place = |name: &str, key: &str| ArtifactLocation {
@@ -332,5 +343,148 @@ mod tests {
         });
         let rest = r#","continuationToken":"c","encryptionKey":{"id":"key","type":"KMS"}}}}"#;
         assert!(text(&task, Some("c")).ends_with(rest));
+    }
+
+    /// A source that is there at once.
+    struct Source;
+
+    impl Provider for Source {
+        fn perform(&self, _: ActionTask, _: Context) -> BoxFuture<'static, Option<Outcome>> {
+            Box::pin(async {
+                Some(Outcome::Succeeded {
+                    details: Default::default(),
+                    variables: [].into(),
+                    revision: None,
+                })
+            })
+        }
+    }
+
+    async fn engine() -> (Engine, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.engine.async_retry_seconds = vec![0, 0];
+        config.engine.unreported_job_seconds = 0;
+        config
+            .function
+            .insert("f".to_owned(), bootstrap_function(""));
+        let options = Options {
+            config,
+            state_dir: folder.path().to_owned(),
+            listen: ([127, 0, 0, 1], 0).into(),
+            fast_clock: false,
+            upstream: None,
+            definition: None,
+        };
+        let Ok((engine, _)) = start(options).await else {
+            panic!("the engine did not start");
+        };
+        let providers = Providers::default()
+            .with("Source", "AWS", "S3", Arc::new(Source))
+            .with("Invoke", "AWS", "Lambda", Arc::new(Lambda));
+        let performer = Performer::new(engine.app.clone(), providers);
+        engine.app.desk.attach(performer);
+        (engine, folder)
+    }
+
+    fn definition(function: &str, wish: &str) -> engine_plan::definition::PipelineDeclaration {
+        let kind = |category: &str, provider: &str| json!({"category": category, "owner": "AWS", "provider": provider, "version": "1"});
+        let definition = json!({
+            "name": "shop",
+            "roleArn": "arn:aws:iam::123456789012:role/pipeline",
+            "artifactStore": {"type": "S3", "location": "artifacts"},
+            "stages": [
+                {"name": "Source", "actions": [{
+                    "name": "Code", "actionTypeId": kind("Source", "S3"), "outputArtifacts": [{"name": "Code"}],
+                    "configuration": {"S3Bucket": "sources", "S3ObjectKey": "shop.zip"},
+                }]},
+                {"name": "Check", "actions": [{
+                    "name": "Call", "actionTypeId": kind("Invoke", "Lambda"), "inputArtifacts": [{"name": "Code"}],
+                    "configuration": {"FunctionName": function, "UserParameters": wish},
+                }]},
+            ],
+        });
+        engine_plan::check::parse(definition).unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_end_of_a_function_ends_the_action() {
+        let (engine, _folder) = engine().await;
+        let desk = &engine.app.desk;
+        for (function, wish, code, text) in [
+            ("f", "report", "", ""),
+            ("f", "silent", "JobFailed", "f returned without reporting"),
+            (
+                "f",
+                "error",
+                "JobFailed",
+                "f failed 3 times and did not report, at last with Mine: bad luck",
+            ),
+            ("f", "exit", "JobFailed", "Runtime.ExitError: RequestId: "),
+            ("missing", "x", "ConfigurationError", "[function.missing]"),
+        ] {
+            let definition = definition(function, wish);
+            desk.submit(Event::CreatePipeline {
+                definition,
+                tags: [].into(),
+                start: false,
+            })
+            .await
+            .unwrap();
+            let id = started(desk).await;
+            let execution = ended(desk, &id).await;
+            let run = execution.stages.last().unwrap().actions.last().unwrap();
+            match &run.error {
+                None => {
+                    assert_eq!(code, "", "{wish}");
+                    assert_eq!(run.variables["answer"], "42");
+                    // The function goes on after its report.
+                    let log = || engine.app.logs.read(&id, &run.id, 0, 1 << 20).unwrap();
+                    let whole = async {
+                        while !String::from_utf8_lossy(&log()).contains("\nREPORT RequestId") {
+                            tokio::time::sleep(Duration::from_millis(5)).await;
+                        }
+                    };
+                    tokio::time::timeout(Duration::from_secs(20), whole)
+                        .await
+                        .unwrap();
+                    assert!(String::from_utf8_lossy(&log()).contains("reporting\n"));
+                }
+                Some(error) => {
+                    assert_eq!(error.code, code, "{wish}: {}", error.message);
+                    assert!(error.message.contains(text), "{}", error.message);
+                }
+            }
+            desk.submit(Event::DeletePipeline {
+                name: "shop".to_owned(),
+            })
+            .await
+            .unwrap();
+        }
+        engine.shut_down().await;
+    }
+
+    #[tokio::test]
+    async fn credentials_open_the_jobs_own_artifacts() {
+        let (engine, _folder) = engine().await;
+        let context = Context {
+            app: engine.app.clone(),
+            stop: Default::default(),
+            progress: super::super::Progress {
+                action_execution: "ae".to_owned(),
+                desk: engine.app.desk.clone(),
+            },
+        };
+        let issued = issue(&task(), &context);
+        let token = issued.session_token.reveal().as_str();
+        let scope =
+            engine
+                .app
+                .vault
+                .scope_of(&issued.access_key_id, Some(token), engine.app.clock.now());
+        let scope = scope.unwrap().unwrap();
+        assert!(scope.may_read("b", "k") && !scope.may_write("b", "k"));
+        assert!(scope.may_write("b", "k2") && !scope.may_read("b", "k3"));
+        engine.shut_down().await;
     }
 }

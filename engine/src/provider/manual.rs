@@ -60,8 +60,9 @@ fn announce(
         ..Message::default()
     };
     publish(topic, message).map(|_| ()).map_err(|problem| {
+        let name = topic.rsplit(':').next().unwrap_or(topic);
         Trouble::configuration(format!(
-            "action {}: the approval could not be announced at {topic}: {problem}",
+            "action {}: the approval could not be announced at {topic}: {problem} (topics are made by CreateTopic or by [topic.{name}] in stagewright.toml)",
             task.action
         ))
     })
@@ -219,7 +220,7 @@ mod tests {
         assert_eq!(
             trouble.message,
             format!(
-                "action Release: the approval could not be announced at {TOPIC}: NotFound: Topic does not exist"
+                "action Release: the approval could not be announced at {TOPIC}: NotFound: Topic does not exist (topics are made by CreateTopic or by [topic.approvals] in stagewright.toml)"
             )
         );
     }

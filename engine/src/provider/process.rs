@@ -1,6 +1,6 @@
 //! Ends everything that a build or a `git` call started, also what left its process group.
 
-use std::{fs, time::Duration};
+use std::{fs, thread, time::Duration};
 
 use nix::{
     errno::Errno,
@@ -82,9 +82,9 @@ impl Drop for Tree {
 }
 
 /// Kills every process of this user whose environment has this entry; again until none is left,
-/// because they may be starting others.
+/// because they may be starting others and take a moment to go. Blocks for a tenth of a second at most.
 pub fn kill_marked(mark: &str) {
-    for _ in 0..10 {
+    for _ in 0..50 {
         let found = marked(mark);
         if found.is_empty() {
             return;
@@ -93,6 +93,7 @@ pub fn kill_marked(mark: &str) {
             // Gone meanwhile is as good as killed.
             let _ = kill(process, Signal::SIGKILL);
         }
+        thread::sleep(Duration::from_millis(2));
     }
 }
 

@@ -104,15 +104,43 @@ fn run<Request: DeserializeOwned, Reply: Serialize>(
         .map_err(|error| fault(&DynoxideError::InternalServerError(error.to_string())))
 }
 
-/// The library marks requests that are well-formed and wrong by a prefix of the parser's message.
+/// The library words what DynamoDB says of a request in the parser's message, marked with the kind of error.
 fn unreadable(error: &serde_json::Error) -> TableFault {
     let text = error.to_string();
-    fault(&match text.split_once("VALIDATION:") {
-        Some((_, message)) => DynoxideError::ValidationException(without_place(message).to_owned()),
-        None => DynoxideError::SerializationException(text),
+    let plain = without_place(&text);
+    let marked = |marker: &str| plain.strip_prefix(marker).map(str::to_owned);
+    let validation = marked("VALIDATION:")
+        .or_else(|| marked("VALIDATION_AS_READ:"))
+        .or_else(|| {
+            Some(format!(
+                "1 validation error detected: {}",
+                marked("VALIDATION_REQUEST:")?
+            ))
+        });
+    let kind_of_value = [
+        "missing field",
+        "unknown variant",
+        "invalid type: null",
+        "Supplied AttributeValue",
+    ];
+    let serialization = || {
+        let marked = marked("SERIALIZATION:").or_else(|| marked("SERIALIZATION_AS_READ:"));
+        DynoxideError::SerializationException(marked.unwrap_or_else(|| text.clone()))
+    };
+    fault(&match validation {
+        Some(message) => DynoxideError::ValidationException(message),
+        None if plain.contains("empty AttributeValue") => DynoxideError::ValidationException(
+            "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
+                .to_owned(),
+        ),
+        None if kind_of_value.iter().any(|kind| plain.contains(kind)) => {
+            DynoxideError::ValidationException(plain.to_owned())
+        }
+        None => serialization(),
     })
 }
 
+/// Without the parser's ` at line N column N`.
 fn without_place(message: &str) -> &str {
     message
         .rfind(" at line ")
@@ -123,5 +151,102 @@ fn fault(error: &DynoxideError) -> TableFault {
     TableFault {
         status: error.status_code(),
         body: error.to_json(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn call(tables: &Tables, operation: &str, body: &str) -> Result<String, String> {
+        let answer = tables.call(operation, body).await.unwrap();
+        answer.map_err(|fault| format!("{} {}", fault.status, fault.body))
+    }
+
+    #[tokio::test]
+    async fn conditions_transactions_and_queries_hold_across_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tables.db");
+        let tables = Tables::open(&file).unwrap();
+        let create = r#"{"TableName":"tab","KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"sk","AttributeType":"N"}],"BillingMode":"PAY_PER_REQUEST"}"#;
+        call(&tables, "CreateTable", create).await.unwrap();
+        let ttl = r#"{"TableName":"tab","TimeToLiveSpecification":{"Enabled":true,"AttributeName":"ttl"}}"#;
+        call(&tables, "UpdateTimeToLive", ttl).await.unwrap();
+        for sk in 1..=3 {
+            let put =
+                format!(r#"{{"TableName":"tab","Item":{{"pk":{{"S":"a"}},"sk":{{"N":"{sk}"}}}}}}"#);
+            call(&tables, "PutItem", &put).await.unwrap();
+        }
+        let transaction = r#"{"TransactItems":[
+            {"Put":{"TableName":"tab","Item":{"pk":{"S":"b"},"sk":{"N":"1"}}}},
+            {"ConditionCheck":{"TableName":"tab","Key":{"pk":{"S":"a"},"sk":{"N":"1"}},"ConditionExpression":"attribute_exists(done)"}}]}"#;
+        let refused = call(&tables, "TransactWriteItems", transaction)
+            .await
+            .unwrap_err();
+        assert!(
+            refused.contains("TransactionCanceledException")
+                && refused.contains("ConditionalCheckFailed"),
+            "{refused}"
+        );
+        drop(tables);
+
+        let tables = Tables::open(&file).unwrap();
+        let query = |pk: &str| {
+            format!(
+                r#"{{"TableName":"tab","KeyConditionExpression":"pk = :p AND sk > :s","ExpressionAttributeValues":{{":p":{{"S":"{pk}"}},":s":{{"N":"1"}}}},"Select":"COUNT"}}"#
+            )
+        };
+        assert_eq!(
+            call(&tables, "Query", &query("a")).await.unwrap(),
+            r#"{"Count":2,"ScannedCount":2}"#
+        );
+        assert_eq!(
+            call(&tables, "Query", &query("b")).await.unwrap(),
+            r#"{"Count":0,"ScannedCount":0}"#
+        );
+        assert!(
+            call(&tables, "DescribeTimeToLive", r#"{"TableName":"tab"}"#)
+                .await
+                .unwrap()
+                .contains("ENABLED")
+        );
+    }
+
+    #[tokio::test]
+    async fn wrong_requests_get_dynamodbs_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let tables = Tables::open(&folder.path().join("tables.db")).unwrap();
+        for (operation, body, expected) in [
+            ("PutItem", "{", "SerializationException"),
+            ("PutItem", r#"{"TableName":7}"#, "SerializationException"),
+            (
+                "PutItem",
+                r#"{"TableName":"tab"}"#,
+                "Value null at 'item' failed to satisfy constraint",
+            ),
+            (
+                "GetItem",
+                r#"{"TableName":"tab","Key":{"pk":{"S":"a"}}}"#,
+                "ResourceNotFoundException",
+            ),
+            (
+                "PutItem",
+                r#"{"TableName":"tab","Item":{"pk":{}}}"#,
+                "ValidationException",
+            ),
+        ] {
+            let refused = call(&tables, operation, body).await.unwrap_err();
+            assert!(
+                refused.starts_with("400 ") && refused.contains(expected),
+                "{body}: {refused}"
+            );
+            for marker in ["VALIDATION", "SERIALIZATION", "at line"] {
+                assert!(
+                    !refused.contains(marker) || expected == "SerializationException",
+                    "{refused}"
+                );
+            }
+        }
+        assert!(tables.call("CreateBackup", "{}").await.is_none());
     }
 }

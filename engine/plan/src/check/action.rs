@@ -227,8 +227,8 @@ impl From<&'static Known> for Demand<'_> {
         Self {
             inputs: known.inputs,
             outputs: known.outputs,
-            required: known.required.to_vec(),
-            optional: known.optional.to_vec(),
+            required: known.required().collect(),
+            optional: known.optional().collect(),
         }
     }
 }

@@ -70,6 +70,7 @@ impl Turn<'_> {
                 self.state.settings = Some(settings.clone());
                 Ok(Answer::Done)
             }
+            Event::Resumed => Ok(self.resumed()),
             Event::CreatePipeline {
                 definition,
                 tags,

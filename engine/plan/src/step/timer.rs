@@ -1,6 +1,6 @@
 //! What happens because time passed: continuations, silence, timeouts, approvals that expire.
 
-use super::{Answer, Turn, finish::failed};
+use super::{Answer, Turn, action::later, finish::failed};
 use crate::{
     action_type::{self, Host},
     effect::Effect,
@@ -21,6 +21,26 @@ impl Turn<'_> {
                 None => {
                     self.state.due.pop_first();
                 }
+            }
+        }
+        Answer::Done
+    }
+
+    /// Silence while the engine was down does not count.
+    pub(super) fn resumed(&mut self) -> Answer {
+        let limit = later(self.at, LAMBDA_SILENCE_MINUTES);
+        let places: Vec<Place> = self.state.running.values().cloned().collect();
+        for place in places {
+            let silent = self
+                .state
+                .run(&place)
+                .is_some_and(|run| matches!(run.wake, Some(Wake::Silence(_))));
+            if silent {
+                self.unschedule(&place);
+                if let Some(run) = self.run_mut(&place) {
+                    run.wake = Some(Wake::Silence(limit));
+                }
+                self.schedule(&place);
             }
         }
         Answer::Done

@@ -104,6 +104,24 @@ fn a_silent_function_fails_after_twenty_minutes() {
 }
 
 #[test]
+fn silence_while_the_engine_was_down_does_not_count() {
+    let mut desk = lambda();
+    let job = desk.task("l").job.unwrap();
+    desk.now += jiff::SignedDuration::from_hours(2);
+    desk.tell(Event::Resumed);
+    desk.pass(20 * 60 - 1);
+    assert_eq!(desk.statuses(), "InProgress");
+    desk.tell(job_succeeded(&job.id, Some("half")));
+    // the continuation and the whole timeout are both over: no further job
+    desk.now += jiff::SignedDuration::from_hours(48);
+    desk.tell(Event::Resumed);
+    desk.pass(0);
+    assert_eq!(desk.statuses(), "Failed");
+    assert_eq!(desk.running(), "");
+    assert!(desk.replayed() == desk.state);
+}
+
+#[test]
 fn continuations_end_after_a_day() {
     let mut desk = lambda();
     for _ in 0..24 * 6 - 1 {
@@ -186,7 +204,7 @@ fn a_worker_polls_acknowledges_and_reports() {
             .collect()
     };
     let first = desk.task("w").job.unwrap();
-    assert_eq!(queued(&desk), [first.id.clone()]);
+    assert_eq!(queued(&desk), std::slice::from_ref(&first.id));
     let task = desk.state.task_of_job(&first.id).unwrap();
     assert_eq!(task.configuration["Job"], task.execution);
     desk.tell(Event::JobsPolled {
@@ -215,7 +233,7 @@ fn a_worker_polls_acknowledges_and_reports() {
     );
     desk.tell(job_succeeded(&first.id, Some("more")));
     let next = desk.task("w").job.unwrap();
-    assert_eq!(queued(&desk), [next.id.clone()]);
+    assert_eq!(queued(&desk), std::slice::from_ref(&next.id));
     desk.tell(Event::JobsPolled {
         jobs: vec![next.id.clone()],
     });

@@ -10,3 +10,4 @@ mod checks;
 mod flow;
 mod harness;
 mod job;
+mod model;

@@ -95,14 +95,14 @@ pub(super) fn list(ground: &Ground<'_>, request: List) -> Result<Value, Refusal>
 /// `ActionType` of one that CodePipeline brings.
 fn built_in(kind: &Known) -> Value {
     let property = |required: bool| {
-        move |name: &&str| {
+        move |name: &str| {
             let secret = action_type::is_secret(None, name);
             json!({"name": name, "required": required, "key": required, "secret": secret, "queryable": false})
         }
     };
-    let required = kind.required.iter().map(property(true));
+    let required = kind.required().map(property(true));
     let properties: Vec<Value> = required
-        .chain(kind.optional.iter().map(property(false)))
+        .chain(kind.optional().map(property(false)))
         .collect();
     let counts =
         |(least, most): (usize, usize)| json!({"minimumCount": least, "maximumCount": most});

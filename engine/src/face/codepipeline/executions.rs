@@ -1,12 +1,11 @@
-//! Starting, stopping, retrying and listing executions and their actions.
+//! Starting, stopping, retrying, reading and listing executions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use engine_plan::{
-    definition::ActionDeclaration,
     event::{Event, RetryMode, SourceRevisionOverride, Trigger},
     refusal::Refusal,
-    state::{ActionRun, Execution, Pipeline, StageStatus, State},
+    state::{Execution, Pipeline, StageStatus},
     step::Answer,
 };
 use serde::Deserialize;
@@ -82,30 +81,6 @@ struct ExecutionFilter {
 #[serde(rename_all = "camelCase")]
 struct SucceededInStage {
     stage_name: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ListActions {
-    pipeline_name: String,
-    max_results: Option<usize>,
-    #[serde(default)]
-    filter: ActionFilter,
-    next_token: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ActionFilter {
-    pipeline_execution_id: Option<String>,
-    latest_in_pipeline_execution: Option<LatestIn>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LatestIn {
-    pipeline_execution_id: String,
-    start_time_range: String,
 }
 
 pub(super) async fn start(ground: &Ground<'_>, request: Start) -> Result<Value, Refusal> {
@@ -207,66 +182,8 @@ pub(super) fn list(ground: &Ground<'_>, request: List) -> Result<Value, Refusal>
     })
 }
 
-pub(super) fn actions(ground: &Ground<'_>, request: ListActions) -> Result<Value, Refusal> {
-    type At = (usize, usize, usize);
-    let from: Option<At> = position(request.next_token.as_deref())?;
-    let latest = request.filter.latest_in_pipeline_execution;
-    let only_latest = latest
-        .as_ref()
-        .is_some_and(|latest| latest.start_time_range == "Latest");
-    let id = latest
-        .map(|latest| latest.pipeline_execution_id)
-        .or(request.filter.pipeline_execution_id);
-    ground.read(|state| {
-        let pipeline = shape::pipeline(state, &request.pipeline_name)?;
-        let only = match &id {
-            None => None,
-            Some(id) => {
-                shape::execution(pipeline, id)?;
-                pipeline.execution_index.get(id).copied()
-            }
-        };
-        let end = only.or(from.map(|from| from.0)).map(|at| at + 1);
-        let items = newest_first(pipeline, end)
-            .take(if only.is_some() { 1 } else { usize::MAX })
-            .flat_map(|(at, execution)| {
-                execution
-                    .stages
-                    .iter()
-                    .enumerate()
-                    .rev()
-                    .flat_map(move |(stage_at, stage)| {
-                        stage
-                            .actions
-                            .iter()
-                            .enumerate()
-                            .rev()
-                            .map(move |(action_at, run)| {
-                                ((at, stage_at, action_at), execution, stage, run)
-                            })
-                    })
-            })
-            .filter(|(_, _, stage, run)| {
-                !only_latest
-                    || stage
-                        .latest(&run.name)
-                        .is_some_and(|latest| latest.id == run.id)
-            })
-            .skip_while(|(at, ..)| from.is_some_and(|from| *at > from))
-            .map(|(at, execution, stage, run)| {
-                (at, action(state, pipeline, execution, &stage.name, run))
-            });
-        Ok(page(
-            "actionExecutionDetails",
-            items,
-            request.max_results,
-            100,
-        ))
-    })
-}
-
 /// Executions before this index, newest first.
-fn newest_first(
+pub(super) fn newest_first(
     pipeline: &Pipeline,
     end: Option<usize>,
 ) -> impl Iterator<Item = (usize, &Execution)> {
@@ -307,84 +224,6 @@ fn summary(pipeline: &Pipeline, execution: &Execution) -> Value {
         .with("executionMode", mode(pipeline, execution))
         .with("executionType", "STANDARD")
         .into()
-}
-
-/// `ActionExecutionDetail`.
-fn action(
-    state: &State,
-    pipeline: &Pipeline,
-    execution: &Execution,
-    stage: &str,
-    run: &ActionRun,
-) -> Value {
-    let declared: Option<&ActionDeclaration> =
-        pipeline.definition_of(execution).and_then(|definition| {
-            definition
-                .stages
-                .iter()
-                .find(|s| s.name == stage)?
-                .action(&run.name)
-        });
-    let empty = BTreeMap::new();
-    let configuration = declared.map_or(&empty, |declared| &declared.configuration);
-    let region = declared
-        .and_then(|declared| declared.region.as_deref())
-        .unwrap_or_else(|| shape::region(state));
-    let input = Object::new()
-        .with("actionTypeId", shape::action_type_id(&run.action_type))
-        .with(
-            "configuration",
-            shape::masked(state, &run.action_type, configuration),
-        )
-        .with(
-            "resolvedConfiguration",
-            shape::masked(state, &run.action_type, &run.resolved_configuration),
-        )
-        .maybe(
-            "roleArn",
-            declared.and_then(|declared| declared.role_arn.as_deref()),
-        )
-        .with("region", region)
-        .with("inputArtifacts", shape::artifacts(&run.inputs))
-        .maybe(
-            "namespace",
-            declared.and_then(|declared| declared.namespace.as_deref()),
-        );
-    let error = run
-        .error
-        .as_ref()
-        .map(|error| json!({"code": error.code, "message": error.message}));
-    let result = Object::new()
-        .maybe("externalExecutionId", external_id(run))
-        .maybe("externalExecutionSummary", run.details.summary.as_deref())
-        .maybe(
-            "externalExecutionUrl",
-            run.details.external_execution_url.as_deref(),
-        )
-        .maybe("errorDetails", error);
-    let output = Object::new()
-        .with("outputArtifacts", shape::artifacts(&run.outputs))
-        .maybe("executionResult", (!result.is_empty()).then_some(result))
-        .with("outputVariables", json!(run.variables));
-    Object::new()
-        .with("pipelineExecutionId", execution.id.as_str())
-        .with("actionExecutionId", run.id.as_str())
-        .with("pipelineVersion", execution.pipeline_version)
-        .with("stageName", stage)
-        .with("actionName", run.name.as_str())
-        .with("startTime", shape::time(run.started))
-        .with("lastUpdateTime", shape::time(run.updated))
-        .maybe("updatedBy", run.updated_by.as_deref())
-        .with("status", shape::action_status(run.status))
-        .with("input", input)
-        .with("output", output)
-        .into()
-}
-
-/// The outside run's id; for an approval of a PARALLEL pipeline its token, where workers must look for it.
-fn external_id(run: &ActionRun) -> Option<&str> {
-    let token = run.approval_token.as_ref().map(|token| token.reveal());
-    run.details.external_execution_id.as_deref().or(token)
 }
 
 fn mode(pipeline: &Pipeline, execution: &Execution) -> Value {

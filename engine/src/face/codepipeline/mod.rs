@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod action_types;
+mod actions;
 mod constraint;
 mod executions;
 mod jobs;
@@ -139,7 +140,7 @@ impl Ground<'_> {
             "ListPipelineExecutions" => {
                 executions::list(self, check(body, model::LIST_EXECUTIONS)?)
             }
-            "ListActionExecutions" => executions::actions(self, check(body, model::LIST_ACTIONS)?),
+            "ListActionExecutions" => actions::list(self, check(body, model::LIST_ACTIONS)?),
             "GetPipelineState" => state_view::get(self, check(body, model::BY_NAME)?),
             "EnableStageTransition" => {
                 state_view::set(self, check(body, model::ENABLE)?, true).await

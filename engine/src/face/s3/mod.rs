@@ -1,7 +1,7 @@
 //! S3 over HTTP: REST and XML over the object store.
 
 use axum::{body::Body, response::Response};
-use http::{Method, request::Parts};
+use http::{Method, header, request::Parts};
 
 use super::{
     call::{decode, form},
@@ -22,6 +22,10 @@ mod xml;
 
 pub use fault::S3Fault;
 use operation::Operation;
+
+/// What is published runs in the browser of whoever looks; on this address it must not act as the console or an
+/// approver.
+const SANDBOX: &str = "sandbox allow-scripts allow-forms allow-popups";
 
 /// What the caller's credentials open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,9 +77,13 @@ pub async fn answer(
         },
         Err(fault) => Err(fault),
     };
-    answered.unwrap_or_else(|fault| {
+    let mut response = answered.unwrap_or_else(|fault| {
         fault.into_response(&resource, request_id, head.method == Method::HEAD)
-    })
+    });
+    if head.headers.get(header::AUTHORIZATION).is_none() {
+        object::set(response.headers_mut(), "content-security-policy", SANDBOX);
+    }
+    response
 }
 
 /// Bucket and key of a path, decoded.

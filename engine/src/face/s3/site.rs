@@ -10,7 +10,7 @@ use axum::{
 use http::{Method, StatusCode, request::Parts};
 
 use super::{
-    S3Fault,
+    S3Fault, SANDBOX,
     object::{open, set, unreadable},
     range::{self, Verdict},
 };
@@ -142,11 +142,6 @@ fn describe(info: &ObjectInfo, response: &mut Response) {
             set(out, name, value);
         }
     }
-    // What is published runs in the browser of whoever looks; it must not act as the console or an approver.
-    set(
-        out,
-        "content-security-policy",
-        "sandbox allow-scripts allow-forms allow-popups",
-    );
+    set(out, "content-security-policy", SANDBOX);
     set(out, "x-content-type-options", "nosniff");
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, SeqAccess, Visitor},
-};
+use raw::{RawBuildspec, RawPhases};
+
+mod lines;
+mod raw;
 
 /// A checked buildspec.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,7 +133,7 @@ pub fn parse(file: &str, text: &str) -> Result<Buildspec, BuildspecError> {
     let raw: RawBuildspec = yaml_serde::from_str(text).map_err(|error| yaml_error(file, &error))?;
     let refuse = |needle: &str, message: String| BuildspecError {
         file: file.to_owned(),
-        at: line_of_key(text, needle)
+        at: lines::of_key(text, needle)
             .map(|line| format!(" line {line}"))
             .unwrap_or_default(),
         message,
@@ -214,8 +214,8 @@ pub fn parse(file: &str, text: &str) -> Result<Buildspec, BuildspecError> {
         };
         phases.push(PhaseSpec {
             phase,
-            commands: located(text, phase, "commands", raw.commands.unwrap_or_default()),
-            finally: located(text, phase, "finally", raw.finally.unwrap_or_default()),
+            commands: lines::located(text, phase, "commands", raw.commands.unwrap_or_default()),
+            finally: lines::located(text, phase, "finally", raw.finally.unwrap_or_default()),
             on_failure,
         });
     }
@@ -257,207 +257,6 @@ pub fn is_variable_name(name: &str) -> bool {
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-type Refused = (&'static str, String);
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawBuildspec {
-    version: String,
-    run_as: Option<String>,
-    env: Option<RawEnv>,
-    proxy: Option<de::IgnoredAny>,
-    batch: Option<de::IgnoredAny>,
-    phases: RawPhases,
-    reports: Option<de::IgnoredAny>,
-    artifacts: Option<RawArtifacts>,
-    cache: Option<de::IgnoredAny>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-struct RawEnv {
-    shell: Option<String>,
-    variables: BTreeMap<String, String>,
-    parameter_store: Option<BTreeMap<String, de::IgnoredAny>>,
-    secrets_manager: Option<BTreeMap<String, de::IgnoredAny>>,
-    exported_variables: Vec<String>,
-    git_credential_helper: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawPhases {
-    install: Option<RawPhase>,
-    pre_build: Option<RawPhase>,
-    build: Option<RawPhase>,
-    post_build: Option<RawPhase>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawPhase {
-    run_as: Option<String>,
-    on_failure: Option<String>,
-    runtime_versions: Option<BTreeMap<String, String>>,
-    commands: Option<Vec<String>>,
-    finally: Option<Vec<String>>,
-}
-
-/// `serde(flatten)` would lose scalars as written (`012`), so the fields stand twice.
-struct RawArtifacts {
-    body: RawArtifact,
-    secondary_artifacts: Option<BTreeMap<String, RawArtifact>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawPrimary {
-    files: Option<OneOrMany>,
-    exclude_paths: Option<OneOrMany>,
-    base_directory: Option<String>,
-    discard_paths: Option<String>,
-    enable_symlinks: Option<String>,
-    name: Option<String>,
-    s3_prefix: Option<String>,
-    secondary_artifacts: Option<BTreeMap<String, RawArtifact>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawArtifact {
-    files: Option<OneOrMany>,
-    exclude_paths: Option<OneOrMany>,
-    base_directory: Option<String>,
-    discard_paths: Option<String>,
-    enable_symlinks: Option<String>,
-    name: Option<String>,
-    s3_prefix: Option<String>,
-}
-
-impl<'de> Deserialize<'de> for RawArtifacts {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = RawPrimary::deserialize(deserializer)?;
-        Ok(Self {
-            secondary_artifacts: raw.secondary_artifacts,
-            body: RawArtifact {
-                files: raw.files,
-                exclude_paths: raw.exclude_paths,
-                base_directory: raw.base_directory,
-                discard_paths: raw.discard_paths,
-                enable_symlinks: raw.enable_symlinks,
-                name: raw.name,
-                s3_prefix: raw.s3_prefix,
-            },
-        })
-    }
-}
-
-#[derive(Default)]
-struct OneOrMany(Vec<String>);
-
-impl<'de> Deserialize<'de> for OneOrMany {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Paths;
-        impl<'de> Visitor<'de> for Paths {
-            type Value = OneOrMany;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a path or a list of paths")
-            }
-            fn visit_str<E: de::Error>(self, one: &str) -> Result<OneOrMany, E> {
-                Ok(OneOrMany(vec![one.to_owned()]))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<OneOrMany, A::Error> {
-                let mut all = Vec::new();
-                while let Some(one) = seq.next_element()? {
-                    all.push(one);
-                }
-                Ok(OneOrMany(all))
-            }
-        }
-        deserializer.deserialize_any(Paths)
-    }
-}
-
-impl RawBuildspec {
-    fn refuse_unbuilt(&self, notices: &mut Vec<String>) -> Result<(), Refused> {
-        if let Some(user) = &self.run_as {
-            return Err((
-                "run-as",
-                format!("run-as {user} is not supported: builds run as the user of the engine"),
-            ));
-        }
-        if self.batch.is_some() {
-            return Err((
-                "batch",
-                "batch builds are not supported; remove batch".to_owned(),
-            ));
-        }
-        let env = self.env.as_ref();
-        if let Some(name) = env.and_then(|e| e.parameter_store.as_ref()?.keys().next()) {
-            return Err((
-                "parameter-store",
-                format!(
-                    "env.parameter-store ({name}) is not supported; set the variable in [codebuild.NAME.environment]"
-                ),
-            ));
-        }
-        if let Some(name) = env.and_then(|e| e.secrets_manager.as_ref()?.keys().next()) {
-            return Err((
-                "secrets-manager",
-                format!(
-                    "env.secrets-manager ({name}) is not supported; set the variable in [codebuild.NAME.environment]"
-                ),
-            ));
-        }
-        let ignored = [
-            (
-                env.is_some_and(|e| e.git_credential_helper.is_some()),
-                "env.git-credential-helper",
-            ),
-            (self.proxy.is_some(), "proxy"),
-            (self.reports.is_some(), "reports"),
-            (self.cache.is_some(), "cache"),
-        ];
-        for (_, key) in ignored.into_iter().filter(|(present, _)| *present) {
-            notices.push(format!("{key} of the buildspec has no effect here"));
-        }
-        Ok(())
-    }
-}
-
-impl RawArtifact {
-    fn checked(self, notices: &mut Vec<String>) -> Result<ArtifactSpec, Refused> {
-        if self.name.is_some() || self.s3_prefix.is_some() {
-            notices.push("artifacts.name and s3-prefix have no effect in a pipeline".to_owned());
-        }
-        let spec = ArtifactSpec {
-            files: self.files.unwrap_or_default().0,
-            exclude: self.exclude_paths.unwrap_or_default().0,
-            base_directory: self.base_directory,
-            discard_paths: yes(self.discard_paths, "discard-paths")?,
-        };
-        if self.enable_symlinks.is_some() && !yes(self.enable_symlinks, "enable-symlinks")? {
-            notices.push("artifacts.enable-symlinks has no effect here: links are kept".to_owned());
-        }
-        let outside = |glob: &&String| glob.starts_with('/') || glob.split('/').any(|p| p == "..");
-        if let Some(glob) = spec.files.iter().chain(&spec.exclude).find(outside) {
-            return Err((
-                "files",
-                format!("{glob} leaves the base directory; set base-directory instead"),
-            ));
-        }
-        Ok(spec)
-    }
-}
-
-fn yes(value: Option<String>, key: &'static str) -> Result<bool, Refused> {
-    match value.as_deref() {
-        None | Some("no" | "false") => Ok(false),
-        Some("yes" | "true") => Ok(true),
-        Some(other) => Err((key, format!("{key} is {other}; write yes or no"))),
-    }
-}
-
 fn yaml_error(file: &str, error: &yaml_serde::Error) -> BuildspecError {
     let text = error.to_string();
     let message = text
@@ -476,67 +275,6 @@ fn yaml_error(file: &str, error: &yaml_serde::Error) -> BuildspecError {
             .unwrap_or_default(),
         message: format!("{message}{hint}"),
     }
-}
-
-/// The line of the first key of this name (or list item), for people.
-fn line_of_key(text: &str, key: &str) -> Option<usize> {
-    text.lines()
-        .position(|line| {
-            let line = line.trim_start().trim_start_matches("- ");
-            line.strip_prefix(key).is_some_and(|rest| {
-                rest.trim_start().is_empty() || rest.trim_start().starts_with(':')
-            })
-        })
-        .map(|at| at + 1)
-}
-
-/// Gives each command its line: YAML values carry none, so the text is searched in order from the phase's key on.
-fn located(text: &str, phase: Phase, list: &str, commands: Vec<String>) -> Vec<Command> {
-    let lines: Vec<&str> = text.lines().collect();
-    let key_after = |start: usize, key: &str| {
-        lines
-            .iter()
-            .skip(start)
-            .position(|line| {
-                line.trim_start()
-                    .strip_prefix(key)
-                    .is_some_and(|rest| rest.trim_start().starts_with(':'))
-            })
-            .map(|at| start + at)
-    };
-    let mut cursor = key_after(0, "phases")
-        .and_then(|at| key_after(at, phase.key()))
-        .and_then(|at| key_after(at, list));
-    commands
-        .into_iter()
-        .map(|text| {
-            let first = text
-                .lines()
-                .map(str::trim)
-                .find(|line| !line.is_empty())
-                .unwrap_or_default();
-            let found = cursor.filter(|_| !first.is_empty()).and_then(|start| {
-                lines
-                    .iter()
-                    .skip(start)
-                    .position(|line| {
-                        let bare = line
-                            .trim()
-                            .trim_start_matches("- ")
-                            .trim_matches(['"', '\'']);
-                        line.contains(first) || (bare.len() > 2 && first.starts_with(bare))
-                    })
-                    .map(|at| start + at)
-            });
-            if let Some(at) = found {
-                cursor = Some(at + 1);
-            }
-            Command {
-                line: found.map(|at| at + 1),
-                text,
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]

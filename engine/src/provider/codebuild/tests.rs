@@ -1,6 +1,11 @@
 //! Whole builds: artifacts in, a real shell, artifacts and variables out.
 
+use std::collections::BTreeMap;
+
+use tokio_util::sync::CancellationToken;
+
 use super::*;
+use crate::config::CodebuildConfig;
 use crate::provider::workshop::tests::{Bench, task};
 
 const SPEC: &str = "version: 0.2

@@ -182,7 +182,7 @@ fn copy_with_md5(
 }
 
 /// Appends all of a reader to a writer.
-pub(super) fn append_with_md5(
+fn append_with_md5(
     source: &mut impl io::Read,
     target: &mut impl io::Write,
 ) -> io::Result<(u64, [u8; 16])> {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     Body, ObjectStore,
-    blob::{Written, append_with_md5},
+    blob::Written,
     index,
     object::{New, check_key, headers_text},
     types::{Condition, ObjectHeaders, ObjectInfo, StoreError},
@@ -142,22 +142,37 @@ impl ObjectStore {
         if parts.is_empty() || parts.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
             return Err(StoreError::InvalidPartOrder);
         }
-        let headers = self.upload_headers(bucket, key, upload).await?;
-        let blob = self.expect_new_blob().await?;
         let (bucket, key, upload) = (bucket.to_owned(), key.to_owned(), upload.to_owned());
+        let begun = (bucket.clone(), key.clone(), upload.clone());
+        let (headers, stored) = self
+            .with(move |_, connection| {
+                let (bucket, key, upload) = &begun;
+                Ok((
+                    headers_of(connection, bucket, key, upload)?,
+                    parts_of(connection, upload)?,
+                ))
+            })
+            .await?;
+        let chosen = choose(&stored, &parts)?;
+        let etag = Some(joined_etag(&chosen));
+        let joined = self
+            .join(chosen.into_iter().map(|part| part.blob.clone()).collect())
+            .await?;
         self.with(move |store, connection| {
-            headers_of(connection, &bucket, &key, &upload)?;
-            let stored = parts_of(connection, &upload)?;
-            let chosen = choose(&stored, &parts)?;
-            let etag = Some(joined_etag(&chosen));
-            let joined = store.join(&blob, &chosen)?;
+            // Whoever was faster has ended the upload.
+            if let Err(error) = headers_of(connection, &bucket, &key, &upload) {
+                if let Written::File { blob, .. } = &joined {
+                    index::drop_blob(connection, blob, index::now())?;
+                }
+                return Err(error);
+            }
             let new = New {
                 headers,
                 condition,
                 etag,
             };
             let info = store.commit(connection, &bucket, &key, new, joined)?;
-            end(connection, &upload, &stored)?;
+            end(connection, &upload)?;
             Ok(info)
         })
         .await
@@ -176,8 +191,7 @@ impl ObjectStore {
         let (bucket, key, upload) = (bucket.to_owned(), key.to_owned(), upload.to_owned());
         self.with(move |_, connection| {
             headers_of(connection, &bucket, &key, &upload)?;
-            let stored = parts_of(connection, &upload)?;
-            end(connection, &upload, &stored)
+            end(connection, &upload)
         })
         .await
     }
@@ -237,20 +251,34 @@ impl ObjectStore {
             .await
     }
 
-    fn join(&self, blob: &str, parts: &[&Part]) -> Result<Written, StoreError> {
-        let path = self.blob_path(blob);
-        let failed = |source: io::Error| StoreError::file("write", &path, source);
-        let mut target = fs::File::create_new(&path).map_err(failed)?;
-        let mut size = 0;
-        for part in parts {
-            let mut source = fs::File::open(self.blob_path(&part.blob)).map_err(failed)?;
-            size += append_with_md5(&mut source, &mut target).map_err(failed)?.0;
-        }
-        Ok(Written::File {
-            blob: blob.to_owned(),
-            size,
-            md5: [0; 16],
+    /// Writes the parts' files one after the other into a new one, without holding the index.
+    async fn join(&self, parts: Vec<String>) -> Result<Written, StoreError> {
+        let blob = self.expect_new_blob().await?;
+        let target = self.blob_path(&blob);
+        let sources: Vec<_> = parts.iter().map(|part| self.blob_path(part)).collect();
+        let joined = tokio::task::spawn_blocking(move || {
+            let failed = |source: io::Error| StoreError::file("write", &target, source);
+            let mut file = fs::File::create_new(&target).map_err(failed)?;
+            let mut size = 0;
+            for source in sources {
+                let mut source = fs::File::open(source).map_err(failed)?;
+                size += io::copy(&mut source, &mut file).map_err(failed)?;
+            }
+            Ok(size)
         })
+        .await
+        .map_err(|source| StoreError::Worker { source })?;
+        match joined {
+            Ok(size) => Ok(Written::File {
+                blob,
+                size,
+                md5: [0; 16],
+            }),
+            Err(error) => {
+                self.give_up(&blob).await;
+                Err(error)
+            }
+        }
     }
 }
 
@@ -316,10 +344,10 @@ fn joined_etag(parts: &[&Part]) -> String {
     format!("{}-{}", hex::encode(md5.finalize()), parts.len())
 }
 
-fn end(connection: &mut Connection, upload: &str, parts: &[Part]) -> Result<(), StoreError> {
+fn end(connection: &mut Connection, upload: &str) -> Result<(), StoreError> {
     let transaction = connection.transaction()?;
     let now = index::now();
-    for part in parts {
+    for part in parts_of(&transaction, upload)? {
         index::drop_blob(&transaction, &part.blob, now)?;
     }
     transaction.execute("DELETE FROM part WHERE upload = ?1", [upload])?;
