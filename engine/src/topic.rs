@@ -1,7 +1,9 @@
 //! SNS topics: subscriptions, filter policies, delivery. Topics and subscriptions survive a restart; a delivery under way does not.
 
+mod check;
 mod deliver;
 mod filter;
+mod subscription;
 
 use std::{
     collections::BTreeMap,
@@ -12,14 +14,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use self::check::{check_message, check_name, check_subscription, invalid, no_topic};
+pub use self::subscription::{Message, MessageAttribute, Subscription};
 use crate::{
     clock::Clock, config::Config, lambda::LambdaHost, mail::MailSink, vault::write_private,
 };
-
-/// SNS's limit of a message with its attributes.
-const MESSAGE_LIMIT: usize = 256 * 1024;
-/// SNS's limit of a subject.
-const SUBJECT_LIMIT: usize = 100;
 
 /// All topics; clones share them.
 #[derive(Clone)]
@@ -40,47 +39,6 @@ pub struct TopicSettings {
     pub mail: MailSink,
     /// Base of SubscribeURL and UnsubscribeURL.
     pub base_url: Arc<str>,
-}
-
-/// One message attribute.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MessageAttribute {
-    /// `String`, `Number`, `String.Array`, `Binary`.
-    pub data_type: String,
-    /// Its value (base64 for `Binary`).
-    pub value: String,
-}
-
-/// One message to publish. Bodies may hold approval tokens: it has no `Debug` text of them.
-#[derive(Clone, Default)]
-pub struct Message {
-    /// At most 100 characters.
-    pub subject: Option<String>,
-    /// At most 256 KB.
-    pub body: String,
-    /// Other bodies by protocol (`MessageStructure: json`).
-    pub by_protocol: BTreeMap<String, String>,
-    /// For filter policies and receivers.
-    pub attributes: BTreeMap<String, MessageAttribute>,
-}
-
-/// One subscription.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Subscription {
-    /// `TOPIC-ARN:UUID`.
-    pub arn: String,
-    /// The topic's ARN.
-    pub topic: String,
-    /// `lambda`, `http`, `https`, `email`, `email-json`.
-    pub protocol: String,
-    /// Function name or ARN, URL, address.
-    pub endpoint: String,
-    /// `RawMessageDelivery`, `FilterPolicy`, `FilterPolicyScope`.
-    pub attributes: BTreeMap<String, String>,
-    /// Set until the receiver has confirmed.
-    token: Option<String>,
-    /// Comes from `stagewright.toml` and goes with it.
-    configured: bool,
 }
 
 /// A refused SNS request, with SNS's own code.
@@ -247,7 +205,7 @@ impl Topics {
             if let Some(known) = kept.subscriptions.values().find(same) {
                 return Ok((known.clone(), false));
             }
-            let mut subscription = new_subscription(topic, protocol, endpoint);
+            let mut subscription = Subscription::new(topic, protocol, endpoint);
             subscription.attributes = attributes;
             if protocol != "lambda" {
                 subscription.token = Some(uuid::Uuid::new_v4().simple().to_string());
@@ -391,7 +349,7 @@ impl Topics {
                             && s.endpoint == wanted.endpoint
                     };
                     let mut subscription = before.iter().find(same).cloned().unwrap_or_else(|| {
-                        new_subscription(&arn, &wanted.protocol, &wanted.endpoint)
+                        Subscription::new(&arn, &wanted.protocol, &wanted.endpoint)
                     });
                     subscription.configured = true;
                     kept.subscriptions
@@ -426,143 +384,9 @@ impl Topics {
     }
 }
 
-impl Subscription {
-    /// Whether the receiver has not confirmed yet.
-    pub const fn is_pending(&self) -> bool {
-        self.token.is_some()
-    }
-
-    fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.get(name).map(String::as_str)
-    }
-
-    fn is_raw(&self) -> bool {
-        self.attribute("RawMessageDelivery") == Some("true")
-    }
-
-    fn wants(&self, message: &Message) -> bool {
-        let Some(policy) = self.attribute("FilterPolicy") else {
-            return true;
-        };
-        let by_body = self.attribute("FilterPolicyScope") == Some("MessageBody");
-        filter::compile(policy, by_body).is_ok_and(|filter| {
-            if by_body {
-                filter.wants_body(&message.body)
-            } else {
-                filter.wants_attributes(&message.attributes)
-            }
-        })
-    }
-}
-
 impl fmt::Debug for Topics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Topics").finish_non_exhaustive()
-    }
-}
-
-fn new_subscription(topic: &str, protocol: &str, endpoint: &str) -> Subscription {
-    Subscription {
-        arn: format!("{topic}:{}", uuid::Uuid::new_v4()),
-        topic: topic.to_owned(),
-        protocol: protocol.to_owned(),
-        endpoint: endpoint.to_owned(),
-        attributes: BTreeMap::new(),
-        token: None,
-        configured: false,
-    }
-}
-
-fn check_name(name: &str) -> Result<(), TopicError> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if name.ends_with(".fifo") {
-        return Err(invalid(
-            "Topic Name: FIFO topics are not built in stagewright",
-        ));
-    }
-    if name.is_empty() || name.len() > 256 || !name.bytes().all(plain) {
-        return Err(invalid("Topic Name"));
-    }
-    Ok(())
-}
-
-fn check_subscription(
-    protocol: &str,
-    endpoint: &str,
-    attributes: &BTreeMap<String, String>,
-) -> Result<(), TopicError> {
-    let fits = match protocol {
-        "lambda" => !endpoint.is_empty(),
-        "http" => endpoint.starts_with("http://"),
-        "https" => endpoint.starts_with("https://"),
-        "email" | "email-json" => endpoint.contains('@') && !endpoint.contains(char::is_whitespace),
-        other => {
-            let text = format!(
-                "Protocol {other} is not built in stagewright: lambda, http, https, email and email-json are"
-            );
-            return Err(invalid(&text));
-        }
-    };
-    if !fits {
-        return Err(invalid(&format!(
-            "Endpoint does not fit the protocol {protocol}"
-        )));
-    }
-    let by_body = match attributes.get("FilterPolicyScope").map(String::as_str) {
-        None | Some("MessageAttributes") => false,
-        Some("MessageBody") => true,
-        Some(_) => return Err(invalid("FilterPolicyScope: Invalid value")),
-    };
-    for (name, value) in attributes {
-        match name.as_str() {
-            "FilterPolicyScope" => {}
-            "FilterPolicy" => {
-                filter::compile(value, by_body)
-                    .map_err(|e| invalid(&format!("FilterPolicy: {e}")))?;
-            }
-            "RawMessageDelivery" if matches!(value.as_str(), "true" | "false") => {}
-            other => {
-                return Err(invalid(&format!(
-                    "Subscription attribute {other} is not built in stagewright, or its value is wrong"
-                )));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn check_message(message: &Message) -> Result<(), TopicError> {
-    let attributes: usize = message
-        .attributes
-        .iter()
-        .map(|(name, a)| name.len() + a.data_type.len() + a.value.len())
-        .sum();
-    if message.body.is_empty() {
-        return Err(invalid("Empty message"));
-    }
-    if message.body.len() + attributes > MESSAGE_LIMIT {
-        return Err(invalid("Message too long"));
-    }
-    if let Some(subject) = &message.subject {
-        let odd = subject.chars().any(char::is_control);
-        if subject.is_empty() || subject.chars().count() > SUBJECT_LIMIT || odd {
-            return Err(invalid("Subject"));
-        }
-    }
-    Ok(())
-}
-
-fn invalid(what: &str) -> TopicError {
-    TopicError {
-        code: "InvalidParameter",
-        message: format!("Invalid parameter: {what}"),
-    }
-}
-
-fn no_topic() -> TopicError {
-    TopicError {
-        code: "NotFound",
-        message: "Topic does not exist".to_owned(),
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) async fn once(
     let _busy = settings.clock.busy();
     let name = recipe.name.clone();
     loop {
-        if context.stop.is_cancelled() {
+        if context.stop.is_cancelled() || host.is_ending() {
             return Err(InvokeError::Stopped(name));
         }
         let warm = host.take_idle(&recipe);
@@ -70,10 +70,15 @@ pub(super) async fn once(
         let asked = process.door.phase.borrow().asked;
         let end = turn.run(payload.clone(), is_warm).await;
         process.flush().await;
+        let end = if host.is_ending() && !matches!(end, End::Answer(_)) {
+            End::Stopped
+        } else {
+            end
+        };
         let (payload, failed) = match end {
             End::NotTaken => continue,
             End::Stopped => {
-                process.speaker.say("Stopped by the pipeline");
+                process.speaker.say("Stopped");
                 return Err(InvokeError::Stopped(name));
             }
             End::Answer(Answer::Response(payload)) => (payload, false),
@@ -108,7 +113,11 @@ impl Turn<'_> {
         let mut init = None;
         if !warm {
             match self.init().await {
-                Ok(duration) => init = Some(duration),
+                Ok(duration) => {
+                    // What init wrote stands before START.
+                    self.process.flush().await;
+                    init = Some(duration);
+                }
                 Err(end) => {
                     self.process.kill();
                     self.process.flush().await;

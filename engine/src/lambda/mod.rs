@@ -14,7 +14,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -140,6 +140,8 @@ struct Inner {
     running: Mutex<Vec<Weak<Process>>>,
     kept: Mutex<HashMap<String, Kept>>,
     started: AtomicU64,
+    /// A killed process is no failure of its function then.
+    ending: AtomicBool,
 }
 
 struct Idle {
@@ -165,6 +167,7 @@ impl LambdaHost {
                 running: Mutex::default(),
                 kept: Mutex::default(),
                 started: AtomicU64::new(0),
+                ending: AtomicBool::new(false),
             }),
         }
     }
@@ -247,9 +250,14 @@ impl LambdaHost {
         kept.map_or_else(Vec::new, |lines| lock(&lines).iter().cloned().collect())
     }
 
-    /// Kills every process with its group; later calls start new ones.
+    /// The engine ends: kills every process with its group; calls under way and later ones end as stopped, so that
+    /// nothing is reported about a function that only the engine's end has ended.
     pub fn shutdown(&self) {
         self.inner.shutdown();
+    }
+
+    fn is_ending(&self) -> bool {
+        self.inner.ending.load(Ordering::Acquire)
     }
 
     fn find(&self, function: &str) -> Result<Recipe, InvokeError> {
@@ -325,6 +333,7 @@ impl fmt::Debug for LambdaHost {
 
 impl Inner {
     fn shutdown(&self) {
+        self.ending.store(true, Ordering::Release);
         lock(&self.idle).clear();
         for process in lock(&self.running).drain(..) {
             if let Some(process) = process.upgrade() {

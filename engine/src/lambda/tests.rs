@@ -315,6 +315,24 @@ async fn a_stop_kills_the_process() {
 }
 
 #[tokio::test]
+async fn the_engines_end_is_no_failure_of_a_function() {
+    let (host, _folder) = host("", &[]);
+    let run = host.invoke_async("f", Bytes::from(r#"{"do":"hang"}"#), CallContext::default());
+    let ending = async {
+        while !host.log("f").iter().any(|l| l.starts_with("START")) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        host.shutdown();
+    };
+    let (outcome, ()) = tokio::join!(run, ending);
+    assert_eq!(outcome, Ok(AsyncOutcome::Stopped));
+    assert!(matches!(
+        call(&host, json!({})).await,
+        Err(InvokeError::Stopped(_))
+    ));
+}
+
+#[tokio::test]
 async fn what_is_unknown_or_cannot_start_is_refused() {
     let (host, _folder) = host("", &[]);
     let refusal = host.invoke("g", Bytes::new(), CallContext::default()).await;

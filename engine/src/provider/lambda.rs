@@ -47,8 +47,14 @@ async fn perform(task: ActionTask, context: Context) -> Option<Outcome> {
     let credentials = issue(&task, &context);
     let account = &context.app.config.engine.account;
     let event = job_event(&task, &job, account, &credentials);
-    // Reported by the function or by the watcher, so that a fast clock may jump while a retry waits.
-    tokio::spawn(watch(function, job.id, event, task, context));
+    // Reported by the function or by the watcher, so that a fast clock may jump while a retry waits, but not before
+    // the call has begun.
+    let busy = context.app.clock.busy();
+    tokio::spawn(async move {
+        let watch = watch(function, job.id, event, task, context);
+        drop(busy);
+        watch.await;
+    });
     None
 }
 

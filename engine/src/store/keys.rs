@@ -1,5 +1,7 @@
 //! KMS keys: Ed25519 for signing, AES-256-GCM for data; one file that only its owner can read.
 
+mod blob;
+
 use std::{
     collections::BTreeMap,
     fmt, fs, io,
@@ -10,7 +12,7 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
 use ring::{
-    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    aead::{AES_256_GCM, LessSafeKey, UnboundKey},
     rand::{SecureRandom as _, SystemRandom},
     signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey},
 };
@@ -22,9 +24,6 @@ use crate::{clock::Clock, config::Config, vault::write_private};
 const SPKI_PREFIX: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];
-/// First byte of every ciphertext made here; the key's id (36 bytes) and the nonce follow.
-const BLOB_VERSION: u8 = 1;
-const ID_LENGTH: usize = 36;
 
 /// All keys; clones share them.
 #[derive(Clone)]
@@ -239,16 +238,7 @@ impl Keys {
     ) -> Result<Vec<u8>, KeyError> {
         let id = self.describe(key)?.id;
         let cipher = self.cipher(&id)?;
-        let nonce: [u8; NONCE_LEN] = random()?;
-        let mut data = plaintext.to_vec();
-        cipher
-            .seal_in_place_append_tag(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(bound(&id, context)),
-                &mut data,
-            )
-            .map_err(|_| broken(&id))?;
-        Ok([&[BLOB_VERSION], id.as_bytes(), &nonce, &data].concat())
+        blob::seal(&cipher, &id, random()?, plaintext, context).ok_or_else(|| broken(&id))
     }
 
     /// Decrypts a blob: the key's id and the plaintext.
@@ -261,24 +251,10 @@ impl Keys {
         context: &BTreeMap<String, String>,
     ) -> Result<(String, Vec<u8>), KeyError> {
         let invalid = || refuse("InvalidCiphertextException", String::new());
-        let (version, rest) = blob.split_first().ok_or_else(invalid)?;
-        let (id, rest) = rest.split_at_checked(ID_LENGTH).ok_or_else(invalid)?;
-        let (nonce, data) = rest.split_at_checked(NONCE_LEN).ok_or_else(invalid)?;
-        let id = std::str::from_utf8(id).map_err(|_| invalid())?;
-        let nonce: [u8; NONCE_LEN] = nonce.try_into().map_err(|_| invalid())?;
-        if *version != BLOB_VERSION {
-            return Err(invalid());
-        }
-        let cipher = self.cipher(id).map_err(|_| invalid())?;
-        let mut data = data.to_vec();
-        let plain = cipher
-            .open_in_place(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(bound(id, context)),
-                &mut data,
-            )
-            .map_err(|_| invalid())?;
-        Ok((id.to_owned(), plain.to_vec()))
+        let blob = blob::split(blob).ok_or_else(invalid)?;
+        let cipher = self.cipher(blob.key).map_err(|_| invalid())?;
+        let plaintext = blob.open(&cipher, context).ok_or_else(invalid)?;
+        Ok((blob.key.to_owned(), plaintext))
     }
 
     fn add(&self, kept: &mut Kept, spec: KeySpec, description: &str) -> Result<String, KeyError> {
@@ -377,12 +353,6 @@ fn find(kept: &Kept, key: &str) -> Result<String, KeyError> {
     };
     id.filter(|id| kept.keys.contains_key(id))
         .ok_or_else(|| unknown(key))
-}
-
-/// What a ciphertext is bound to: its key and the encryption context in order.
-fn bound(id: &str, context: &BTreeMap<String, String>) -> Vec<u8> {
-    let context = serde_json::to_vec(context).unwrap_or_default();
-    [id.as_bytes(), &context].concat()
 }
 
 fn checked_alias(alias: &str) -> Result<String, KeyError> {

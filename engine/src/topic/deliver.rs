@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{Message, Subscription, TopicSettings};
-use crate::{lambda::CallContext, mail::Mail};
+use crate::{clock::Busy, lambda::CallContext, mail::Mail};
 
 /// SNS's default delivery policy for HTTP: this often again, this far apart.
 const HTTP_RETRIES: u32 = 3;
@@ -26,8 +26,10 @@ pub(super) struct Published {
 
 /// Delivers in the background.
 pub(super) fn start(settings: TopicSettings, to: Subscription, message: Arc<Published>) {
+    // A fast clock must not jump before the delivery has begun.
+    let busy = settings.clock.busy();
     tokio::spawn(async move {
-        if let Err(problem) = deliver(&settings, &to, &message).await {
+        if let Err(problem) = deliver(&settings, &to, &message, busy).await {
             tracing::warn!(
                 topic = message.topic,
                 protocol = to.protocol,
@@ -99,6 +101,7 @@ async fn deliver(
     settings: &TopicSettings,
     to: &Subscription,
     message: &Published,
+    busy: Busy,
 ) -> Result<(), String> {
     match to.protocol.as_str() {
         "lambda" => {
@@ -106,6 +109,7 @@ async fn deliver(
             let call = settings
                 .lambda
                 .invoke_async(&to.endpoint, event, CallContext::default());
+            drop(busy);
             let outcome = call.await.map_err(|error| error.to_string())?;
             tracing::debug!(function = to.endpoint, ?outcome, "a topic's function ended");
             Ok(())
@@ -116,6 +120,7 @@ async fn deliver(
             } else {
                 http_body(settings, to, message).to_string()
             };
+            drop(busy);
             post(settings, to, "Notification", &message.id, body).await
         }
         "email" | "email-json" => {
