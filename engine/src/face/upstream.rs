@@ -53,13 +53,17 @@ impl Upstream {
     ) -> Result<Response, reqwest::Error> {
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let url = format!("{}{path}", target.trim_end_matches('/'));
-        let answer = self
+        let has_body = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING]
+            .iter()
+            .any(|name| head.headers.contains_key(name));
+        let mut request = self
             .client()?
             .request(head.method, url)
-            .headers(passed_on(head.headers))
-            .body(reqwest::Body::wrap_stream(body.into_data_stream()))
-            .send()
-            .await?;
+            .headers(passed_on(head.headers));
+        if has_body {
+            request = request.body(reqwest::Body::wrap_stream(body.into_data_stream()));
+        }
+        let answer = request.send().await?;
         let status = answer.status();
         let headers = passed_on(answer.headers().clone());
         let mut response = Response::new(Body::from_stream(answer.bytes_stream()));

@@ -19,6 +19,7 @@ mod list;
 mod multipart;
 mod object;
 mod types;
+mod write;
 
 pub use blob::Body;
 pub use list::{ListQuery, Listing, VersionListing, VersionQuery};

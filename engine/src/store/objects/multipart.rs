@@ -10,8 +10,9 @@ use super::{
     Body, ObjectStore,
     blob::Written,
     index,
-    object::{New, check_key, headers_text},
+    object::check_key,
     types::{Condition, ObjectHeaders, ObjectInfo, StoreError},
+    write::{New, headers_text},
 };
 
 /// One uploaded part.
