@@ -417,3 +417,6 @@ fn port(
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

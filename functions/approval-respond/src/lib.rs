@@ -166,7 +166,9 @@ where
             Voted::Refused(Refusal::Locked) => {
                 self.reshow(403, request, token, VoteForm::default()).await
             }
-            Voted::Refused(_) => self.reshow(409, request, token, VoteForm::default()).await,
+            Voted::TooLate | Voted::Refused(_) => {
+                self.reshow(409, request, token, VoteForm::default()).await
+            }
         }
     }
 
@@ -365,3 +367,6 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

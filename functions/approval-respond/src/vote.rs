@@ -5,7 +5,7 @@ use shared::{
         decide::{self, Ballot, Refusal, SendAnswer, Then},
         id::ApprovalId,
         port::{ApprovalStore, ResultSender},
-        request::{Decision, Record},
+        request::{Decision, Record, State},
     },
     port::{Clock, PortError},
 };
@@ -20,6 +20,8 @@ pub enum Voted {
     Counted,
     /// The code was wrong; so many tries are left.
     WrongCode(u8),
+    /// Recorded, but CodePipeline had another answer or waits no longer.
+    TooLate,
     /// Not taken.
     Refused(Refusal),
 }
@@ -60,10 +62,10 @@ impl<S: ApprovalStore, R: ResultSender, C: Clock> Booth<'_, S, R, C> {
             return Ok(match cast.then {
                 Then::WrongCode { left } => Voted::WrongCode(left),
                 Then::Counted => Voted::Counted,
-                Then::Send(decision) => {
-                    self.deliver(written, &decision).await;
-                    Voted::Counted
-                }
+                Then::Send(decision) => match self.deliver(written, &decision).await {
+                    Some(State::Elsewhere { .. } | State::Superseded { .. }) => Voted::TooLate,
+                    _ => Voted::Counted,
+                },
             });
         }
         Err(PortError::Conflict {
@@ -90,15 +92,24 @@ impl<S: ApprovalStore, R: ResultSender, C: Clock> Booth<'_, S, R, C> {
         }
     }
 
-    /// Tells CodePipeline. What fails here leaves the decision with its lease, to be taken over later.
-    async fn deliver(&self, record: Record, decision: &Decision) {
+    /// Tells CodePipeline and answers how it then stands. What fails here leaves the decision with its lease, to be
+    /// taken over later.
+    async fn deliver(&self, record: Record, decision: &Decision) -> Option<State> {
         let id = record.request.id.clone();
-        if let Err(error) = self.try_deliver(record, decision).await {
-            tracing::error!(approval = %id, decision = %decision.id, error = %error, "the decision is recorded but not delivered yet");
+        match self.try_deliver(record, decision).await {
+            Ok(state) => state,
+            Err(error) => {
+                tracing::error!(approval = %id, decision = %decision.id, error = %error, "the decision is recorded but not delivered yet");
+                None
+            }
         }
     }
 
-    async fn try_deliver(&self, mut record: Record, decision: &Decision) -> Result<(), PortError> {
+    async fn try_deliver(
+        &self,
+        mut record: Record,
+        decision: &Decision,
+    ) -> Result<Option<State>, PortError> {
         let request = record.request.clone();
         let summary = decide::summary(&record, decision);
         let answer = self
@@ -112,12 +123,12 @@ impl<S: ApprovalStore, R: ResultSender, C: Clock> Booth<'_, S, R, C> {
         for _ in 0..WRITES {
             let now = self.clock.now();
             let Some(next) = decide::settle(&record, decision, answer, found.as_ref(), now) else {
-                return Ok(());
+                return Ok(None);
             };
             match self.store.replace(&next).await {
                 Ok(()) => {
                     tracing::info!(approval = %request.id, decision = %decision.id, answer = ?answer, "CodePipeline was told");
-                    return Ok(());
+                    return Ok(Some(next.state));
                 }
                 Err(PortError::Conflict { .. }) => record = self.reload(&request.id).await?,
                 Err(error) => return Err(error),

@@ -1,6 +1,7 @@
 //! Fakes of every port, a wrapper that fails on demand, virtual time, recorded events, and the helper that runs an
 //! action with every call failed, lost, cut off and repeated. For tests only.
 
+pub mod approval;
 pub mod events;
 pub mod failing;
 pub mod memory;

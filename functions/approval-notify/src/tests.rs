@@ -1,0 +1,394 @@
+//! The whole function against the in-memory world: mails, duplicates, strangers, crashes.
+
+use std::{future::Future, pin::pin, task::Poll, time::Duration};
+
+use jiff::Timestamp;
+use shared::{
+    approval::{
+        decide,
+        facts::ExecutionFacts,
+        link::{self, Claims},
+        port::Mail,
+        request::{Revision, Rule},
+    },
+    wire::sns::SnsDelivery,
+};
+use shared_testkit::{
+    Fate, FixedClock, Mode, Plan,
+    approval::{ApprovalWorld, KID},
+    time::BEGINNING,
+};
+
+use super::*;
+
+const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:approvals";
+const TOKEN: &str = "1a2b3c4d-573f-4ea7-a67e-000000000000";
+const BASE: &str = "https://approve.example.com";
+
+type Function =
+    Notify<ApprovalWorld, ApprovalWorld, ApprovalWorld, ApprovalWorld, FixedClock, ApprovalWorld>;
+
+fn function(world: &ApprovalWorld, clock: &FixedClock) -> Function {
+    Notify {
+        store: world.clone(),
+        pipelines: world.clone(),
+        signer: world.clone(),
+        mailer: world.clone(),
+        clock: clock.clone(),
+        entropy: world.clone(),
+        settings: NotifySettings {
+            table: "unused".to_owned(),
+            approvers: vec![
+                "dana@example.com".parse().unwrap(),
+                "lee@example.com".parse().unwrap(),
+            ],
+            rule: Rule { needed: 1 },
+            sender: "pipelines@example.com".parse().unwrap(),
+            base: BASE.parse().unwrap(),
+            key: "unused".to_owned(),
+            kid: KID.parse().unwrap(),
+            topics: vec![TOPIC.to_owned()],
+        },
+    }
+}
+
+fn run_with(token: &str) -> Waiting {
+    Waiting {
+        stage: "Release".parse().unwrap(),
+        action: "Approve".parse().unwrap(),
+        execution: "8f0c3a52-6a0e-4b8c-9a55-0f3f2b1c7d10".parse().unwrap(),
+        action_execution: "5d2b7c1e-0c84-4f7a-8f0e-3e9d1a6b4c22".parse().unwrap(),
+        token: Secret::new(token.to_owned()),
+    }
+}
+
+fn delivery(custom_data: &str) -> SnsDelivery {
+    let message = serde_json::json!({
+        "region": "eu-west-1",
+        "consoleLink": "https://console.example.com/",
+        "approval": {
+            "pipelineName": "site-release", "stageName": "Release", "actionName": "Approve",
+            "token": TOKEN, "expires": "2026-01-03T03:04Z",
+            "externalEntityLink": "https://staging.example.com/", "approvalReviewLink": "https://console.example.com/",
+            "customData": custom_data,
+        },
+    });
+    SnsDelivery {
+        topic_arn: TOPIC.to_owned(),
+        message_id: "95df01b4-ee98-5cb9-9903-4c221d41eb5e".to_owned(),
+        message: Secret::new(message.to_string()),
+    }
+}
+
+fn outputs(message: &str, author: &str) -> SourceOutput {
+    SourceOutput {
+        action: "Fetch".to_owned(),
+        artifacts: vec!["Site".to_owned()],
+        variables: [
+            ("CommitId", "4be2f8c09d1a7b3355d0e9aa1c7f6b2240d8e1f3"),
+            ("CommitMessage", message),
+            ("AuthorDisplayName", author),
+            ("BranchName", "main"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into(),
+    }
+}
+
+/// An execution that waits, with a commit.
+fn world_with(message: &str, author: &str) -> ApprovalWorld {
+    let world = ApprovalWorld::new(1);
+    world.wait_in_state(run_with(TOKEN));
+    let execution = ExecutionFacts {
+        trigger: Some("Webhook".to_owned()),
+        revisions: vec![Revision {
+            name: "Site".to_owned(),
+            id: "4be2f8c09d1a7b3355d0e9aa1c7f6b2240d8e1f3".to_owned(),
+            url: Some("https://git.example.com/site/commit/4be2f8c0".to_owned()),
+            ..Revision::default()
+        }],
+        ..ExecutionFacts::default()
+    };
+    world.carries(execution, vec![outputs(message, author)]);
+    world
+}
+
+fn world() -> ApprovalWorld {
+    world_with(
+        "Show opening hours on the start page\n\nThe shop asked for it.",
+        "Dana",
+    )
+}
+
+/// What a person finds in a mail: the link's claims and the code.
+fn read(world: &ApprovalWorld, mail: &Mail, now: Timestamp) -> (Claims, String) {
+    let text = mail.text.reveal();
+    let token = text
+        .lines()
+        .find_map(|l| l.strip_prefix("https://approve.example.com/a/"))
+        .unwrap();
+    let code = text.lines().find_map(|l| l.strip_prefix("Code: ")).unwrap();
+    let html = mail.html.reveal();
+    assert!(html.contains(&format!("href=\"{BASE}/a/{token}\"")) && html.contains(code));
+    assert!(!token.contains(code));
+    let claims = link::open(token, &world.ring(), &BASE.parse().unwrap(), now).unwrap();
+    (claims, code.to_owned())
+}
+
+#[tokio::test]
+async fn each_approver_gets_one_mail_with_a_working_link_and_code() {
+    let (world, clock) = (world(), FixedClock::default());
+    function(&world, &clock)
+        .handle(&[delivery("Check the staging site.")])
+        .await
+        .unwrap();
+    let (mails, records) = (world.mails(), world.records());
+    assert_eq!((mails.len(), records.len()), (2, 1));
+    for (mail, recipient) in mails.iter().zip(&records[0].recipients) {
+        assert_eq!(mail.to, recipient.address);
+        assert_eq!(
+            mail.subject,
+            "[Release] Approve site-release? \"Show opening hours on the start page\" by Dana, until Sat 03:04 UTC"
+        );
+        assert!(
+            mail.headers
+                .contains(&("Auto-Submitted", "auto-generated".to_owned()))
+        );
+        let (claims, code) = read(&world, mail, BEGINNING);
+        decide::admit(&records[0], &claims.recipient, &claims.link, &claims.digest).unwrap();
+        assert!(recipient.links[0].code.matches(&claims.link, &code));
+        for part in [mail.text.reveal(), mail.html.reveal()] {
+            for fact in [
+                "site-release",
+                "Release",
+                "Show opening hours",
+                "Dana",
+                "4be2f8c0",
+                "Check the staging site.",
+                "https://staging.example.com/",
+                "a webhook of the source",
+                "Sat 3 Jan 2026, 03:04 UTC",
+                "eu-west-1 in account 123456789012",
+                "Any one of 2 approvers",
+            ] {
+                assert!(part.contains(fact), "{fact}: {part}");
+            }
+            assert!(!part.contains(TOKEN));
+        }
+        assert!(mail.html.reveal().len() < 90_000);
+        assert!(!format!("{mail:?}").contains(&code));
+    }
+}
+
+#[tokio::test]
+async fn duplicates_mail_nobody_twice() {
+    let (world, clock) = (world(), FixedClock::default());
+    let message = [delivery("x"), delivery("x")];
+    function(&world, &clock).handle(&message).await.unwrap();
+    function(&world, &clock).handle(&message).await.unwrap();
+    assert_eq!((world.mails().len(), world.records().len()), (2, 1));
+}
+
+#[tokio::test]
+async fn simultaneous_duplicates_mail_nobody_twice() {
+    for seed in 0..10 {
+        let (world, clock) = (world(), FixedClock::default());
+        for _ in 0..seed {
+            let _: [u8; 1] = world.bytes();
+        }
+        world.interleave();
+        let tasks: Vec<_> = (0..4)
+            .map(|_| {
+                let function = function(&world, &clock);
+                tokio::spawn(async move { function.handle(&[delivery("x")]).await })
+            })
+            .collect();
+        for task in tasks {
+            match task.await.unwrap() {
+                Ok(()) | Err(NotifyError::Busy { .. }) => {}
+                Err(error) => panic!("seed {seed}: {error}"),
+            }
+        }
+        assert_eq!(
+            (world.mails().len(), world.records().len()),
+            (2, 1),
+            "seed {seed}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn strangers_are_not_believed() {
+    let (world, clock) = (world(), FixedClock::default());
+    let with = |change: &dyn Fn(&mut SnsDelivery)| {
+        let mut delivery = delivery("x");
+        change(&mut delivery);
+        delivery
+    };
+    let text = delivery("x").message.reveal().clone();
+    let cases = [
+        with(&|d| d.topic_arn = "arn:aws:sns:eu-west-1:999999999999:approvals".to_owned()),
+        with(&|d| d.topic_arn = "arn:aws:sns:eu-west-1:123456789012:approvals2".to_owned()),
+        with(&|d| d.message = Secret::new("hello".to_owned())),
+        with(&|d| d.message = Secret::new(text.replace("\"eu-west-1\"", "\"us-east-1\""))),
+        with(&|d| {
+            d.message = Secret::new(text.replace(TOKEN, "2a2b3c4d-573f-4ea7-a67e-000000000000"))
+        }),
+        with(&|d| d.message = Secret::new(text.replace("\"Approve\"", "\"Other\""))),
+    ];
+    for case in cases {
+        let error = function(&world, &clock).handle(&[case]).await.unwrap_err();
+        assert!(!format!("{error:?} {error}").contains(TOKEN));
+    }
+    assert_eq!((world.mails().len(), world.records().len()), (0, 0));
+    // A good message beside a bad one is still handled.
+    let bad = with(&|d| d.message = Secret::new("hello".to_owned()));
+    let error = function(&world, &clock)
+        .handle(&[bad, delivery("x")])
+        .await
+        .unwrap_err();
+    assert!(matches!(error, NotifyError::Message { .. }));
+    assert_eq!(world.mails().len(), 2);
+}
+
+#[tokio::test]
+async fn parallel_executions_are_tied_by_their_external_id() {
+    let (world, clock) = (ApprovalWorld::new(2), FixedClock::default());
+    world.wait_in_state(run_with("another"));
+    world.wait_in_history(run_with(TOKEN));
+    function(&world, &clock)
+        .handle(&[delivery("x")])
+        .await
+        .unwrap();
+    assert_eq!(world.mails().len(), 2);
+}
+
+#[tokio::test]
+async fn after_the_deadline_nobody_is_mailed() {
+    let (world, clock) = (world(), FixedClock::default());
+    clock.step(Duration::from_hours(24));
+    function(&world, &clock)
+        .handle(&[delivery("x")])
+        .await
+        .unwrap();
+    assert_eq!((world.mails().len(), world.records().len()), (0, 0));
+}
+
+/// Polls until the answer is there or the process has died or hangs.
+async fn unless_dead<V>(plan: &Plan, work: impl Future<Output = V>) -> Option<V> {
+    let mut work = pin!(work);
+    let mut idle = 0;
+    std::future::poll_fn(move |context| {
+        if let Poll::Ready(value) = work.as_mut().poll(context) {
+            return Poll::Ready(Some(value));
+        }
+        idle += 1;
+        if plan.is_dead() || idle > 100 {
+            return Poll::Ready(None);
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await
+}
+
+/// Whatever call goes wrong, Lambda's retry a minute later leaves nobody out, and every mailed link and code works.
+#[tokio::test]
+async fn a_crash_at_any_call_leaves_nobody_out() {
+    let mut reached = 0;
+    for fate in Fate::BAD {
+        for at in 0..16 {
+            let (world, clock) = (world(), FixedClock::default());
+            let plan = Plan::new(Mode::At(at, fate));
+            let broken = function(&world.under(&plan), &clock);
+            let first = unless_dead(&plan, broken.handle(&[delivery("x")])).await;
+            reached = reached.max(plan.calls().len());
+            clock.step(Duration::from_secs(60));
+            function(&world, &clock)
+                .handle(&[delivery("x")])
+                .await
+                .unwrap();
+            let (mails, records) = (world.mails(), world.records());
+            assert_eq!(records.len(), 1, "{fate:?} at {at}");
+            for recipient in &records[0].recipients {
+                let got: Vec<_> = mails.iter().filter(|m| m.to == recipient.address).collect();
+                let most = if matches!(first, Some(Ok(()))) { 1 } else { 2 };
+                assert!(
+                    (1..=most).contains(&got.len()),
+                    "{fate:?} at {at}: {}",
+                    got.len()
+                );
+                for mail in got {
+                    let (claims, code) = read(&world, mail, BEGINNING);
+                    let link = recipient
+                        .links
+                        .iter()
+                        .find(|l| l.id == claims.link)
+                        .unwrap();
+                    assert!(link.code.matches(&claims.link, &code), "{fate:?} at {at}");
+                }
+            }
+        }
+    }
+    assert!(
+        reached >= 13,
+        "the plan must reach past the last call: {reached}"
+    );
+}
+
+#[tokio::test]
+async fn hostile_texts_stay_texts() {
+    let calm = {
+        let (world, clock) = (world_with("calm\ncalm", "calm"), FixedClock::default());
+        function(&world, &clock)
+            .handle(&[delivery("calm")])
+            .await
+            .unwrap();
+        world.mails()[0].clone()
+    };
+    for text in [
+        "<script>alert(1)</script>",
+        "</title><svg onload=alert(1)>",
+        "\"><img src=x onerror=alert(1)>",
+        "\u{202e}evorppa\u{2028}Bcc: evil@example.com\0",
+        "a\r\nBcc: evil@example.com\r\n\r\nbody",
+        "Code: AAAA-AAAA",
+    ] {
+        let (world, clock) = (world_with(text, text), FixedClock::default());
+        function(&world, &clock)
+            .handle(&[delivery(text)])
+            .await
+            .unwrap();
+        for mail in world.mails() {
+            let tags = |mail: &Mail| mail.html.reveal().matches('<').count();
+            assert_eq!(tags(&mail), tags(&calm), "{text}");
+            let (_, code) = read(&world, &mail, BEGINNING);
+            assert_ne!(code, "AAAA-AAAA");
+            assert!(
+                !mail.html.reveal().contains("<script") && !mail.html.reveal().contains("<img")
+            );
+            assert!(
+                !mail
+                    .subject
+                    .contains(|c: char| c.is_control() || c == '\u{2028}' || c == '\u{202e}')
+            );
+            assert!(mail.to == "dana@example.com" || mail.to == "lee@example.com");
+        }
+    }
+}
+
+/// Writes the mail as files, to be looked at: `STAGEWRIGHT_PAGES=folder cargo nextest run -p approval-notify look`.
+#[tokio::test]
+async fn look_at_the_mail() {
+    let Some(folder) = std::env::var_os("STAGEWRIGHT_PAGES").map(std::path::PathBuf::from) else {
+        return;
+    };
+    let (world, clock) = (world(), FixedClock::default());
+    function(&world, &clock)
+        .handle(&[delivery("Check the staging site first.")])
+        .await
+        .unwrap();
+    let mail = &world.mails()[0];
+    std::fs::write(folder.join("mail.html"), mail.html.reveal()).unwrap();
+    std::fs::write(folder.join("mail.txt"), mail.text.reveal()).unwrap();
+}
