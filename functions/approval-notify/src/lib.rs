@@ -8,9 +8,10 @@
 //! mailed is recorded. Only where the function dies between SES's answer and that record is a mail sent again, with
 //! another code; both mails work.
 
+mod error;
 mod letter;
 
-use std::error::Error;
+use std::error::Error as _;
 
 use shared::{
     approval::{
@@ -25,11 +26,11 @@ use shared::{
     },
     port::{Clock, PortError},
     secret::Secret,
-    wire::{
-        approval_message::{ApprovalMessage, MessageError},
-        sns::SnsDelivery,
-    },
+    wire::{approval_message::ApprovalMessage, sns::SnsDelivery},
 };
+
+pub use crate::error::NotifyError;
+use crate::error::port;
 
 /// How often a write is tried again after somebody else's.
 const WRITES: usize = 8;
@@ -51,70 +52,6 @@ pub struct Notify<S, P, K, M, C, E> {
     pub entropy: E,
     /// What the environment says.
     pub settings: NotifySettings,
-}
-
-/// Why an event fails, to be repeated by Lambda.
-#[derive(Debug, thiserror::Error)]
-pub enum NotifyError {
-    /// Somebody else's topic.
-    #[error("the topic {topic} is not in STAGEWRIGHT_APPROVAL_TOPICS: its message is not believed")]
-    UnknownTopic {
-        /// Its ARN.
-        topic: String,
-    },
-    /// The message names a region that its topic is not in.
-    #[error("the message names another region than its topic {topic}")]
-    OtherRegion {
-        /// Its ARN.
-        topic: String,
-    },
-    /// Not CodePipeline's JSON.
-    #[error("the message of topic {topic} is not believed")]
-    Message {
-        /// Its ARN.
-        topic: String,
-        /// What is wrong with it.
-        #[source]
-        source: MessageError,
-    },
-    /// No run waits with this token: no link is made.
-    #[error("no execution of {pipeline} waits at {stage}/{action} with the token of the message")]
-    Untied {
-        /// Pipeline.
-        pipeline: String,
-        /// Stage.
-        stage: String,
-        /// Action.
-        action: String,
-    },
-    /// Another delivery of the message is sending right now.
-    #[error("{count} mails are being sent by another delivery of the same message")]
-    Busy {
-        /// How many.
-        count: usize,
-    },
-    /// A mail could not be sent; the others were.
-    #[error("{failed} of {asked} approvers could not be mailed")]
-    Mail {
-        /// How many.
-        failed: usize,
-        /// Of how many.
-        asked: usize,
-        /// The first failure.
-        #[source]
-        source: PortError,
-    },
-    /// An AWS service.
-    #[error("the approval of {pipeline} could not be {what}")]
-    Port {
-        /// Pipeline.
-        pipeline: String,
-        /// Past participle.
-        what: &'static str,
-        /// Why.
-        #[source]
-        source: PortError,
-    },
 }
 
 impl<S, P, K, M, C, E> Notify<S, P, K, M, C, E>
@@ -402,20 +339,6 @@ where
 /// Nothing is left to do for this recipient: mailed, or the request is no longer open.
 fn settled_for(record: &Record, id: &RecipientId) -> bool {
     record.state != State::Open || record.recipient(id).is_none_or(|r| r.mailed_at.is_some())
-}
-
-fn port(
-    target: &Target,
-) -> impl Fn(&'static str) -> Box<dyn Fn(PortError) -> NotifyError + Send> + use<> {
-    let pipeline = target.pipeline.to_string();
-    move |what| {
-        let pipeline = pipeline.clone();
-        Box::new(move |source| NotifyError::Port {
-            pipeline: pipeline.clone(),
-            what,
-            source,
-        })
-    }
 }
 
 #[cfg(test)]

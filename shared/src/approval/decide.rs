@@ -424,3 +424,89 @@ fn already_written(record: &Record, attempt: &DecisionId) -> Cast {
     };
     Cast { write: None, then }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::approval::stored;
+
+    /// Dana rejected; the decision is being sent, with a lease until 04:00:30.
+    fn deciding() -> (Record, Decision) {
+        let record = stored::decode(include_str!("stored.golden.json")).unwrap();
+        match record.state.clone() {
+            State::Deciding { decision, .. } => (record, decision),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_lease_is_taken_over_when_it_is_over() {
+        let (record, decision) = deciding();
+        let end: Timestamp = "2026-01-02T04:00:30Z".parse().unwrap();
+        assert_eq!(take_over(&record, end - SignedDuration::from_secs(1)), None);
+        let (next, sent) = take_over(&record, end).unwrap();
+        assert_eq!((next.version, &sent), (record.version + 1, &decision));
+        assert_eq!(take_over(&next, end), None);
+    }
+
+    #[test]
+    fn what_codepipeline_says_settles_a_decision() {
+        let (record, decision) = deciding();
+        let now: Timestamp = "2026-01-02T04:00:01Z".parse().unwrap();
+        let found = |summary: &str, verdict| Finding {
+            summary: Some(summary.to_owned()),
+            verdict,
+            ended: true,
+        };
+        let ours = found(&summary(&record, &decision), Some(Verdict::Reject));
+        let theirs = found("by hand", Some(Verdict::Approve));
+        let done = State::Decided {
+            decision: decision.clone(),
+            delivered_at: now,
+        };
+        for (answer, finding, state) in [
+            (SendAnswer::Accepted, None, done.clone()),
+            (SendAnswer::NotOpen, Some(&ours), done),
+            (
+                SendAnswer::NotOpen,
+                Some(&theirs),
+                State::Elsewhere {
+                    at: now,
+                    verdict: Some(Verdict::Approve),
+                },
+            ),
+            (SendAnswer::NotOpen, None, State::Superseded { at: now }),
+            (SendAnswer::Gone, None, State::Superseded { at: now }),
+        ] {
+            let next = settle(&record, &decision, answer, finding, now).unwrap();
+            assert_eq!(next.state, state, "{answer:?} {finding:?}");
+            assert_eq!(settle(&next, &decision, answer, finding, now), None);
+        }
+    }
+
+    #[test]
+    fn the_summary_names_who_why_and_which_decision_within_512() {
+        let (mut record, decision) = deciding();
+        assert_eq!(
+            summary(&record, &decision),
+            "Rejected in decision CAgICAgICAgICAgI: 2 of 2 needed. By dana@example.com. not today"
+        );
+        record.votes[0].comment = "x\n".repeat(600);
+        let length = summary(&record, &decision).chars().count();
+        assert!((500..=512).contains(&length), "{length}");
+    }
+
+    #[test]
+    fn a_request_expires_only_while_it_is_open() {
+        let (mut record, _) = deciding();
+        let deadline = record.request.expires_at;
+        assert_eq!(expire(&record, deadline), None);
+        record.state = State::Open;
+        assert_eq!(
+            expire(&record, deadline - SignedDuration::from_secs(1)),
+            None
+        );
+        let next = expire(&record, deadline).unwrap();
+        assert_eq!(next.state, State::Expired { at: deadline });
+    }
+}

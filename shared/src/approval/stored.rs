@@ -452,3 +452,44 @@ fn array<const N: usize>(text: &str) -> Result<[u8; N], IdError> {
             problem: format!("is not base64url of {N} bytes"),
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOLDEN: &str = include_str!("stored.golden.json");
+
+    #[test]
+    fn what_is_stored_today_is_read_for_ever() {
+        let record = decode(GOLDEN).unwrap();
+        assert_eq!(encode(&record).reveal(), GOLDEN);
+        for state in [
+            State::Open,
+            State::Elsewhere {
+                at: record.request.asked_at,
+                verdict: Some(Verdict::Approve),
+            },
+            State::Superseded {
+                at: record.request.asked_at,
+            },
+            State::Expired {
+                at: record.request.asked_at,
+            },
+        ] {
+            let record = Record {
+                state,
+                ..record.clone()
+            };
+            assert_eq!(decode(encode(&record).reveal()).unwrap(), record);
+        }
+    }
+
+    #[test]
+    fn what_is_not_ours_is_refused_without_its_values() {
+        let newer = GOLDEN.replace("\"format\":1", "\"format\":2");
+        assert!(matches!(decode(&newer), Err(StoredError::Format(2))));
+        let broken = GOLDEN.replace("BwcHBwcHBwcHBwcHBwcHBw", "planted");
+        let error = decode(&broken).unwrap_err();
+        assert!(!format!("{error:?}").contains("planted"), "{error:?}");
+    }
+}

@@ -1,0 +1,82 @@
+//! Why an event fails; Lambda repeats it.
+
+use shared::{approval::request::Target, port::PortError, wire::approval_message::MessageError};
+
+/// Why an event fails, to be repeated by Lambda.
+#[derive(Debug, thiserror::Error)]
+pub enum NotifyError {
+    /// Somebody else's topic.
+    #[error("the topic {topic} is not in STAGEWRIGHT_APPROVAL_TOPICS: its message is not believed")]
+    UnknownTopic {
+        /// Its ARN.
+        topic: String,
+    },
+    /// The message names a region that its topic is not in.
+    #[error("the message names another region than its topic {topic}")]
+    OtherRegion {
+        /// Its ARN.
+        topic: String,
+    },
+    /// Not CodePipeline's JSON.
+    #[error("the message of topic {topic} is not believed")]
+    Message {
+        /// Its ARN.
+        topic: String,
+        /// What is wrong with it.
+        #[source]
+        source: MessageError,
+    },
+    /// No run waits with this token: no link is made.
+    #[error("no execution of {pipeline} waits at {stage}/{action} with the token of the message")]
+    Untied {
+        /// Pipeline.
+        pipeline: String,
+        /// Stage.
+        stage: String,
+        /// Action.
+        action: String,
+    },
+    /// Another delivery of the message is sending right now.
+    #[error("{count} mails are being sent by another delivery of the same message")]
+    Busy {
+        /// How many.
+        count: usize,
+    },
+    /// A mail could not be sent; the others were.
+    #[error("{failed} of {asked} approvers could not be mailed")]
+    Mail {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        asked: usize,
+        /// The first failure.
+        #[source]
+        source: PortError,
+    },
+    /// An AWS service.
+    #[error("the approval of {pipeline} could not be {what}")]
+    Port {
+        /// Pipeline.
+        pipeline: String,
+        /// Past participle.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: PortError,
+    },
+}
+
+/// Makes the error of a port call about this pipeline.
+pub(crate) fn port(
+    target: &Target,
+) -> impl Fn(&'static str) -> Box<dyn Fn(PortError) -> NotifyError + Send> + use<> {
+    let pipeline = target.pipeline.to_string();
+    move |what| {
+        let pipeline = pipeline.clone();
+        Box::new(move |source| NotifyError::Port {
+            pipeline: pipeline.clone(),
+            what,
+            source,
+        })
+    }
+}
