@@ -111,6 +111,7 @@ pub(super) async fn start(
         .stderr(writer)
         .process_group(0);
     die_with_engine(&mut command);
+    let started = Instant::now();
     let child = spawner.spawn(command).await?;
     let flush = output::read(OwnedFd::from(reader), speaker.clone())?;
     let id = child.id().unwrap_or_default();
@@ -120,7 +121,7 @@ pub(super) async fn start(
         recipe,
         door,
         speaker,
-        started: Instant::now(),
+        started,
         exit,
         group,
         id,
