@@ -16,9 +16,10 @@ use std::error::Error as _;
 use shared::{
     approval::{
         code::Code,
-        decide::{self, MessageKey},
+        decide,
         facts::{self, SourceOutput, Waiting},
         id::{ApprovalId, LinkId, RecipientId},
+        key::MessageKey,
         link::Claims,
         port::{ApprovalStore, Entropy, LinkSigner, Mailer, PipelineReader},
         request::{Facts, IssuedLink, Record, Request, State, Target},

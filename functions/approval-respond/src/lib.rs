@@ -77,7 +77,7 @@ where
             Err(stop) => Ok(self.stopped(stop)),
         };
         let mut answer = answered.unwrap_or_else(|error| {
-            tracing::error!(error = %error, "the approval table did not answer");
+            tracing::error!(error = %chain(&error), "the approval table did not answer");
             let mut answer = self.message(
                 503,
                 "Please try again in a moment",
@@ -366,6 +366,17 @@ where
             }
         }
     }
+}
+
+/// The error and what is behind it, for the log.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(&format!(": {source}"));
+        next = source.source();
+    }
+    text
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub struct RequestPage<'a> {
     pub token: &'a str,
     /// The facts.
     pub sheet: Sheet,
+    /// The question, or its answer.
+    pub heading: String,
     /// Whose link it is.
     pub address: &'a str,
     /// `in 3 hours`.
@@ -146,6 +148,7 @@ impl<'a> RequestPage<'a> {
             base,
             token,
             sheet: Sheet::new(record),
+            heading: heading(record),
             address: record.recipient(who).map_or("", |r| r.address.as_str()),
             left: words::relative(record.request.expires_at, now),
             open: record.state == State::Open,
@@ -154,6 +157,17 @@ impl<'a> RequestPage<'a> {
             tally: format!("{approvals} of {needed} approvals"),
             ask: Ask::Nothing,
         }
+    }
+}
+
+fn heading(record: &Record) -> String {
+    let pipeline = &record.request.target.pipeline;
+    match &record.state {
+        State::Open => format!("Approve {pipeline}?"),
+        State::Deciding { decision, .. } | State::Decided { decision, .. } => {
+            format!("{}: {pipeline}", decision.verdict.past())
+        }
+        _ => format!("Approval of {pipeline}"),
     }
 }
 

@@ -99,7 +99,7 @@ impl<S: ApprovalStore, R: ResultSender, C: Clock> Booth<'_, S, R, C> {
         match self.try_deliver(record, decision).await {
             Ok(state) => state,
             Err(error) => {
-                tracing::error!(approval = %id, decision = %decision.id, error = %error, "the decision is recorded but not delivered yet");
+                tracing::error!(approval = %id, decision = %decision.id, error = %crate::chain(&error), "the decision is recorded but not delivered yet");
                 None
             }
         }

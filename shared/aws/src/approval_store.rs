@@ -9,8 +9,8 @@ use aws_sdk_dynamodb::{
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     approval::{
-        decide::MessageKey,
         id::ApprovalId,
+        key::MessageKey,
         port::ApprovalStore,
         request::{Record, State},
         stored,
@@ -116,7 +116,8 @@ impl ApprovalStore for DynamoApprovals {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(item(next)))
-            .condition_expression("version = :before")
+            .condition_expression("#version = :before")
+            .expression_attribute_names("#version", "version")
             .expression_attribute_values(":before", number(next.version.saturating_sub(1)));
         let what = format!("the approval {}", next.request.id);
         self.aws.call(&what, request.send()).await.map(drop)

@@ -8,6 +8,7 @@ pub mod decide;
 pub mod facts;
 pub mod http;
 pub mod id;
+pub mod key;
 pub mod link;
 pub mod nonce;
 pub mod port;

@@ -4,9 +4,10 @@ use std::future::Future;
 
 use crate::{
     approval::{
-        decide::{Finding, MessageKey, SendAnswer},
+        decide::{Finding, SendAnswer},
         facts::{ExecutionFacts, SourceOutput, Waiting},
         id::ApprovalId,
+        key::MessageKey,
         request::{Record, Request, Target, Verdict},
     },
     id::{ExecutionId, PipelineName},

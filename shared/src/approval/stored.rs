@@ -1,5 +1,7 @@
 //! How a record is written down: versioned JSON, apart from the types that decide.
 
+mod state;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,13 +10,13 @@ use crate::{
     approval::{
         code::CodeHash,
         request::{
-            Decision, Facts, IssuedLink, Recipient, Record, Request, Revision, Rule, State, Target,
-            Verdict, Vote,
+            Facts, IssuedLink, Recipient, Record, Request, Revision, Rule, State, Target, Vote,
         },
     },
     id::IdError,
     secret::Secret,
 };
+use state::{StoredState, StoredVote};
 
 /// Written into every record; a reader refuses what it does not know.
 const FORMAT: u8 = 1;
@@ -106,53 +108,6 @@ struct StoredLink {
     id: String,
     salt: String,
     tag: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredVote {
-    recipient: String,
-    verdict: StoredVerdict,
-    comment: String,
-    at: Timestamp,
-    attempt: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredDecision {
-    id: String,
-    verdict: StoredVerdict,
-    at: Timestamp,
-}
-
-#[derive(Serialize, Deserialize, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
-enum StoredVerdict {
-    Approve,
-    Reject,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "lowercase")]
-enum StoredState {
-    Open,
-    Deciding {
-        decision: StoredDecision,
-        lease_until: Timestamp,
-    },
-    Decided {
-        decision: StoredDecision,
-        delivered_at: Timestamp,
-    },
-    Elsewhere {
-        at: Timestamp,
-        verdict: Option<StoredVerdict>,
-    },
-    Superseded {
-        at: Timestamp,
-    },
-    Expired {
-        at: Timestamp,
-    },
 }
 
 impl From<&Record> for Stored {
@@ -321,127 +276,6 @@ impl TryFrom<StoredRecipient> for Recipient {
     }
 }
 
-impl From<&Vote> for StoredVote {
-    fn from(v: &Vote) -> Self {
-        Self {
-            recipient: v.recipient.to_string(),
-            verdict: v.verdict.into(),
-            comment: v.comment.clone(),
-            at: v.at,
-            attempt: v.attempt.to_string(),
-        }
-    }
-}
-
-impl TryFrom<StoredVote> for Vote {
-    type Error = IdError;
-    fn try_from(v: StoredVote) -> Result<Self, IdError> {
-        Ok(Self {
-            recipient: v.recipient.parse()?,
-            verdict: v.verdict.into(),
-            comment: v.comment,
-            at: v.at,
-            attempt: v.attempt.parse()?,
-        })
-    }
-}
-
-impl From<&Decision> for StoredDecision {
-    fn from(d: &Decision) -> Self {
-        Self {
-            id: d.id.to_string(),
-            verdict: d.verdict.into(),
-            at: d.at,
-        }
-    }
-}
-
-impl TryFrom<StoredDecision> for Decision {
-    type Error = IdError;
-    fn try_from(d: StoredDecision) -> Result<Self, IdError> {
-        Ok(Self {
-            id: d.id.parse()?,
-            verdict: d.verdict.into(),
-            at: d.at,
-        })
-    }
-}
-
-impl From<Verdict> for StoredVerdict {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Approve => Self::Approve,
-            Verdict::Reject => Self::Reject,
-        }
-    }
-}
-
-impl From<StoredVerdict> for Verdict {
-    fn from(verdict: StoredVerdict) -> Self {
-        match verdict {
-            StoredVerdict::Approve => Self::Approve,
-            StoredVerdict::Reject => Self::Reject,
-        }
-    }
-}
-
-impl From<&State> for StoredState {
-    fn from(state: &State) -> Self {
-        match state.clone() {
-            State::Open => Self::Open,
-            State::Deciding {
-                decision,
-                lease_until,
-            } => Self::Deciding {
-                decision: (&decision).into(),
-                lease_until,
-            },
-            State::Decided {
-                decision,
-                delivered_at,
-            } => Self::Decided {
-                decision: (&decision).into(),
-                delivered_at,
-            },
-            State::Elsewhere { at, verdict } => Self::Elsewhere {
-                at,
-                verdict: verdict.map(Into::into),
-            },
-            State::Superseded { at } => Self::Superseded { at },
-            State::Expired { at } => Self::Expired { at },
-        }
-    }
-}
-
-impl TryFrom<StoredState> for State {
-    type Error = IdError;
-    fn try_from(state: StoredState) -> Result<Self, IdError> {
-        Ok(match state {
-            StoredState::Open => Self::Open,
-            StoredState::Deciding {
-                decision,
-                lease_until,
-            } => Self::Deciding {
-                decision: decision.try_into()?,
-                lease_until,
-            },
-            StoredState::Decided {
-                decision,
-                delivered_at,
-            } => Self::Decided {
-                decision: decision.try_into()?,
-                delivered_at,
-            },
-            StoredState::Elsewhere { at, verdict } => Self::Elsewhere {
-                at,
-                verdict: verdict.map(Into::into),
-            },
-            StoredState::Superseded { at } => Self::Superseded { at },
-            StoredState::Expired { at } => Self::Expired { at },
-        })
-    }
-}
-
 fn array<const N: usize>(text: &str) -> Result<[u8; N], IdError> {
     URL_SAFE_NO_PAD
         .decode(text)
@@ -456,6 +290,7 @@ fn array<const N: usize>(text: &str) -> Result<[u8; N], IdError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::approval::request::Verdict;
 
     const GOLDEN: &str = include_str!("stored.golden.json");
 

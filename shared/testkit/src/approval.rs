@@ -10,9 +10,10 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 use shared::{
     approval::{
         code::Code,
-        decide::{self, Finding, MessageKey, SendAnswer},
+        decide::{self, Finding, SendAnswer},
         facts::{ExecutionFacts, SourceOutput, Waiting},
         id::{ApprovalId, LinkId, RecipientId},
+        key::MessageKey,
         link::{Claims, KeyRing},
         port::{ApprovalStore, Entropy, LinkSigner, Mail, Mailer, PipelineReader, ResultSender},
         request::{IssuedLink, Record, Request, Rule, Target, Verdict},

@@ -1,0 +1,177 @@
+//! Votes, decisions and states as they are written down.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    approval::request::{Decision, State, Verdict, Vote},
+    id::IdError,
+};
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredVote {
+    recipient: String,
+    verdict: StoredVerdict,
+    comment: String,
+    at: Timestamp,
+    attempt: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredDecision {
+    id: String,
+    verdict: StoredVerdict,
+    at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum StoredVerdict {
+    Approve,
+    Reject,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "lowercase")]
+pub(super) enum StoredState {
+    Open,
+    Deciding {
+        decision: StoredDecision,
+        lease_until: Timestamp,
+    },
+    Decided {
+        decision: StoredDecision,
+        delivered_at: Timestamp,
+    },
+    Elsewhere {
+        at: Timestamp,
+        verdict: Option<StoredVerdict>,
+    },
+    Superseded {
+        at: Timestamp,
+    },
+    Expired {
+        at: Timestamp,
+    },
+}
+
+impl From<&Vote> for StoredVote {
+    fn from(v: &Vote) -> Self {
+        Self {
+            recipient: v.recipient.to_string(),
+            verdict: v.verdict.into(),
+            comment: v.comment.clone(),
+            at: v.at,
+            attempt: v.attempt.to_string(),
+        }
+    }
+}
+
+impl TryFrom<StoredVote> for Vote {
+    type Error = IdError;
+    fn try_from(v: StoredVote) -> Result<Self, IdError> {
+        Ok(Self {
+            recipient: v.recipient.parse()?,
+            verdict: v.verdict.into(),
+            comment: v.comment,
+            at: v.at,
+            attempt: v.attempt.parse()?,
+        })
+    }
+}
+
+impl From<&Decision> for StoredDecision {
+    fn from(d: &Decision) -> Self {
+        Self {
+            id: d.id.to_string(),
+            verdict: d.verdict.into(),
+            at: d.at,
+        }
+    }
+}
+
+impl TryFrom<StoredDecision> for Decision {
+    type Error = IdError;
+    fn try_from(d: StoredDecision) -> Result<Self, IdError> {
+        Ok(Self {
+            id: d.id.parse()?,
+            verdict: d.verdict.into(),
+            at: d.at,
+        })
+    }
+}
+
+impl From<Verdict> for StoredVerdict {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Approve => Self::Approve,
+            Verdict::Reject => Self::Reject,
+        }
+    }
+}
+
+impl From<StoredVerdict> for Verdict {
+    fn from(verdict: StoredVerdict) -> Self {
+        match verdict {
+            StoredVerdict::Approve => Self::Approve,
+            StoredVerdict::Reject => Self::Reject,
+        }
+    }
+}
+
+impl From<&State> for StoredState {
+    fn from(state: &State) -> Self {
+        match state.clone() {
+            State::Open => Self::Open,
+            State::Deciding {
+                decision,
+                lease_until,
+            } => Self::Deciding {
+                decision: (&decision).into(),
+                lease_until,
+            },
+            State::Decided {
+                decision,
+                delivered_at,
+            } => Self::Decided {
+                decision: (&decision).into(),
+                delivered_at,
+            },
+            State::Elsewhere { at, verdict } => Self::Elsewhere {
+                at,
+                verdict: verdict.map(Into::into),
+            },
+            State::Superseded { at } => Self::Superseded { at },
+            State::Expired { at } => Self::Expired { at },
+        }
+    }
+}
+
+impl TryFrom<StoredState> for State {
+    type Error = IdError;
+    fn try_from(state: StoredState) -> Result<Self, IdError> {
+        Ok(match state {
+            StoredState::Open => Self::Open,
+            StoredState::Deciding {
+                decision,
+                lease_until,
+            } => Self::Deciding {
+                decision: decision.try_into()?,
+                lease_until,
+            },
+            StoredState::Decided {
+                decision,
+                delivered_at,
+            } => Self::Decided {
+                decision: decision.try_into()?,
+                delivered_at,
+            },
+            StoredState::Elsewhere { at, verdict } => Self::Elsewhere {
+                at,
+                verdict: verdict.map(Into::into),
+            },
+            StoredState::Superseded { at } => Self::Superseded { at },
+            StoredState::Expired { at } => Self::Expired { at },
+        })
+    }
+}
