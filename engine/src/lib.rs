@@ -1,6 +1,7 @@
 //! Runs a CodePipeline definition on one machine, with the real function binaries, speaking AWS's protocols.
 
 pub mod app;
+pub mod assemble;
 pub mod bus;
 pub mod cli;
 pub mod clock;

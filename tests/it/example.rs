@@ -219,3 +219,128 @@ fn a_rejected_release_fails_and_publishes_nothing() {
     );
     assert!(!text.contains(" Publish  Publish"), "{}", shown(&output));
 }
+
+/// Answers 503 until it has been asked often enough, then a page; tells how often it was asked.
+fn late_site(refusals: usize) -> (String, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+    use std::{
+        io::Write,
+        net::TcpListener,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}/", listener.local_addr().expect("an address"));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
+            let mut line = String::new();
+            while reader.read_line(&mut line).is_ok_and(|n| n > 2) {
+                line.clear();
+            }
+            let up = count.fetch_add(1, Ordering::SeqCst) >= refusals;
+            let status = if up {
+                "200 OK"
+            } else {
+                "503 Service Unavailable"
+            };
+            let mut stream = stream;
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok"
+            );
+        }
+    });
+    (address, asked)
+}
+
+#[test]
+fn a_site_that_is_not_up_yet_is_asked_again_with_a_continuation_token() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (address, asked) = late_site(2);
+    std::fs::create_dir(folder.path().join("source")).expect("a folder");
+    std::fs::write(folder.path().join("source/index.html"), "ok").expect("a file");
+    std::fs::write(
+        folder.path().join("stagewright.toml"),
+        "[engine]\ncontinuation_seconds = 1\n\n[function.action-http-check]\ntimeout_seconds = 30\n",
+    )
+    .expect("a file");
+    let definition = serde_json::json!({
+        "name": "late", "roleArn": "arn:aws:iam::123456789012:role/r", "pipelineType": "V2",
+        "artifactStore": {"type": "S3", "location": "artifacts"},
+        "stages": [
+            {"name": "Source", "actions": [{"name": "Source",
+                "actionTypeId": {"category": "Source", "owner": "AWS", "provider": "CodeCommit", "version": "1"},
+                "configuration": {"RepositoryName": "site", "BranchName": "main"}, "outputArtifacts": [{"name": "Site"}]}]},
+            {"name": "Check", "actions": [{"name": "Check",
+                "actionTypeId": {"category": "Invoke", "owner": "AWS", "provider": "Lambda", "version": "1"},
+                "configuration": {"FunctionName": "action-http-check",
+                    "UserParameters": serde_json::json!({"url": address, "matchArtifactFile": "index.html"}).to_string()},
+                "inputArtifacts": [{"name": "Site"}]}]}]
+    });
+    std::fs::write(folder.path().join("pipeline.json"), definition.to_string()).expect("a file");
+    let output = finish(
+        Command::new(stagewright())
+            .args(["run", "pipeline.json", "--source", "Source=source"])
+            .current_dir(folder.path()),
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    assert_eq!(
+        asked.load(std::sync::atomic::Ordering::SeqCst),
+        3,
+        "{}",
+        shown(&output)
+    );
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        text.lines().any(|l| l.contains('·') && l.contains("503")),
+        "the wait is told: {}",
+        shown(&output)
+    );
+}
+
+#[test]
+fn publishing_again_touches_only_what_changed() {
+    let example = Example::new();
+    let run = |expected: &str| {
+        let output = finish(Command::new(stagewright()).args(example.run_arguments(&[])));
+        assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            text.contains(expected),
+            "{expected:?} is missing: {}",
+            shown(&output)
+        );
+    };
+    let commit = |message: &str| {
+        let git = |arguments: &[&str]| {
+            let made = finish(
+                Command::new("git")
+                    .args([
+                        "-c",
+                        "user.name=Dana Example",
+                        "-c",
+                        "user.email=dana@example.com",
+                    ])
+                    .args(arguments)
+                    .current_dir(example.repository()),
+            );
+            assert!(made.status.success(), "{}", shown(&made));
+        };
+        git(&["add", "--all"]);
+        git(&["commit", "--quiet", "--message", message]);
+    };
+    let assets = example.repository().join("assets");
+    std::fs::write(assets.join("menu.txt"), "country loaf\n").expect("a file");
+    commit("Add the menu");
+    run("5 uploaded, 0 deleted, 0 unchanged");
+    run("0 uploaded, 0 deleted, 5 unchanged");
+    std::fs::remove_file(assets.join("menu.txt")).expect("a file");
+    std::fs::write(assets.join("style.css"), "body { margin: 0 }\n").expect("a file");
+    commit("Drop the menu, plain style");
+    // The pages carry the version, which has the commit in it.
+    run("3 uploaded, 1 deleted, 1 unchanged");
+}

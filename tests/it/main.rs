@@ -2,5 +2,6 @@
 
 mod clients;
 mod example;
+mod library;
 mod scenarios;
 mod tidy;

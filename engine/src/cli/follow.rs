@@ -9,13 +9,13 @@ use super::{
     Stop,
     approver::{Approvers, Pending},
     args::Approve,
-    assemble::{self, Engine},
     failed,
     output::worth_showing,
     report::{Closing, Report},
+    signals::until_stopped,
     view::{Change, View, changes, view},
 };
-use crate::logs::LogLine;
+use crate::{assemble::Engine, logs::LogLine};
 
 /// How long output may still arrive after the last action ended.
 const LAST_WORDS: Duration = Duration::from_millis(50);
@@ -30,7 +30,7 @@ pub async fn follow(
 ) -> Result<ExecutionStatus, Stop> {
     let app = engine.app.clone();
     let places = engine.places(execution);
-    let stopped = assemble::until_stopped(app.desk.clone());
+    let stopped = until_stopped(app.desk.clone());
     tokio::pin!(stopped);
     let (lines, events) = &mut engine.followers;
     let mut approvers = Approvers::new(app.clone(), approve);

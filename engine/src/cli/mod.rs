@@ -2,19 +2,18 @@
 
 mod approver;
 mod args;
-pub(crate) mod assemble;
-mod browser;
+pub(crate) mod browser;
 mod check;
 mod follow;
-mod load;
+pub mod load;
 mod memory;
 mod output;
 mod report;
 mod run;
 mod serve;
+mod signals;
 mod template;
 mod view;
-mod wire;
 
 pub use view::elapsed;
 

@@ -18,14 +18,16 @@ use engine_plan::{
 use super::{
     Stop,
     args::{DefinitionArguments, RunArguments},
-    assemble::{self, Engine, Options},
     check::{choice, human},
     failed, follow, load,
     memory::Memory,
     report::{self, Opening},
     wrong,
 };
-use crate::config::Config;
+use crate::{
+    assemble::{self, Engine, Options, StartError},
+    config::Config,
+};
 
 /// `{base-url}` in a variable's value stands for the engine's address, which is chosen when it starts.
 const BASE_URL: &str = "{base-url}";
@@ -137,8 +139,10 @@ async fn start(
         fast_clock: arguments.engine.fast_clock,
         upstream: arguments.engine.upstream.clone(),
         definition,
+        binaries: None,
     })
     .await
+    .map_err(refused)
 }
 
 async fn watch(
@@ -383,5 +387,14 @@ async fn begin(
     match engine.app.desk.submit(event).await.map_err(wrong)? {
         Answer::Execution(id) => Ok(id),
         other => Err(failed(anyhow!("the planner answered {other:?} to a start"))),
+    }
+}
+
+/// Whose fault it is that the engine did not start.
+pub fn refused(error: StartError) -> Stop {
+    if error.is_request() {
+        wrong(error)
+    } else {
+        failed(error)
     }
 }

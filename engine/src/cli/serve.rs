@@ -5,11 +5,14 @@ use std::{path::Path, process::ExitCode};
 use super::{
     Stop,
     args::ServeArguments,
-    assemble::{self, Options},
-    run::apply,
+    run::{apply, refused},
+    signals::until_stopped,
     wrong,
 };
-use crate::config::Config;
+use crate::{
+    assemble::{self, Options},
+    config::Config,
+};
 
 /// Serves until SIGTERM or Ctrl-C.
 pub async fn serve(arguments: ServeArguments) -> Result<ExitCode, Stop> {
@@ -29,15 +32,17 @@ pub async fn serve(arguments: ServeArguments) -> Result<ExitCode, Stop> {
         fast_clock: arguments.engine.fast_clock,
         upstream: arguments.engine.upstream,
         definition: None,
+        binaries: None,
     })
-    .await?;
+    .await
+    .map_err(refused)?;
     engine.perform();
     println!("listening on {}", engine.app.base_url);
     println!("console  {}/_stagewright/", engine.app.base_url);
     for note in notes {
         println!("{note}");
     }
-    let stopped = assemble::until_stopped(engine.app.desk.clone()).await;
+    let stopped = until_stopped(engine.app.desk.clone()).await;
     engine.shut_down().await;
     stopped.map(|()| ExitCode::SUCCESS)
 }

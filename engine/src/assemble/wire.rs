@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, anyhow, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use engine_plan::definition::PipelineDeclaration;
 use serde_json::{Value, json};
 
 use crate::{
     config::{ApprovalConfig, Config, FunctionConfig, SubscriptionConfig},
-    store::{keys::Keys, tables::Tables},
+    store::{
+        keys::{KeyError, Keys},
+        tables::Tables,
+    },
 };
 
 const NOTIFY: &str = "approval-notify";
@@ -22,6 +24,22 @@ const KEY_NAME: &str = "local";
 /// Enough to mail every approver, with a cold start in a debug build.
 const TIMEOUT_SECONDS: u32 = 60;
 
+/// Why approvals are not wired.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// Nobody would be told.
+    #[error(
+        "[approval] is configured, but no topic has a subscription of approval-notify: add one under [topic.NAME]"
+    )]
+    NoTopic,
+    /// The signing key.
+    #[error("the link key cannot be made")]
+    Key(#[source] KeyError),
+    /// The table; DynamoDB's answer.
+    #[error("the table of the functions cannot be made: {0}")]
+    Table(String),
+}
+
 /// Does what `[approval]` asks for; answers what was wired. Without `[approval]` nothing is: AWS's own behaviour.
 ///
 /// # Errors
@@ -32,14 +50,12 @@ pub async fn approvals(
     keys: &Keys,
     tables: &Tables,
     base_url: &str,
-) -> anyhow::Result<Vec<String>> {
+) -> Result<Vec<String>, WireError> {
     let Some(approval) = config.approval.clone() else {
         return Ok(Vec::new());
     };
     make_table(tables).await?;
-    let (key, public) = keys
-        .ensure_signing_key(KEY_ALIAS)
-        .context("the link key cannot be made")?;
+    let (key, public) = keys.ensure_signing_key(KEY_ALIAS).map_err(WireError::Key)?;
     let mut notes = subscribe(config, definition);
     let topics: Vec<String> = config
         .topic
@@ -53,9 +69,7 @@ pub async fn approvals(
         })
         .collect();
     if topics.is_empty() {
-        bail!(
-            "[approval] is configured, but no topic has a subscription of {NOTIFY}: add one under [topic.NAME]"
-        );
+        return Err(WireError::NoTopic);
     }
     for (name, environment) in settings(&approval, &key, &public, &topics, base_url) {
         let function = config
@@ -144,7 +158,7 @@ fn settings(
     ]
 }
 
-async fn make_table(tables: &Tables) -> anyhow::Result<()> {
+async fn make_table(tables: &Tables) -> Result<(), WireError> {
     let attribute = |name: &str| json!({"AttributeName": name, "AttributeType": "S"});
     let request = json!({
         "TableName": TABLE,
@@ -158,8 +172,8 @@ async fn make_table(tables: &Tables) -> anyhow::Result<()> {
     match tables.call("CreateTable", &request.to_string()).await {
         Some(Ok(_)) => Ok(()),
         Some(Err(fault)) if kind(&fault.body).ends_with("ResourceInUseException") => Ok(()),
-        Some(Err(fault)) => Err(anyhow!("the table {TABLE} cannot be made: {}", fault.body)),
-        None => Err(anyhow!("the tables do not know CreateTable")),
+        Some(Err(fault)) => Err(WireError::Table(fault.body)),
+        None => Err(WireError::Table("CreateTable is not known".to_owned())),
     }
 }
 

@@ -1,28 +1,25 @@
 //! Builds one engine from configuration and options, and takes it down again.
 
+mod wire;
+
 use std::{
+    io,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use anyhow::{Context, anyhow};
 use engine_plan::{definition::PipelineDeclaration, event::Settings};
 use serde_json::Value;
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-    task::JoinHandle,
-};
+use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{Stop, failed, wire, wrong};
 use crate::{
     app::App,
     bus::{Bus, Follower},
     clock::Clock,
     config::{BucketConfig, Config},
-    desk::Desk,
+    desk::{Desk, OpenError},
     face,
     lambda::{HostSettings, LambdaHost},
     logs::{LogLine, Logs},
@@ -31,12 +28,13 @@ use crate::{
     provider,
     store::{
         keys::Keys,
-        objects::{BucketSettings, ObjectStore},
-        tables::Tables,
+        objects::{BucketSettings, ObjectStore, StoreError},
+        tables::{Tables, TablesError},
     },
     topic::{TopicSettings, Topics},
     vault::Vault,
 };
+use wire::WireError;
 
 /// `{base-url}` in an environment variable of the configuration stands for the engine's address.
 const BASE_URL: &str = "{base-url}";
@@ -55,6 +53,61 @@ pub struct Options {
     pub upstream: Option<String>,
     /// What `run` is about to run: topics of its approvals can be wired.
     pub definition: Option<PipelineDeclaration>,
+    /// Where binaries named like a function are looked for; beside the running program when absent.
+    pub binaries: Option<PathBuf>,
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A file or folder of the state cannot be used.
+    #[error("{what} {path} cannot be used")]
+    State {
+        /// What it is.
+        what: &'static str,
+        /// Where it is.
+        path: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The address cannot be listened at.
+    #[error("cannot listen at {address}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The journal.
+    #[error("the journal cannot be opened")]
+    Desk(#[from] OpenError),
+    /// The tables.
+    #[error("the tables cannot be opened")]
+    Tables(#[from] TablesError),
+    /// The objects.
+    #[error("the objects cannot be opened")]
+    Objects(#[source] StoreError),
+    /// A bucket of the configuration or of a definition.
+    #[error("the bucket {name} cannot be made")]
+    Bucket {
+        /// Which.
+        name: String,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+    /// The approvals that `[approval]` asks for.
+    #[error("approvals cannot be wired")]
+    Wire(#[from] WireError),
+}
+
+impl StartError {
+    /// Whether the configuration is at fault, and not the engine or its machine.
+    pub const fn is_request(&self) -> bool {
+        matches!(self, Self::Wire(WireError::NoTopic))
+    }
 }
 
 /// A listening engine.
@@ -74,18 +127,22 @@ pub struct Engine {
 ///
 /// # Errors
 /// When it cannot be made.
-pub fn state_dir(path: &Path) -> anyhow::Result<PathBuf> {
+pub fn state_dir(path: &Path) -> Result<PathBuf, StartError> {
     std::fs::create_dir_all(path)
-        .with_context(|| format!("the state folder {} cannot be made", path.display()))?;
-    path.canonicalize()
-        .with_context(|| format!("the state folder {} cannot be read", path.display()))
+        .and_then(|()| path.canonicalize())
+        .map_err(unusable("the state folder", path))
+}
+
+fn unusable(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StartError {
+    let path = path.display().to_string();
+    move |source| StartError::State { what, path, source }
 }
 
 /// Opens everything and listens; nothing is performed before [`Engine::perform`]. Answers what was wired.
 ///
 /// # Errors
 /// A wrong configuration, an address in use, a state folder in use or broken.
-pub async fn start(options: Options) -> Result<(Engine, Vec<String>), Stop> {
+pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError> {
     let Options {
         mut config,
         state_dir,
@@ -93,12 +150,18 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), Stop> {
         fast_clock,
         upstream,
         definition,
+        binaries,
     } = options;
     let listener = TcpListener::bind(listen)
         .await
-        .with_context(|| format!("cannot listen at {listen}"))
-        .map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
+        .map_err(|source| StartError::Listen {
+            address: listen,
+            source,
+        })?;
+    let address = listener.local_addr().map_err(|source| StartError::Listen {
+        address: listen,
+        source,
+    })?;
     let base_url: Arc<str> = config
         .engine
         .base_url
@@ -123,41 +186,31 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), Stop> {
         clock.clone(),
         bus.clone(),
         settings,
-    )
-    .map_err(failed)?;
-    clear_scratch(&state_dir).map_err(failed)?;
-    let opened =
-        |what: &'static str| move || format!("{what} in the state folder cannot be opened");
-    let keys = Keys::open(
-        &state_dir.join("keys"),
-        Arc::new(config.clone()),
-        clock.clone(),
-    )
-    .with_context(opened("the keys"))
-    .map_err(failed)?;
-    let tables = Tables::open(&state_dir.join("tables.db")).map_err(failed)?;
-    let notes = wire::approvals(&mut config, definition.as_ref(), &keys, &tables, &base_url)
-        .await
-        .map_err(wrong)?;
+    )?;
+    // Only now: the journal's lock says that no other engine uses this folder.
+    clear_scratch(&state_dir.join("scratch"))?;
+    let folder = state_dir.join("keys");
+    let keys = Keys::open(&folder, Arc::new(config.clone()), clock.clone())
+        .map_err(unusable("the keys in", &folder))?;
+    let tables = Tables::open(&state_dir.join("tables.db"))?;
+    let notes =
+        wire::approvals(&mut config, definition.as_ref(), &keys, &tables, &base_url).await?;
 
     let config = Arc::new(config);
     let logs = Logs::new(&state_dir);
-    let mail = MailSink::open(
-        &state_dir.join("mail"),
-        config.engine.smtp.clone(),
-        clock.clone(),
-    )
-    .with_context(opened("the mail sink"))
-    .map_err(failed)?;
+    let folder = state_dir.join("mail");
+    let mail = MailSink::open(&folder, config.engine.smtp.clone(), clock.clone())
+        .map_err(unusable("the mail sink in", &folder))?;
     let lambda = LambdaHost::new(HostSettings {
         config: Arc::clone(&config),
         clock: clock.clone(),
         logs: logs.clone(),
         base_url: Arc::clone(&base_url),
-        binaries: None,
+        binaries,
     });
+    let folder = state_dir.join("topics");
     let topics = Topics::open(
-        &state_dir.join("topics"),
+        &folder,
         TopicSettings {
             config: Arc::clone(&config),
             clock: clock.clone(),
@@ -166,12 +219,12 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), Stop> {
             base_url: Arc::clone(&base_url),
         },
     )
-    .with_context(opened("the topics"))
-    .map_err(failed)?;
+    .map_err(unusable("the topics in", &folder))?;
+    let vault = state_dir.join("vault.key");
     let app = App {
         clock,
         desk,
-        objects: ObjectStore::open(&state_dir.join("s3")).map_err(failed)?,
+        objects: ObjectStore::open(&state_dir.join("s3")).map_err(StartError::Objects)?,
         tables,
         keys,
         topics,
@@ -179,16 +232,14 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), Stop> {
         bus,
         logs,
         lambda,
-        vault: Vault::open(&state_dir.join("vault.key"))
-            .with_context(opened("the vault"))
-            .map_err(failed)?,
+        vault: Vault::open(&vault).map_err(unusable("the vault", &vault))?,
         config: Arc::clone(&config),
         base_url,
         upstream: upstream.map(Into::into),
         state_dir: Arc::new(state_dir),
     };
     for (name, bucket) in &config.bucket {
-        make_bucket(&app, name, bucket).await.map_err(failed)?;
+        make_bucket(&app, name, bucket).await?;
     }
     let followers = (app.logs.follow(), app.bus.follow());
     let websites = config
@@ -224,7 +275,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), Stop> {
 pub async fn artifact_buckets(
     app: &App,
     definition: &PipelineDeclaration,
-) -> anyhow::Result<Vec<String>> {
+) -> Result<Vec<String>, StartError> {
     let stores = definition
         .artifact_store
         .iter()
@@ -238,7 +289,7 @@ pub async fn artifact_buckets(
     Ok(notes)
 }
 
-async fn make_bucket(app: &App, name: &str, config: &BucketConfig) -> anyhow::Result<bool> {
+async fn make_bucket(app: &App, name: &str, config: &BucketConfig) -> Result<bool, StartError> {
     let settings = BucketSettings {
         versioned: config.versioned,
         website: config.website,
@@ -246,15 +297,17 @@ async fn make_bucket(app: &App, name: &str, config: &BucketConfig) -> anyhow::Re
     app.objects
         .create_bucket(name, settings)
         .await
-        .with_context(|| format!("the bucket {name} cannot be made"))
+        .map_err(|source| StartError::Bucket {
+            name: name.to_owned(),
+            source,
+        })
 }
 
 /// Scratch folders of actions that a crash cut off; they are made anew when the actions are performed again.
-fn clear_scratch(state_dir: &Path) -> anyhow::Result<()> {
-    let scratch = state_dir.join("scratch");
-    match std::fs::remove_dir_all(&scratch) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("{} cannot be emptied", scratch.display()))
+fn clear_scratch(folder: &Path) -> Result<(), StartError> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(unusable("the scratch folder", folder)(error))
         }
         _ => Ok(()),
     }
@@ -265,23 +318,6 @@ fn expand(config: &mut Config, base_url: &str) {
     let builds = config.codebuild.values_mut().map(|b| &mut b.environment);
     for value in functions.chain(builds).flat_map(|e| e.values_mut()) {
         *value = value.replace(BASE_URL, base_url);
-    }
-}
-
-/// Ends when the system or the person asks the program to end.
-///
-/// # Errors
-/// When the journal could not be written any more.
-pub async fn until_stopped(desk: Desk) -> Result<(), Stop> {
-    let ended = |mut it: tokio::signal::unix::Signal| async move {
-        it.recv().await;
-    };
-    let terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    tokio::select! {
-        () = ended(terminate) => Ok(()),
-        () = ended(interrupt) => Ok(()),
-        () = desk.ended() => Err(failed(anyhow!("the journal cannot be written: the engine stopped"))),
     }
 }
 
