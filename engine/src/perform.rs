@@ -210,7 +210,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        cli::assemble::{Engine, Options, start},
+        assemble::{Engine, Options, start},
         config::Config,
         desk::scripted::{create, ended, started, until},
     };
@@ -249,6 +249,7 @@ mod tests {
             fast_clock: false,
             upstream: None,
             definition: None,
+            binaries: None,
         };
         let Ok((engine, _)) = start(options).await else {
             panic!("the engine did not start");

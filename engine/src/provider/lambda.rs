@@ -268,7 +268,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        cli::assemble::{Engine, Options, start},
+        assemble::{Engine, Options, start},
         config::Config,
         desk::scripted::{ended, started},
         lambda::tests::bootstrap_function,
@@ -381,6 +381,7 @@ mod tests {
             fast_clock: false,
             upstream: None,
             definition: None,
+            binaries: None,
         };
         let Ok((engine, _)) = start(options).await else {
             panic!("the engine did not start");
