@@ -21,7 +21,8 @@ run: build ## run the example release pipeline on this machine
 build: ## build the engine and the functions
 	@$(CARGO) build --quiet
 
-test: build $(VENV)/ready ## run all tests
+test: $(VENV)/ready ## run all tests
+	@$(CARGO) build --workspace --bins --tests --quiet
 	$(CARGO) test --workspace --quiet
 
 check: ## formatting, lints, and the repository's own rules
