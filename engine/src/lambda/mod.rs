@@ -234,6 +234,16 @@ impl LambdaHost {
                     message,
                 });
             };
+            if let Some(target) = &context.log {
+                let text = format!(
+                    "Attempt {attempt} of {} failed ({kind}: {message}); the next one is in {delay} s",
+                    delays.len().min(ASYNC_ATTEMPTS as usize - 1) + 1
+                );
+                self.inner
+                    .settings
+                    .logs
+                    .append(&target.execution, &target.action_execution, &text);
+            }
             tokio::select! {
                 () = self.inner.settings.clock.sleep(Duration::from_secs(delay.into())) => {}
                 () = context.stop.cancelled() => return Ok(AsyncOutcome::Stopped),
