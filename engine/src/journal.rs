@@ -280,6 +280,7 @@ mod tests {
             | Event::Start { .. }
             | Event::Stop { .. }
             | Event::Retry { .. }
+            | Event::Rollback { .. }
             | Event::SetTransition { .. }
             | Event::Approval { .. }
             | Event::JobsPolled { .. }
@@ -444,6 +445,12 @@ mod tests {
             },
             Event::TimePassed,
             Event::Resumed,
+            Event::Rollback {
+                pipeline: text("shop"),
+                stage: text("Build"),
+                target: text("e-1"),
+                by: text("dana"),
+            },
         ]
     }
 

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
+use crate::gate::{FailureGate, Gate};
+
 /// `pipeline` of CreatePipeline, UpdatePipeline and GetPipeline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -105,11 +107,11 @@ pub struct StageDeclaration {
     pub blockers: Option<Vec<serde_json::Value>>,
     pub actions: Vec<ActionDeclaration>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub on_failure: Option<serde_json::Value>,
+    pub on_failure: Option<FailureGate>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub on_success: Option<serde_json::Value>,
+    pub on_success: Option<Gate>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before_entry: Option<serde_json::Value>,
+    pub before_entry: Option<Gate>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -81,6 +81,14 @@ pub enum Event {
         execution: String,
         mode: RetryMode,
     },
+    /// RollbackStage.
+    Rollback {
+        pipeline: String,
+        stage: String,
+        /// The execution whose state comes back.
+        target: String,
+        by: String,
+    },
     SetTransition {
         pipeline: String,
         stage: String,

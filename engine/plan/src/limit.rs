@@ -12,6 +12,12 @@ pub const PIPELINES: usize = 1000;
 pub const CUSTOM_ACTION_TYPES: usize = 50;
 /// Executions of a QUEUED or PARALLEL pipeline that have not ended.
 pub const CONCURRENT_EXECUTIONS: usize = 50;
+/// Actions of one PARALLEL execution that run at once.
+pub const CONCURRENT_ACTIONS: usize = 5;
+/// Automatic retries of one run of a stage.
+pub const AUTOMATIC_RETRIES: u32 = 1;
+/// Days after its start in which an execution may be a rollback's target: history is kept 12 months.
+pub const ROLLBACK_TARGET_DAYS: i64 = 365;
 /// Tags of a resource.
 pub const TAGS: usize = 50;
 /// Bytes of all output variables of one action.

@@ -81,6 +81,8 @@ pub struct StageState {
     pub waiting: VecDeque<String>,
     /// The last execution that entered.
     pub latest: Option<String>,
+    /// Index of the STANDARD execution that succeeded here last: where an automatic rollback goes.
+    pub succeeded: Option<usize>,
     /// The last run of each action, whichever execution it belongs to: indexes of execution, stage run, action run.
     pub actions: BTreeMap<String, (usize, usize, usize)>,
     pub inbound: Transition,
@@ -144,6 +146,8 @@ pub struct Execution {
     pub attempt: u32,
     /// The definition was updated under it: it ends Cancelled once nothing is in progress.
     pub outdated: bool,
+    /// Of a ROLLBACK execution: the execution whose state comes back.
+    pub rollback_of: Option<String>,
 }
 
 /// Where an execution is; stages by index in its own version of the definition.
@@ -184,10 +188,22 @@ pub struct StageRun {
     pub entered: Timestamp,
     /// RetryStageExecution calls so far.
     pub manual_retries: u32,
+    /// Automatic retries so far: one at most ([`crate::limit::AUTOMATIC_RETRIES`]).
+    pub automatic_retries: u32,
+    pub latest_retry: Option<RetryTrigger>,
+    /// Failed actions that a retry starts again as soon as it may.
+    pub again: BTreeSet<String>,
     /// Runs before this index were made void by ALL_ACTIONS retries.
     pub first: usize,
     /// All runs of all attempts, oldest first; the last one of a name counts.
     pub actions: Vec<ActionRun>,
+}
+
+/// Who asked for a retry of a stage; the names are the wire's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RetryTrigger {
+    AutomatedStageRetry,
+    ManualStageRetry,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

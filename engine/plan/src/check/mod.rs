@@ -12,6 +12,7 @@ use crate::{
 };
 
 mod action;
+mod gates;
 mod reference;
 mod structure;
 
@@ -133,7 +134,7 @@ pub fn pipeline_type(definition: &PipelineDeclaration) -> PipelineType {
                 .is_some_and(|it| !it.is_empty())
             || definition.mode() != ExecutionMode::Superseded
             || definition.stages.iter().any(|stage| {
-                structure::gates(stage).next().is_some()
+                gates::gates(stage).next().is_some()
                     || stage
                         .actions
                         .iter()

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
-use super::{ACTION, Finding, STAGE, STRUCTURE, Surroundings, pipeline_type};
+use super::{ACTION, Finding, STAGE, STRUCTURE, Surroundings, gates, pipeline_type};
 use crate::{
     action_type,
-    definition::{ExecutionMode, PipelineDeclaration, PipelineType, StageDeclaration},
+    definition::{ExecutionMode, PipelineDeclaration, PipelineType},
     limit,
 };
 
@@ -23,18 +21,8 @@ pub(super) fn check(
     v1(definition, found);
     variables(definition, found);
     triggers(definition, found);
-    conditions(definition, found);
-}
-
-/// The condition gates a stage declares, with their member names.
-pub(super) fn gates(stage: &StageDeclaration) -> impl Iterator<Item = (&'static str, &Value)> {
-    [
-        ("beforeEntry", &stage.before_entry),
-        ("onSuccess", &stage.on_success),
-        ("onFailure", &stage.on_failure),
-    ]
-    .into_iter()
-    .filter_map(|(name, gate)| Some((name, gate.as_ref()?)))
+    gates::check(definition, found);
+    blockers(definition, found);
 }
 
 fn counts(definition: &PipelineDeclaration, found: &mut Vec<Finding>) {
@@ -253,7 +241,7 @@ fn v1(definition: &PipelineDeclaration, found: &mut Vec<Finding>) {
         );
     }
     for (at, stage) in definition.stages.iter().enumerate() {
-        if let Some((gate, _)) = gates(stage).next() {
+        if let Some((gate, _)) = gates::gates(stage).next() {
             wrong(
                 STAGE,
                 "Stage level conditions can only be used with V2 pipelines.".to_owned(),
@@ -312,40 +300,8 @@ fn triggers(definition: &PipelineDeclaration, found: &mut Vec<Finding>) {
     }
 }
 
-fn conditions(definition: &PipelineDeclaration, found: &mut Vec<Finding>) {
+fn blockers(definition: &PipelineDeclaration, found: &mut Vec<Finding>) {
     for (at, stage) in definition.stages.iter().enumerate() {
-        for (name, gate) in gates(stage) {
-            let place = format!("stages[{at}].{name}");
-            if name == "onFailure"
-                && gate.get("result").is_some()
-                && gate.get("conditions").is_some()
-            {
-                // the missing quote is AWS's
-                found.push(Finding::new(
-                    STAGE,
-                    format!("The following stage cannot have a failure exit gate configured with both top level result and conditions: '{}", stage.name),
-                    place.clone(),
-                ));
-            }
-            let rollback =
-                gate["result"] == "ROLLBACK" || gate["conditions"][0]["result"] == "ROLLBACK";
-            if rollback && definition.mode() == ExecutionMode::Parallel {
-                found.push(Finding::new(
-                    STAGE,
-                    "Failure conditions with rollback result type cannot be added to a PARALLEL pipeline.",
-                    place.clone(),
-                ));
-            }
-            // ours: what is not built refuses
-            found.push(
-                Finding::new(
-                    STAGE,
-                    format!("Stage '{}' declares {name}: stage conditions, automatic retry and automatic rollback are not built in this engine yet", stage.name),
-                    place,
-                )
-                .hint(format!("remove `{name}`; AWS itself accepts it")),
-            );
-        }
         if stage.blockers.as_ref().is_some_and(|it| !it.is_empty()) {
             // the member is reserved by AWS; its text is unconfirmed
             found.push(Finding::new(

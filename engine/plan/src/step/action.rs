@@ -127,6 +127,7 @@ impl Turn<'_> {
                 }
             }
         }
+        stage.again.remove(&action.name);
         stage.actions.push(action);
     }
 

@@ -19,6 +19,7 @@ mod job;
 mod notice;
 mod pipeline;
 mod retry;
+mod rollback;
 mod stage;
 mod start;
 mod stop;
@@ -113,6 +114,12 @@ impl Turn<'_> {
                 execution,
                 mode,
             } => self.retry(pipeline, stage, execution, *mode),
+            Event::Rollback {
+                pipeline,
+                stage,
+                target,
+                by,
+            } => self.rollback(pipeline, stage, target, by),
             Event::SetTransition {
                 pipeline,
                 stage,

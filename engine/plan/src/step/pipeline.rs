@@ -335,6 +335,7 @@ fn new_stage(stage: &StageDeclaration) -> StageState {
         held_by: None,
         waiting: std::collections::VecDeque::new(),
         latest: None,
+        succeeded: None,
         actions: BTreeMap::new(),
         inbound: Transition::default(),
         outbound: Transition::default(),

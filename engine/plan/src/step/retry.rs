@@ -5,7 +5,9 @@ use crate::{
     definition::ExecutionMode,
     event::RetryMode,
     refusal::Refusal,
-    state::{ActionStatus, Execution, ExecutionStatus, Pipeline, Position, StageStatus},
+    state::{
+        ActionStatus, Execution, ExecutionStatus, Pipeline, Position, RetryTrigger, StageStatus,
+    },
 };
 
 impl Turn<'_> {
@@ -18,40 +20,47 @@ impl Turn<'_> {
     ) -> Result<Answer, Refusal> {
         let known = self.pipeline(pipeline)?;
         self.declared_stage(pipeline, stage)?;
-        let (execution, position) = retryable(known, stage, id, mode)?;
+        let execution = retryable(known, stage, id, mode)?;
         let run = &known.executions[execution];
         if run.has_ended() {
             room_for_one(known)?;
         }
-        let names = match mode {
-            RetryMode::FailedActions => failed(run),
-            // the first group starts as in a stage just entered
-            RetryMode::AllActions => Vec::new(),
-        };
-        self.reopen(pipeline, execution, position, mode);
-        self.emit_pipeline(pipeline, execution, "RESUMED");
-        self.emit_stage(pipeline, execution, "RESUMED");
-        if let Some(definition) = self.definition(pipeline, execution) {
-            for declared in &definition.stages[position].actions {
-                if names.contains(&declared.name) {
-                    self.start_action(pipeline, execution, &definition, declared);
-                }
-            }
-        }
-        self.settle(pipeline, execution);
+        self.rerun(pipeline, execution, mode, RetryTrigger::ManualStageRetry);
         Ok(Answer::Execution(id.to_owned()))
     }
 
-    fn reopen(&mut self, pipeline: &str, execution: usize, position: usize, mode: RetryMode) {
+    /// Runs the last stage of an execution again: what failed, or all of it.
+    pub(super) fn rerun(
+        &mut self,
+        pipeline: &str,
+        execution: usize,
+        mode: RetryMode,
+        trigger: RetryTrigger,
+    ) {
+        let ended = self
+            .execution(pipeline, execution)
+            .is_some_and(Execution::has_ended);
+        self.reopen(pipeline, execution, mode, trigger);
+        // an automatic retry comes before the execution has ended
+        if ended || trigger == RetryTrigger::ManualStageRetry {
+            self.emit_pipeline(pipeline, execution, "RESUMED");
+        }
+        self.emit_stage(pipeline, execution, "RESUMED");
+        self.settle(pipeline, execution);
+    }
+
+    fn reopen(&mut self, pipeline: &str, execution: usize, mode: RetryMode, trigger: RetryTrigger) {
         let at = self.at;
+        let Some(definition) = self.definition(pipeline, execution) else {
+            return;
+        };
         let Some(known) = self.state.pipelines.get_mut(pipeline) else {
             return;
         };
         known.active.insert(execution);
-        let parallel = known.definition.mode() == ExecutionMode::Parallel;
         let run = &mut known.executions[execution];
+        let failed = failed(run);
         run.status = ExecutionStatus::InProgress;
-        run.position = Position::In(position);
         run.stop_reason = None;
         run.attempt += 1;
         run.updated = at;
@@ -59,24 +68,32 @@ impl Turn<'_> {
         let Some(stage) = run.stages.last_mut() else {
             return;
         };
-        stage.status = StageStatus::InProgress;
-        stage.manual_retries += 1;
-        if mode == RetryMode::AllActions {
-            stage.first = stage.actions.len();
+        if let Some(position) = definition.stage(&stage.name) {
+            run.position = Position::In(position);
         }
-        if !parallel && let Some(state) = known.stages.iter_mut().find(|it| it.name == stage.name) {
+        stage.status = StageStatus::InProgress;
+        stage.latest_retry = Some(trigger);
+        match trigger {
+            RetryTrigger::ManualStageRetry => stage.manual_retries += 1,
+            RetryTrigger::AutomatedStageRetry => stage.automatic_retries += 1,
+        }
+        match mode {
+            RetryMode::FailedActions => stage.again.extend(failed),
+            RetryMode::AllActions => {
+                stage.first = stage.actions.len();
+                stage.again.clear();
+            }
+        }
+        if definition.mode() != ExecutionMode::Parallel
+            && let Some(state) = known.stages.iter_mut().find(|it| it.name == stage.name)
+        {
             state.held_by = Some(id);
         }
     }
 }
 
-/// Index of the execution and of the stage, if the stage may be retried.
-fn retryable(
-    known: &Pipeline,
-    stage: &str,
-    id: &str,
-    mode: RetryMode,
-) -> Result<(usize, usize), Refusal> {
+/// Index of the execution, if its stage may be retried.
+fn retryable(known: &Pipeline, stage: &str, id: &str, mode: RetryMode) -> Result<usize, Refusal> {
     let no = |why: &str| {
         Err(Refusal::new(
             "StageNotRetryableException",
@@ -124,10 +141,7 @@ fn retryable(
         (ExecutionStatus::Stopping, _) => return no("the execution is being stopped"),
         _ => return no("it has not failed"),
     }
-    let Some(position) = known.definition.stage(stage) else {
-        return no("it is not in the definition");
-    };
-    Ok((index, position))
+    Ok(index)
 }
 
 /// Names of the actions of the last stage whose latest run failed or was abandoned.

@@ -1,13 +1,14 @@
 //! The way of an execution through its stages: waiting, locks, runOrder groups, the end.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::Turn;
 use crate::{
     definition::{ExecutionMode, PipelineDeclaration},
+    limit::{AUTOMATIC_RETRIES, CONCURRENT_ACTIONS},
     state::{
-        ActionStatus, Execution, ExecutionStatus, Pipeline, Position, StageRun, StageState,
-        StageStatus,
+        ActionStatus, Execution, ExecutionStatus, Pipeline, Position, RetryTrigger, StageRun,
+        StageState, StageStatus,
     },
 };
 
@@ -15,8 +16,8 @@ use crate::{
 enum Verdict {
     /// Something is in progress.
     Wait,
-    /// The group with this runOrder starts.
-    Group(u32),
+    /// These actions start, by position in the definition.
+    Start(Vec<usize>),
     /// The stage ends, and unless it succeeded the execution too.
     End(StageStatus),
 }
@@ -124,7 +125,7 @@ impl Turn<'_> {
         }
     }
 
-    fn enter(&mut self, pipeline: &str, execution: usize, stage: usize) {
+    pub(super) fn enter(&mut self, pipeline: &str, execution: usize, stage: usize) {
         let Some(definition) = self.definition(pipeline, execution) else {
             return;
         };
@@ -141,6 +142,9 @@ impl Turn<'_> {
             status: StageStatus::InProgress,
             entered: at,
             manual_retries: 0,
+            automatic_retries: 0,
+            latest_retry: None,
+            again: BTreeSet::new(),
             first: 0,
             actions: Vec::with_capacity(declared.actions.len()),
         });
@@ -160,9 +164,9 @@ impl Turn<'_> {
         loop {
             match self.verdict(pipeline, execution) {
                 None | Some(Verdict::Wait) => return,
-                Some(Verdict::Group(order)) => {
+                Some(Verdict::Start(actions)) => {
                     // an action that cannot even start has ended already: look again
-                    if !self.start_group(pipeline, execution, order) {
+                    if !self.start_actions(pipeline, execution, &actions) {
                         return;
                     }
                 }
@@ -178,37 +182,59 @@ impl Turn<'_> {
             return None;
         };
         let stage_run = run.stages.last()?;
-        let counted = stage_run.actions.get(stage_run.first..)?;
-        if counted
+        let definition = known.definition_of(run)?;
+        let busy = stage_run
+            .actions
+            .get(stage_run.first..)?
             .iter()
-            .any(|action| action.status == ActionStatus::InProgress)
-        {
-            return Some(Verdict::Wait);
+            .filter(|action| action.status == ActionStatus::InProgress)
+            .count();
+        let ends = if run.status == ExecutionStatus::Stopping {
+            Some(StageStatus::Stopped)
+        } else {
+            run.outdated.then_some(StageStatus::Cancelled)
+        };
+        if let Some(status) = ends {
+            return Some(ended(busy, status));
         }
-        if run.status == ExecutionStatus::Stopping {
-            return Some(Verdict::End(StageStatus::Stopped));
-        }
-        if run.outdated {
-            return Some(Verdict::End(StageStatus::Cancelled));
-        }
-        let mut next: Option<u32> = None;
-        for declared in &known.definition_of(run)?.stages.get(stage)?.actions {
-            match stage_run.latest(&declared.name).map(|it| it.status) {
+        let actions = &definition.stages.get(stage)?.actions;
+        let mut order = None;
+        let mut next = Vec::new();
+        for (at, declared) in actions.iter().enumerate() {
+            let status = match stage_run.latest(&declared.name) {
+                Some(_) if stage_run.again.contains(&declared.name) => None,
+                run => run.map(|it| it.status),
+            };
+            match status {
                 Some(ActionStatus::Failed | ActionStatus::Abandoned) => {
-                    return Some(Verdict::End(StageStatus::Failed));
+                    return Some(ended(busy, StageStatus::Failed));
                 }
-                Some(_) => {}
-                None => {
-                    let order = next.unwrap_or(u32::MAX).min(declared.run_order);
-                    next = Some(order);
+                Some(ActionStatus::Succeeded) => {}
+                Some(ActionStatus::InProgress) | None => {
+                    let lowest = order.unwrap_or(u32::MAX).min(declared.run_order);
+                    order = Some(lowest);
+                    if status.is_none() {
+                        next.push(at);
+                    }
                 }
             }
         }
-        Some(next.map_or(Verdict::End(StageStatus::Succeeded), Verdict::Group))
+        let Some(order) = order else {
+            return Some(Verdict::End(StageStatus::Succeeded));
+        };
+        next.retain(|at| actions[*at].run_order == order);
+        if definition.mode() == ExecutionMode::Parallel {
+            next.truncate(CONCURRENT_ACTIONS.saturating_sub(busy));
+        }
+        Some(if next.is_empty() {
+            Verdict::Wait
+        } else {
+            Verdict::Start(next)
+        })
     }
 
-    /// Starts all actions of a group; whether any of them failed to start.
-    fn start_group(&mut self, pipeline: &str, execution: usize, order: u32) -> bool {
+    /// Starts these actions; whether any of them failed to start.
+    fn start_actions(&mut self, pipeline: &str, execution: usize, actions: &[usize]) -> bool {
         let Some(definition) = self.definition(pipeline, execution) else {
             return false;
         };
@@ -217,10 +243,9 @@ impl Turn<'_> {
             return false;
         };
         let mut failed = false;
-        for declared in &definition.stages[stage].actions {
-            if declared.run_order == order {
-                failed |= !self.start_action(pipeline, execution, &definition, declared);
-            }
+        for at in actions {
+            let declared = &definition.stages[stage].actions[*at];
+            failed |= !self.start_action(pipeline, execution, &definition, declared);
         }
         failed
     }
@@ -229,38 +254,58 @@ impl Turn<'_> {
         let Some(definition) = self.definition(pipeline, execution) else {
             return;
         };
-        let Some(known) = self.state.pipelines.get_mut(pipeline) else {
+        let Some(run) = self.execution_mut(pipeline, execution) else {
             return;
         };
-        let run = &mut known.executions[execution];
         let Position::In(stage) = run.position else {
             return;
         };
+        let declared = &definition.stages[stage];
+        let standard = run.rollback_of.is_none();
+        let mut again = None;
         if let Some(stage_run) = run.stages.last_mut() {
             stage_run.status = status;
+            again = declared.automatic_retry().filter(|_| {
+                status == StageStatus::Failed && stage_run.automatic_retries < AUTOMATIC_RETRIES
+            });
         }
-        let name = &definition.stages[stage].name;
-        let id = run.id.clone();
-        if let Some(state) = stage_state(known, name)
-            && state.held_by.as_ref() == Some(&id)
-        {
-            state.held_by = None;
-        }
+        let last = stage + 1 == definition.stages.len() || !standard;
         let (word, ends) = match status {
             StageStatus::Failed => ("FAILED", Some(ExecutionStatus::Failed)),
             StageStatus::Stopped => ("STOPPED", Some(ExecutionStatus::Stopped)),
             StageStatus::Cancelled => ("CANCELED", Some(ExecutionStatus::Cancelled)),
-            _ if stage + 1 == definition.stages.len() => {
-                ("SUCCEEDED", Some(ExecutionStatus::Succeeded))
-            }
-            _ => ("SUCCEEDED", None),
+            _ => ("SUCCEEDED", last.then_some(ExecutionStatus::Succeeded)),
         };
         self.emit_stage(pipeline, execution, word);
+        if let Some(mode) = again {
+            return self.rerun(pipeline, execution, mode, RetryTrigger::AutomatedStageRetry);
+        }
+        self.release(pipeline, execution, &declared.name, status);
         match ends {
             Some(status) => self.end_execution(pipeline, execution, status),
             None => self.arrive(pipeline, execution, stage + 1),
         }
-        self.admit(pipeline, name);
+        if status == StageStatus::Failed && standard && declared.rolls_back() {
+            self.roll_back_after(pipeline, execution, stage);
+        }
+        self.admit(pipeline, &declared.name);
+    }
+
+    /// Frees the stage that an execution held, and notes a success.
+    fn release(&mut self, pipeline: &str, execution: usize, stage: &str, status: StageStatus) {
+        let Some(known) = self.state.pipelines.get_mut(pipeline) else {
+            return;
+        };
+        let run = &known.executions[execution];
+        let (id, standard) = (run.id.clone(), run.rollback_of.is_none());
+        if let Some(state) = stage_state(known, stage) {
+            if state.held_by.as_ref() == Some(&id) {
+                state.held_by = None;
+            }
+            if status == StageStatus::Succeeded && standard {
+                state.succeeded = Some(execution);
+            }
+        }
     }
 
     /// The execution ends, wherever it waited.
@@ -297,6 +342,15 @@ impl Turn<'_> {
                 stage.waiting.retain(|waiting| *waiting != id);
             }
         }
+    }
+}
+
+/// The end of a stage in which this many actions are in progress.
+fn ended(busy: usize, status: StageStatus) -> Verdict {
+    if busy > 0 {
+        Verdict::Wait
+    } else {
+        Verdict::End(status)
     }
 }
 

@@ -49,8 +49,7 @@ impl Turn<'_> {
             Ok(variables) => (variables, None),
             Err(problem) => (wanted.variables.clone(), Some(problem)),
         };
-        let index = known.executions.len();
-        known.executions.push(Execution {
+        let run = Execution {
             id: id.clone(),
             pipeline_version: known.definition.version.unwrap_or(1),
             status: ExecutionStatus::InProgress,
@@ -68,18 +67,9 @@ impl Turn<'_> {
             position: Position::Before(0),
             attempt: 1,
             outdated: false,
-        });
-        known.execution_index.insert(id.clone(), index);
-        known.active.insert(index);
-        if let Some(token) = wanted.client_token {
-            known.client_tokens.insert(token.clone(), index);
-        }
-        let forgotten = index
-            .checked_sub(CLIENT_TOKENS_KEPT)
-            .and_then(|old| known.executions[old].client_token.take());
-        if let Some(token) = forgotten {
-            known.client_tokens.remove(&token);
-        }
+            rollback_of: None,
+        };
+        let index = add(known, run);
         self.emit_pipeline(pipeline, index, "STARTED");
         if problem.is_some() {
             self.end_execution(pipeline, index, ExecutionStatus::Failed);
@@ -88,6 +78,24 @@ impl Turn<'_> {
         }
         id
     }
+}
+
+/// Keeps a new execution; its index.
+pub(super) fn add(known: &mut Pipeline, run: Execution) -> usize {
+    let index = known.executions.len();
+    known.execution_index.insert(run.id.clone(), index);
+    known.active.insert(index);
+    if let Some(token) = &run.client_token {
+        known.client_tokens.insert(token.clone(), index);
+    }
+    known.executions.push(run);
+    let forgotten = index
+        .checked_sub(CLIENT_TOKENS_KEPT)
+        .and_then(|old| known.executions[old].client_token.take());
+    if let Some(token) = forgotten {
+        known.client_tokens.remove(&token);
+    }
+    index
 }
 
 /// QUEUED and PARALLEL pipelines run 50 executions at most.

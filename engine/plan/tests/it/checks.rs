@@ -198,8 +198,14 @@ fn the_service_checks_follow() {
             "Pipeline must declare either 'pipeline.artifactStore' or 'pipeline.artifactStores'".to_owned()),
         ("/stages/1/onFailure", json!({"result": "ROLLBACK", "conditions": [{"result": "ROLLBACK"}]}), "stages[1].onFailure", stage,
             "The following stage cannot have a failure exit gate configured with both top level result and conditions: 'Build".to_owned()),
+        ("/stages/1/onFailure", json!({"result": "SKIP"}), "stages[1].onFailure.result", stage,
+            "Stage 'Build' declares onFailure with the result SKIP, which is not one of RETRY, ROLLBACK".to_owned()),
+        ("/stages/1/onFailure", json!({"result": "ROLLBACK", "retryConfiguration": {}}), "stages[1].onFailure.retryConfiguration", stage,
+            "Stage 'Build' declares a retryConfiguration without the result RETRY".to_owned()),
+        ("/stages/0/onFailure", json!({"result": "ROLLBACK"}), "stages[0].onFailure", stage,
+            "Stage 'Source' contains source actions and cannot be rolled back".to_owned()),
         ("/stages/1/beforeEntry", json!({"conditions": [{"result": "FAIL"}]}), "stages[1].beforeEntry", stage,
-            "Stage 'Build' declares beforeEntry: stage conditions, automatic retry and automatic rollback are not built in this engine yet".to_owned()),
+            "Stage 'Build' declares beforeEntry: stage conditions are not built in this engine yet".to_owned()),
     ] {
         refused(pointer, change, &format!("{place}: {exception}: {text}"));
     }

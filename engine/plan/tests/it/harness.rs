@@ -121,6 +121,15 @@ impl Desk {
         })
     }
 
+    pub fn rollback(&mut self, stage: &str, target: &str) -> Result<Answer, Refusal> {
+        self.ask(Event::Rollback {
+            pipeline: "p".to_owned(),
+            stage: stage.to_owned(),
+            target: target.to_owned(),
+            by: "arn:aws:iam::123456789012:user/dana".to_owned(),
+        })
+    }
+
     pub fn transition(&mut self, stage: &str, inbound: bool, enabled: bool) {
         self.tell(Event::SetTransition {
             pipeline: "p".to_owned(),

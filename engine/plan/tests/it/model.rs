@@ -26,6 +26,7 @@ enum Op {
     Late(usize),
     Stop(usize, bool),
     Retry(usize, usize, bool),
+    Rollback(usize, usize),
     Transition(usize, bool, bool),
     Update,
     Pass(u32),
@@ -43,6 +44,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => at().prop_map(Op::Late),
         2 => (at(), flag()).prop_map(|(at, abandon)| Op::Stop(at, abandon)),
         4 => (at(), at(), flag()).prop_map(|(at, stage, all)| Op::Retry(at, stage, all)),
+        2 => (at(), at()).prop_map(|(at, stage)| Op::Rollback(at, stage)),
         2 => (at(), flag(), flag()).prop_map(|(at, inbound, on)| Op::Transition(at, inbound, on)),
         1 => Just(Op::Update),
         2 => (0u32..40_000).prop_map(Op::Pass),
@@ -52,13 +54,23 @@ fn op() -> impl Strategy<Value = Op> {
 
 const STAGES: [&str; 3] = ["Source", "Build", "Deploy"];
 
-fn definition(mode: &str) -> Value {
+/// Half of the histories let stages retry or roll back by themselves.
+fn definition(mode: &str, gated: bool) -> Value {
     let mut definition = pipeline(&[
         ("Source", &["s", "s2"]),
         ("Build", &["b", "l", "b2@3"]),
         ("Deploy", &["a@2", "l2@2", "b3"]),
     ]);
     definition["executionMode"] = json!(mode);
+    if gated {
+        let retry =
+            |mode: &str| json!({"result": "RETRY", "retryConfiguration": {"retryMode": mode}});
+        definition["stages"][0]["onFailure"] = retry("ALL_ACTIONS");
+        definition["stages"][1]["onFailure"] = retry("FAILED_ACTIONS");
+        if mode != "PARALLEL" {
+            definition["stages"][2]["onFailure"] = json!({"result": "ROLLBACK"});
+        }
+    }
     // fails when `l` was answered by a continuation only; otherwise resolved
     definition["stages"][1]["actions"][2]["configuration"]["ProjectName"] = json!("x#{sV.k}");
     definition
@@ -68,6 +80,10 @@ fn definition(mode: &str) -> Value {
 #[derive(Debug, Default)]
 struct Seen {
     pipeline: String,
+    /// Whether it began in the middle of the pipeline.
+    rollback: bool,
+    /// A person's retry goes on with the pipeline, an automatic one with the stage only.
+    resumed: bool,
     /// (stage, action) -> last state.
     actions: BTreeMap<(String, String), String>,
     stages: BTreeMap<String, String>,
@@ -81,8 +97,8 @@ struct Run {
 }
 
 impl Run {
-    fn new(mode: &str) -> Self {
-        let definition = definition(mode);
+    fn new(mode: &str, gated: bool) -> Self {
+        let definition = definition(mode, gated);
         Self {
             desk: Desk::with(declared(definition.clone())),
             definition,
@@ -134,6 +150,11 @@ impl Run {
                         let seen = self.seen.get_mut(&id).unwrap();
                         seen.actions.retain(|(of, _), _| of != stage);
                     }
+                }
+            }
+            Op::Rollback(at, stage) => {
+                if let Some(id) = chosen(*at) {
+                    self.desk.rollback(STAGES[stage % STAGES.len()], &id).ok();
                 }
             }
             Op::Transition(at, inbound, on) => {
@@ -216,9 +237,22 @@ impl Run {
                     assert_ne!(before.as_deref(), Some("SUCCEEDED"), "repeated: {event}");
                 }
                 (Some(stage), None) => {
+                    if state == "RESUMED" && !std::mem::take(&mut seen.resumed) {
+                        let stages = self.definition["stages"].as_array().unwrap();
+                        let declared = stages.iter().find(|it| it["name"] == *stage).unwrap();
+                        let retry = &declared["onFailure"]["retryConfiguration"]["retryMode"];
+                        if retry == "ALL_ACTIONS" {
+                            seen.actions.retain(|(of, _), _| *of != stage);
+                        }
+                    }
                     seen.stages.insert(stage, state);
                 }
-                (None, _) => seen.pipeline = state,
+                (None, _) => {
+                    let trigger = detail["execution-trigger"]["trigger-type"].as_str();
+                    seen.rollback |= trigger.is_some_and(|it| it.ends_with("Rollback"));
+                    seen.resumed = state == "RESUMED";
+                    seen.pipeline = state;
+                }
             }
         }
     }
@@ -241,7 +275,8 @@ impl Run {
             for other in declared["actions"].as_array().unwrap() {
                 let name = other["name"].as_str().unwrap().to_owned();
                 let key = (declared["name"].as_str().unwrap().to_owned(), name);
-                if !here || of(other) < order {
+                let before = !here && !self.seen[id].rollback;
+                if before || here && of(other) < order {
                     let state = seen.actions.get(&key).map(String::as_str);
                     assert_eq!(state, Some("SUCCEEDED"), "{key:?} before {stage}/{action}");
                 }
@@ -373,8 +408,8 @@ fn indexes_agree(state: &State) {
     }
 }
 
-fn history(mode: &str, ops: &[Op]) {
-    let mut run = Run::new(mode);
+fn history(mode: &str, gated: bool, ops: &[Op]) {
+    let mut run = Run::new(mode, gated);
     for op in ops {
         run.apply(op);
     }
@@ -387,17 +422,17 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn superseded_histories_keep_the_rules(ops in prop::collection::vec(op(), 1..60)) {
-        history("SUPERSEDED", &ops);
+    fn superseded_histories_keep_the_rules(gated in any::<bool>(), ops in prop::collection::vec(op(), 1..60)) {
+        history("SUPERSEDED", gated, &ops);
     }
 
     #[test]
-    fn queued_histories_keep_the_rules(ops in prop::collection::vec(op(), 1..60)) {
-        history("QUEUED", &ops);
+    fn queued_histories_keep_the_rules(gated in any::<bool>(), ops in prop::collection::vec(op(), 1..60)) {
+        history("QUEUED", gated, &ops);
     }
 
     #[test]
-    fn parallel_histories_keep_the_rules(ops in prop::collection::vec(op(), 1..60)) {
-        history("PARALLEL", &ops);
+    fn parallel_histories_keep_the_rules(gated in any::<bool>(), ops in prop::collection::vec(op(), 1..60)) {
+        history("PARALLEL", gated, &ops);
     }
 }

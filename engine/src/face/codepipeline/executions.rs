@@ -56,6 +56,14 @@ pub(super) struct Retry {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+pub(super) struct Rollback {
+    pipeline_name: String,
+    stage_name: String,
+    target_pipeline_execution_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Get {
     pipeline_name: String,
     pipeline_execution_id: String,
@@ -125,6 +133,16 @@ pub(super) async fn retry(ground: &Ground<'_>, request: Retry) -> Result<Value, 
     Ok(json!({"pipelineExecutionId": id}))
 }
 
+pub(super) async fn rollback(ground: &Ground<'_>, request: Rollback) -> Result<Value, Refusal> {
+    let event = Event::Rollback {
+        pipeline: request.pipeline_name,
+        stage: request.stage_name,
+        target: request.target_pipeline_execution_id,
+        by: ground.caller.to_owned(),
+    };
+    execution_id(ground.submit(event).await?)
+}
+
 pub(super) fn get(ground: &Ground<'_>, request: Get) -> Result<Value, Refusal> {
     ground.read(|state| {
         let pipeline = shape::pipeline(state, &request.pipeline_name)?;
@@ -151,7 +169,8 @@ pub(super) fn get(ground: &Ground<'_>, request: Get) -> Result<Value, Refusal> {
             .maybe("variables", (!variables.is_empty()).then_some(variables))
             .with("trigger", shape::trigger(&execution.trigger))
             .with("executionMode", mode(pipeline, execution))
-            .with("executionType", "STANDARD");
+            .with("executionType", shape::execution_type(execution))
+            .maybe("rollbackMetadata", shape::rollback(execution));
         Ok(json!({"pipelineExecution": Value::from(shown)}))
     })
 }
@@ -222,7 +241,8 @@ fn summary(pipeline: &Pipeline, execution: &Execution) -> Value {
         .with("trigger", shape::trigger(&execution.trigger))
         .maybe("stopTrigger", stopped)
         .with("executionMode", mode(pipeline, execution))
-        .with("executionType", "STANDARD")
+        .with("executionType", shape::execution_type(execution))
+        .maybe("rollbackMetadata", shape::rollback(execution))
         .into()
 }
 

@@ -40,7 +40,7 @@ pub const TARGET: &str = "CodePipeline_20150709.";
 const CREDENTIALS_LAST: SignedDuration = SignedDuration::from_hours(1);
 
 /// Operations of the model that this engine does not have yet.
-const NOT_BUILT: [&str; 18] = [
+const NOT_BUILT: [&str; 17] = [
     "AcknowledgeThirdPartyJob",
     "DeleteWebhook",
     "DeregisterWebhookWithThirdParty",
@@ -57,7 +57,6 @@ const NOT_BUILT: [&str; 18] = [
     "PutThirdPartyJobSuccessResult",
     "PutWebhook",
     "RegisterWebhookWithThirdParty",
-    "RollbackStage",
     "UpdateActionType",
 ];
 
@@ -136,6 +135,7 @@ impl Ground<'_> {
             "StartPipelineExecution" => executions::start(self, check(body, model::START)?).await,
             "StopPipelineExecution" => executions::stop(self, check(body, model::STOP)?).await,
             "RetryStageExecution" => executions::retry(self, check(body, model::RETRY)?).await,
+            "RollbackStage" => executions::rollback(self, check(body, model::ROLLBACK)?).await,
             "GetPipelineExecution" => executions::get(self, check(body, model::GET_EXECUTION)?),
             "ListPipelineExecutions" => {
                 executions::list(self, check(body, model::LIST_EXECUTIONS)?)

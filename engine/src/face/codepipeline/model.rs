@@ -202,6 +202,11 @@ pub(super) static RETRY: &[Member] = &[
     required("pipelineExecutionId", &UUID),
     required("retryMode", &RETRY_MODE),
 ];
+pub(super) static ROLLBACK: &[Member] = &[
+    required("pipelineName", &NAMED),
+    required("stageName", &NAMED),
+    required("targetPipelineExecutionId", &UUID),
+];
 pub(super) static GET_EXECUTION: &[Member] = &[
     required("pipelineName", &NAMED),
     required("pipelineExecutionId", &UUID),

@@ -136,6 +136,20 @@ pub(super) fn action_status(status: ActionStatus) -> &'static str {
     }
 }
 
+/// STANDARD or ROLLBACK.
+pub(super) fn execution_type(execution: &Execution) -> &'static str {
+    match execution.rollback_of {
+        None => "STANDARD",
+        Some(_) => "ROLLBACK",
+    }
+}
+
+/// `rollbackMetadata`.
+pub(super) fn rollback(execution: &Execution) -> Option<Value> {
+    let target = execution.rollback_of.as_ref()?;
+    Some(json!({"rollbackTargetPipelineExecutionId": target}))
+}
+
 pub(super) fn trigger(trigger: &Trigger) -> Value {
     json!({"triggerType": trigger.trigger_type, "triggerDetail": trigger.trigger_detail})
 }

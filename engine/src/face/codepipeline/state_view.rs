@@ -4,7 +4,7 @@ use engine_plan::{
     event::Event,
     hidden::Hidden,
     refusal::Refusal,
-    state::{ActionRun, ActionStatus, Pipeline, StageState},
+    state::{ActionRun, ActionStatus, Pipeline, RetryTrigger, StageState},
     step::Answer,
 };
 use serde::Deserialize;
@@ -98,10 +98,10 @@ fn stage_state(pipeline: &Pipeline, stage: &StageState) -> Value {
         .waiting
         .iter()
         .map(|id| {
-            let status = pipeline.execution(id).map_or("InProgress", |execution| {
-                shape::execution_status(execution.status)
-            });
-            json!({"pipelineExecutionId": id, "status": status, "type": "STANDARD"})
+            let execution = pipeline.execution(id);
+            let status = execution.map_or("InProgress", |it| shape::execution_status(it.status));
+            let kind = execution.map_or("STANDARD", shape::execution_type);
+            json!({"pipelineExecutionId": id, "status": status, "type": kind})
         })
         .collect();
     let inbound = &stage.inbound;
@@ -130,14 +130,21 @@ fn stage_state(pipeline: &Pipeline, stage: &StageState) -> Value {
         json!({
             "pipelineExecutionId": execution.id,
             "status": shape::stage_status(run.status),
-            "type": "STANDARD",
+            "type": shape::execution_type(execution),
         })
     });
-    let retries = latest
-        .map(|(_, run)| run.manual_retries)
-        .filter(|retries| *retries > 0);
-    let retry = retries
-        .map(|n| json!({"manualStageRetryAttempt": n, "latestRetryTrigger": "ManualStageRetry"}));
+    let retry = latest.and_then(|(_, run)| {
+        let trigger = match run.latest_retry? {
+            RetryTrigger::AutomatedStageRetry => "AutomatedStageRetry",
+            RetryTrigger::ManualStageRetry => "ManualStageRetry",
+        };
+        let some = |n: u32| (n > 0).then_some(n);
+        let shown = Object::new()
+            .maybe("autoStageRetryAttempt", some(run.automatic_retries))
+            .maybe("manualStageRetryAttempt", some(run.manual_retries))
+            .with("latestRetryTrigger", trigger);
+        Some(Value::from(shown))
+    });
     Object::new()
         .with("stageName", stage.name.as_str())
         .maybe("inboundExecution", waiting.last().cloned())
