@@ -6,11 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use proptest::prelude::*;
 use shared::archive::{
     ArchiveError, Extracted, Limits, RATIO_FLOOR, Symlinks, extract, files_below, names, pack,
     read_one,
 };
+use shared_testkit::proptest::prelude::*;
 use zip::{ZipWriter, write::SimpleFileOptions};
 
 type Writer = ZipWriter<Cursor<Vec<u8>>>;

@@ -11,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{
@@ -21,6 +20,7 @@ use shared::{
     job::{Details, FailureKind, Report},
     port::{LedgerEntry, PortError},
 };
+use shared_testkit::proptest::prelude::*;
 use shared_testkit::{Driven, Fate, Mode, Plan, World, events, repeat_and_fail};
 
 #[derive(Debug, Deserialize)]

@@ -136,7 +136,7 @@ fn same(file: &LocalFile, object: &RemoteObject) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use shared_testkit::proptest::prelude::*;
 
     fn file(path: &str, md5: &str) -> LocalFile {
         LocalFile {
@@ -256,7 +256,7 @@ mod tests {
 
     fn tree() -> impl Strategy<Value = Vec<LocalFile>> {
         let entry = ("[ab]{1,2}(/[ab]){0,1}\\.(html|css)", "[12]", 3..5_u64);
-        proptest::collection::btree_map(entry.0, (entry.1, entry.2), 0..12).prop_map(|files| {
+        prop::collection::btree_map(entry.0, (entry.1, entry.2), 0..12).prop_map(|files| {
             files
                 .into_iter()
                 .map(|(path, (md5, size))| LocalFile {

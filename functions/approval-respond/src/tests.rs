@@ -2,13 +2,13 @@
 
 use std::{future::Future, pin::pin, sync::Arc, task::Poll, time::Duration};
 
-use proptest::prelude::*;
 use shared::approval::{
     http::{Body, HttpAnswer, HttpRequest},
     link::Claims,
     request::{Request, Verdict},
     settings::BaseUrl,
 };
+use shared_testkit::proptest::prelude::*;
 use shared_testkit::{
     Fate, FixedClock, Mode, Plan,
     approval::{ApprovalWorld, Invitation, sample_request},

@@ -191,7 +191,7 @@ fn pae(pieces: &[&[u8]]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use pasetors::keys::AsymmetricSecretKey;
-    use proptest::prelude::*;
+    use shared_testkit::proptest::prelude::*;
 
     use super::*;
 

@@ -110,8 +110,8 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use serde_json::json;
+    use shared_testkit::proptest::prelude::*;
 
     use super::*;
 

@@ -9,6 +9,9 @@ pub mod repeat;
 pub mod time;
 pub mod world;
 
+/// For property tests, so that a test crate needs no version and features of its own.
+pub use proptest;
+
 pub use failing::{Failing, Fate, Mode, Plan};
 pub use repeat::{refuses_unknown_parameters, repeat_and_fail};
 pub use time::{FixedClock, VirtualTime};
