@@ -3,5 +3,6 @@
 mod clients;
 mod example;
 mod library;
+mod remote;
 mod scenarios;
 mod tidy;

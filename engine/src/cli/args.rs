@@ -22,6 +22,18 @@ pub enum Command {
     Serve(ServeArguments),
     /// Validate a definition; findings carry AWS's own error texts and a hint
     Check(CheckArguments),
+    /// Show pipelines of a running engine, or the stages of one
+    Status(StatusArguments),
+    /// Print the output of an execution's actions
+    Logs(LogsArguments),
+    /// Answer the open approval of a pipeline
+    Approve(AnswerArguments),
+    /// Retry the failed stage of a pipeline
+    Retry(RetryArguments),
+    /// Stop the newest execution of a pipeline
+    Stop(StopArguments),
+    /// Roll a stage back to an execution that succeeded in it
+    Rollback(RollbackArguments),
 }
 
 /// Where the definition is and what its template needs.
@@ -142,4 +154,112 @@ fn pair(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("expected NAME=VALUE".to_owned()),
     }
+}
+
+/// Which engine is meant.
+#[derive(Debug, Args)]
+pub struct EndpointArguments {
+    /// Address of a running `serve`
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "AWS_ENDPOINT_URL",
+        default_value = "http://127.0.0.1:4599"
+    )]
+    pub endpoint_url: String,
+}
+
+/// `stagewright status`.
+#[derive(Debug, Args)]
+pub struct StatusArguments {
+    /// The pipeline; all of them when absent
+    pub pipeline: Option<String>,
+    /// Which engine.
+    #[command(flatten)]
+    pub at: EndpointArguments,
+    /// What is printed
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    pub output: Output,
+}
+
+/// `stagewright logs`.
+#[derive(Debug, Args)]
+pub struct LogsArguments {
+    /// The pipeline
+    pub pipeline: String,
+    /// One action; all of them when absent
+    pub action: Option<String>,
+    /// The execution; the newest when absent
+    #[arg(long, value_name = "ID")]
+    pub execution: Option<String>,
+    /// Which engine.
+    #[command(flatten)]
+    pub at: EndpointArguments,
+}
+
+/// `stagewright approve`.
+#[derive(Debug, Args)]
+pub struct AnswerArguments {
+    /// The pipeline
+    pub pipeline: String,
+    /// Which approval, when several are open
+    #[arg(long)]
+    pub action: Option<String>,
+    /// Reject in place of approving
+    #[arg(long)]
+    pub reject: bool,
+    /// Shown in the pipeline; at most 512 characters
+    #[arg(long)]
+    pub comment: Option<String>,
+    /// Which engine.
+    #[command(flatten)]
+    pub at: EndpointArguments,
+}
+
+/// `stagewright retry`.
+#[derive(Debug, Args)]
+pub struct RetryArguments {
+    /// The pipeline
+    pub pipeline: String,
+    /// The stage; the last that failed or was stopped when absent
+    pub stage: Option<String>,
+    /// All actions of the stage, not only the failed ones
+    #[arg(long)]
+    pub all: bool,
+    /// Which engine.
+    #[command(flatten)]
+    pub at: EndpointArguments,
+}
+
+/// `stagewright stop`.
+#[derive(Debug, Args)]
+pub struct StopArguments {
+    /// The pipeline
+    pub pipeline: String,
+    /// The execution; the newest when absent
+    #[arg(long, value_name = "ID")]
+    pub execution: Option<String>,
+    /// Do not wait for running actions
+    #[arg(long)]
+    pub abandon: bool,
+    /// At most 200 characters
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// Which engine.
+    #[command(flatten)]
+    pub at: EndpointArguments,
+}
+
+/// `stagewright rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackArguments {
+    /// The pipeline
+    pub pipeline: String,
+    /// The stage
+    pub stage: String,
+    /// An execution that succeeded in the stage
+    pub execution: String,
+    /// Which engine.
+    #[command(flatten)]
+    pub at: EndpointArguments,
 }

@@ -8,6 +8,7 @@ mod follow;
 pub mod load;
 mod memory;
 mod output;
+mod remote;
 mod report;
 mod run;
 mod serve;
@@ -85,6 +86,12 @@ pub fn main() -> ExitCode {
             Command::Run(arguments) => run::run(arguments).await,
             Command::Serve(arguments) => serve::serve(arguments).await,
             Command::Check(arguments) => check::check(&arguments),
+            Command::Status(arguments) => remote::status(arguments).await,
+            Command::Logs(arguments) => remote::logs(arguments).await,
+            Command::Approve(arguments) => remote::approve(arguments).await,
+            Command::Retry(arguments) => remote::retry(arguments).await,
+            Command::Stop(arguments) => remote::stop(arguments).await,
+            Command::Rollback(arguments) => remote::rollback(arguments).await,
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));

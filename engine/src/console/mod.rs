@@ -1,6 +1,7 @@
 //! The console at `/_stagewright/`: pipelines, a picture of the stages as they run, logs, events.
 
 mod model;
+mod raw;
 
 use askama::Template;
 use axum::{
@@ -27,6 +28,7 @@ pub fn routes() -> Router<App> {
         .route("/_stagewright", get(index))
         .route("/_stagewright/", get(index))
         .route("/_stagewright/console.css", get(style))
+        .route("/_stagewright/log/{execution}/{action}", get(raw::log))
         .route("/_stagewright/events", get(events))
         .route("/_stagewright/pipeline/{name}", get(newest))
         .route("/_stagewright/pipeline/{name}/{execution}", get(one))

@@ -1,0 +1,173 @@
+//! Answers of CodePipeline as people read them. Pure.
+
+use serde_json::Value;
+use shared::secret::Secret;
+
+/// An approval that somebody can answer.
+#[derive(Debug)]
+pub struct OpenApproval {
+    /// Its stage.
+    pub stage: String,
+    /// Its action.
+    pub action: String,
+    /// What PutApprovalResult wants to see.
+    pub token: Secret,
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value[key].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// One line per pipeline.
+pub fn pipelines(rows: &[(String, Value)]) -> String {
+    if rows.is_empty() {
+        return "no pipeline yet\n".to_owned();
+    }
+    let width = rows
+        .iter()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or(0);
+    rows.iter()
+        .map(|(name, execution)| {
+            let status = execution["status"].as_str().unwrap_or("never ran");
+            format!(
+                "{name:<width$}  {status:<10}  {}\n",
+                text(execution, "pipelineExecutionId")
+            )
+            .trim_end()
+            .to_owned()
+                + "\n"
+        })
+        .collect()
+}
+
+/// The stages and actions of one pipeline.
+pub fn state(name: &str, execution: &Value, state: &Value) -> String {
+    let status = execution["status"].as_str().unwrap_or("never ran");
+    let mut out = format!(
+        "{name}  {status}  {}\n",
+        text(execution, "pipelineExecutionId")
+    );
+    for stage in list(state, "stageStates") {
+        let status = stage["latestExecution"]["status"].as_str().unwrap_or("-");
+        out.push_str(&format!("\n{}  {status}", text(stage, "stageName")));
+        if stage["inboundTransitionState"]["enabled"] == false {
+            let reason = text(&stage["inboundTransitionState"], "disabledReason");
+            out.push_str(&format!("  (transition disabled: {reason})"));
+        }
+        out.push('\n');
+        for action in list(stage, "actionStates") {
+            let latest = &action["latestExecution"];
+            let mark = match latest["status"].as_str() {
+                Some("Succeeded") => "✓",
+                Some("Failed") => "✗",
+                Some("InProgress") => "·",
+                _ => " ",
+            };
+            let told = latest["errorDetails"]["message"]
+                .as_str()
+                .unwrap_or_else(|| text(latest, "summary"));
+            let line = format!(
+                "  {mark} {:<20} {}",
+                text(action, "actionName"),
+                told.lines().next().unwrap_or_default()
+            );
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// Approvals that wait for an answer.
+pub fn open_approvals(state: &Value) -> Vec<OpenApproval> {
+    let mut open = Vec::new();
+    for stage in list(state, "stageStates") {
+        for action in list(stage, "actionStates") {
+            let latest = &action["latestExecution"];
+            if let (Some("InProgress"), Some(token)) =
+                (latest["status"].as_str(), latest["token"].as_str())
+            {
+                open.push(OpenApproval {
+                    stage: text(stage, "stageName").to_owned(),
+                    action: text(action, "actionName").to_owned(),
+                    token: Secret::new(token.to_owned()),
+                });
+            }
+        }
+    }
+    open
+}
+
+/// The stage to retry and its execution: the named one, or the last that failed or was stopped.
+pub fn failed_stage(state: &Value, wanted: Option<&str>) -> Option<(String, String)> {
+    let stages = list(state, "stageStates").iter().rev();
+    let found = stages
+        .map(|s| (text(s, "stageName"), &s["latestExecution"]))
+        .find(|(name, latest)| match wanted {
+            Some(wanted) => *name == wanted,
+            None => matches!(latest["status"].as_str(), Some("Failed" | "Stopped")),
+        });
+    let (stage, latest) = found?;
+    Some((
+        stage.to_owned(),
+        latest["pipelineExecutionId"].as_str()?.to_owned(),
+    ))
+}
+
+/// Approval tokens are not printed.
+pub fn without_tokens(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => map
+            .iter()
+            .filter(|(key, _)| *key != "token")
+            .map(|(key, value)| (key.clone(), without_tokens(value)))
+            .collect(),
+        Value::Array(items) => items.iter().map(without_tokens).collect(),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn waiting() -> Value {
+        json!({"stageStates": [
+            {"stageName": "Build", "latestExecution": {"status": "Failed", "pipelineExecutionId": "e"},
+             "actionStates": [{"actionName": "Make", "latestExecution": {"status": "Failed", "errorDetails": {"message": "no\nluck"}}}]},
+            {"stageName": "Ask", "inboundTransitionState": {"enabled": false, "disabledReason": "freeze"},
+             "actionStates": [{"actionName": "Ok", "latestExecution": {"status": "InProgress", "token": "planted"}}]}]})
+    }
+
+    #[test]
+    fn a_state_reads_well_and_shows_no_token() {
+        let shown = state(
+            "p",
+            &json!({"status": "Failed", "pipelineExecutionId": "e"}),
+            &waiting(),
+        );
+        assert_eq!(
+            shown,
+            "p  Failed  e\n\nBuild  Failed\n  ✗ Make                 no\n\nAsk  -  (transition disabled: freeze)\n  · Ok\n"
+        );
+        assert!(!without_tokens(&waiting()).to_string().contains("planted"));
+        assert!(!format!("{:?}", open_approvals(&waiting())).contains("planted"));
+    }
+
+    #[test]
+    fn the_failed_stage_is_found() {
+        assert_eq!(
+            failed_stage(&waiting(), None),
+            Some(("Build".to_owned(), "e".to_owned()))
+        );
+        assert_eq!(failed_stage(&waiting(), Some("Ask")), None);
+    }
+}
