@@ -187,6 +187,37 @@ fn killed_anywhere_it_resumes_without_repeating_what_had_ended() {
 }
 
 #[test]
+fn an_execution_that_had_no_time_to_be_written_down_is_found() {
+    let example = Example::new();
+    let before = kill_when(
+        &example,
+        &example.run_arguments(&["--output", "json"]),
+        |events| !events.is_empty(),
+    );
+    let execution = &before[0]["detail"]["execution-id"];
+    let file = example.state().join("run.json");
+    let mut memory: Value =
+        serde_json::from_slice(&std::fs::read(&file).expect("run.json")).expect("JSON");
+    memory["execution"] = "".into();
+    let resume = |memory: &Value| {
+        std::fs::write(&file, memory.to_string()).expect("written");
+        let mut arguments = example.run_arguments(&["--output", "json", "--resume"]);
+        arguments.remove(1);
+        finish(Command::new(stagewright()).args(arguments))
+    };
+    let mut other = memory.clone();
+    other["token"] = "run-other".into();
+    let nothing = resume(&other);
+    assert_eq!(nothing.status.code(), Some(2), "{}", shown(&nothing));
+    let resumed = resume(&memory);
+    assert_eq!(resumed.status.code(), Some(0), "{}", shown(&resumed));
+    let lines = json_lines(&resumed.stdout);
+    let last = lines.last().expect("a last line");
+    assert_eq!(&last["pipelineExecutionId"], execution);
+    assert_eq!(last["status"], "Succeeded");
+}
+
+#[test]
 fn there_must_be_something_to_resume() {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state").display().to_string();

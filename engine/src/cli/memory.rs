@@ -2,15 +2,21 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     io::{self, Write},
     net::SocketAddr,
-    path::{Path, PathBuf},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf, absolute},
 };
 
 use serde::{Deserialize, Serialize};
 
+use super::args::RunArguments;
+
 /// Name of the file in the state folder.
 const FILE: &str = "run.json";
+/// Its name while it is being written.
+const HALF: &str = "run.json.tmp";
 
 /// The choices of one `run`, kept beside its journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +26,9 @@ pub struct Memory {
     pub pipeline: String,
     /// The execution; empty until it has started.
     pub execution: String,
+    /// Client token of the start: finds the execution when the run was cut off before `execution` was written.
+    #[serde(default)]
+    pub token: String,
     /// The configuration file, absolute.
     pub config: Option<PathBuf>,
     /// Folder that a missing configuration was looked for in.
@@ -37,12 +46,41 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// Of a run that is about to start its execution.
+    ///
+    /// # Errors
+    /// When a relative path cannot be made absolute.
+    pub fn of(arguments: &RunArguments, folder: &Path, pipeline: &str) -> io::Result<Self> {
+        let map = |pairs: &[(String, String)]| pairs.iter().cloned().collect();
+        let mut sources = BTreeMap::new();
+        for (action, path) in &arguments.sources {
+            let path = absolute(path)?.display().to_string();
+            sources.insert(action.clone(), path);
+        }
+        let config = arguments.engine.config.as_deref();
+        Ok(Self {
+            pipeline: pipeline.to_owned(),
+            token: format!("run-{}", uuid::Uuid::new_v4()),
+            config: config.map(absolute).transpose()?,
+            folder: absolute(if folder.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                folder
+            })?,
+            functions: map(&arguments.engine.functions),
+            sources,
+            endpoints: map(&arguments.engine.endpoints),
+            upstream: arguments.engine.upstream.clone(),
+            ..Self::default()
+        })
+    }
+
     /// Reads what an earlier run left in the state folder.
     ///
     /// # Errors
     /// When there is a file that cannot be read or understood.
     pub fn read(state: &Path) -> io::Result<Option<Self>> {
-        match std::fs::read(state.join(FILE)) {
+        match fs::read(state.join(FILE)) {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .map(Some)
                 .map_err(io::Error::other),
@@ -56,11 +94,18 @@ impl Memory {
     /// # Errors
     /// When the folder cannot be written.
     pub fn write(&self, state: &Path) -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(state)?;
-        serde_json::to_writer_pretty(&mut file, self).map_err(io::Error::other)?;
-        file.flush()?;
-        file.persist(state.join(FILE)).map_err(|e| e.error)?;
-        Ok(())
+        // Always the same name: what a killed run left half written is written over.
+        let half = state.join(HALF);
+        let mut options = fs::OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&half)?;
+        let text = serde_json::to_vec_pretty(self).map_err(io::Error::other)?;
+        file.write_all(&text)?;
+        fs::rename(half, state.join(FILE))
     }
 }
 

@@ -38,23 +38,21 @@ pub async fn run(mut arguments: RunArguments) -> Result<ExitCode, Stop> {
     let remembered = Memory::read(&state_dir)
         .context("run.json cannot be read")
         .map_err(failed)?;
-    let resumed = match (arguments.resume, remembered) {
-        (true, Some(memory)) if !memory.execution.is_empty() => Some(memory),
-        (true, _) if arguments.file.is_none() => {
-            return Err(wrong(anyhow!(
-                "there is nothing to resume in {}",
-                state_dir.display()
-            )));
+    if let (true, Some(memory)) = (arguments.resume, remembered) {
+        let listen = arguments.listen;
+        arguments.listen = memory.address.unwrap_or(listen);
+        if let Some(ended) = resume(&arguments, &state_dir, memory).await? {
+            return Ok(ended);
         }
-        _ => None,
-    };
-    match resumed {
-        Some(memory) => {
-            arguments.listen = memory.address.unwrap_or(arguments.listen);
-            resume(&arguments, &state_dir, memory).await
-        }
-        None => fresh(&arguments, &state_dir).await,
+        arguments.listen = listen;
     }
+    if arguments.resume && arguments.file.is_none() {
+        return Err(wrong(anyhow!(
+            "there is nothing to resume in {}",
+            state_dir.display()
+        )));
+    }
+    fresh(&arguments, &state_dir).await
 }
 
 async fn fresh(arguments: &RunArguments, state_dir: &Path) -> Result<ExitCode, Stop> {
@@ -65,7 +63,7 @@ async fn fresh(arguments: &RunArguments, state_dir: &Path) -> Result<ExitCode, S
     let folder = file.parent().map(Path::to_owned).unwrap_or_default();
     let config = configure(arguments, &folder)?;
     let definition = definition(arguments, file, &config)?;
-    let mut memory = remember(arguments, &folder, &definition.name)?;
+    let mut memory = Memory::of(arguments, &folder, &definition.name).map_err(failed)?;
 
     let (engine, notes) = start(arguments, state_dir, config, Some(definition.clone())).await?;
     memory.address = Some(engine.address);
@@ -80,17 +78,21 @@ async fn fresh(arguments: &RunArguments, state_dir: &Path) -> Result<ExitCode, S
     );
     put(&engine, &definition).await?;
     engine.perform();
-    let execution = begin(&engine, &definition.name, &arguments.variables).await?;
+    let execution = begin(&engine, &memory, &arguments.variables).await?;
     memory.execution.clone_from(&execution);
     memory.write(state_dir).map_err(failed)?;
     watch(arguments, engine, &definition.name, &execution, notes).await
 }
 
+/// `None` when the run was cut off before its execution had started.
 async fn resume(
     arguments: &RunArguments,
     state_dir: &Path,
-    memory: Memory,
-) -> Result<ExitCode, Stop> {
+    mut memory: Memory,
+) -> Result<Option<ExitCode>, Stop> {
+    if memory.execution.is_empty() && memory.token.is_empty() {
+        return Ok(None);
+    }
     let mut config = Config::load(memory.config.as_deref(), &memory.folder).map_err(wrong)?;
     apply(
         &mut config,
@@ -99,6 +101,14 @@ async fn resume(
         &memory.endpoints,
     );
     let (engine, mut notes) = start(arguments, state_dir, config, None).await?;
+    if memory.execution.is_empty() {
+        let Some(started) = engine.app.desk.read(|s| started_with(s, &memory)) else {
+            engine.shut_down().await;
+            return Ok(None);
+        };
+        memory.execution = started;
+        memory.write(state_dir).map_err(failed)?;
+    }
     let known = engine
         .app
         .desk
@@ -116,14 +126,14 @@ async fn resume(
         Some(_) => notes.push("the execution had already ended".to_owned()),
     }
     engine.perform();
-    watch(
+    let watched = watch(
         arguments,
         engine,
         &memory.pipeline,
         &memory.execution,
         notes,
-    )
-    .await
+    );
+    watched.await.map(Some)
 }
 
 async fn start(
@@ -213,6 +223,15 @@ pub fn status_of(state: &State, pipeline: &str, execution: &str) -> Option<Execu
         .map(|e| e.status)
 }
 
+/// The execution that a run started and had no time to write down.
+fn started_with(state: &State, memory: &Memory) -> Option<String> {
+    let pipeline = state.pipelines.get(&memory.pipeline)?;
+    let mut newest_first = pipeline.executions.iter().rev();
+    newest_first
+        .find(|e| e.client_token.as_deref() == Some(memory.token.as_str()))
+        .map(|e| e.id.clone())
+}
+
 fn configure(arguments: &RunArguments, folder: &Path) -> Result<Config, Stop> {
     let mut config = Config::load(arguments.engine.config.as_deref(), folder).map_err(wrong)?;
     let map = |pairs: &[(String, String)]| pairs.iter().cloned().collect::<BTreeMap<_, _>>();
@@ -271,37 +290,6 @@ fn definition(
             .trim_end()
             .to_owned()
     )))
-}
-
-fn remember(arguments: &RunArguments, folder: &Path, pipeline: &str) -> Result<Memory, Stop> {
-    let absolute = |path: &Path| std::path::absolute(path).map_err(failed);
-    let map = |pairs: &[(String, String)]| pairs.iter().cloned().collect::<BTreeMap<_, _>>();
-    let mut sources = BTreeMap::new();
-    for (action, path) in &arguments.sources {
-        sources.insert(
-            action.clone(),
-            absolute(Path::new(path))?.display().to_string(),
-        );
-    }
-    Ok(Memory {
-        pipeline: pipeline.to_owned(),
-        config: arguments
-            .engine
-            .config
-            .as_deref()
-            .map(absolute)
-            .transpose()?,
-        folder: absolute(if folder.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            folder
-        })?,
-        functions: map(&arguments.engine.functions),
-        sources,
-        endpoints: map(&arguments.engine.endpoints),
-        upstream: arguments.engine.upstream.clone(),
-        ..Memory::default()
-    })
 }
 
 /// Executions that an earlier run left open are abandoned: whoever wants them back asks with --resume.
@@ -366,7 +354,7 @@ fn same(known: &PipelineDeclaration, wanted: &PipelineDeclaration) -> bool {
 
 async fn begin(
     engine: &Engine,
-    pipeline: &str,
+    memory: &Memory,
     variables: &[(String, String)],
 ) -> Result<String, Stop> {
     let variables = variables
@@ -375,14 +363,14 @@ async fn begin(
         .collect();
     let account = &engine.app.config.engine.account;
     let event = Event::Start {
-        pipeline: pipeline.to_owned(),
+        pipeline: memory.pipeline.clone(),
         trigger: Trigger {
             trigger_type: "StartPipelineExecution".to_owned(),
             trigger_detail: format!("arn:aws:iam::{account}:user/stagewright-run"),
         },
         variables,
         source_revisions: Vec::new(),
-        client_token: None,
+        client_token: Some(memory.token.clone()),
     };
     match engine.app.desk.submit(event).await.map_err(wrong)? {
         Answer::Execution(id) => Ok(id),
