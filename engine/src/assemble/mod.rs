@@ -188,7 +188,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
         settings,
     )?;
     // Only now: the journal's lock says that no other engine uses this folder.
-    clear_scratch(&state_dir.join("scratch"))?;
+    provider::clear_scratch(&state_dir);
     let folder = state_dir.join("keys");
     let keys = Keys::open(&folder, Arc::new(config.clone()), clock.clone())
         .map_err(unusable("the keys in", &folder))?;
@@ -301,16 +301,6 @@ async fn make_bucket(app: &App, name: &str, config: &BucketConfig) -> Result<boo
             name: name.to_owned(),
             source,
         })
-}
-
-/// Scratch folders of actions that a crash cut off; they are made anew when the actions are performed again.
-fn clear_scratch(folder: &Path) -> Result<(), StartError> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(unusable("the scratch folder", folder)(error))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn expand(config: &mut Config, base_url: &str) {

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 pub use registry::all;
+pub use workshop::clear as clear_scratch;
 
 use crate::app::App;
 

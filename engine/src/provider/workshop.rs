@@ -7,9 +7,25 @@ use std::{
 };
 
 use engine_plan::effect::ActionTask;
+use uuid::Uuid;
 
 use super::Context;
 use crate::{clock::Clock, config::Config, logs::Logs, store::objects::ObjectStore};
+
+/// Folder of all scratch folders, below the state folder.
+const SCRATCH: &str = "scratch";
+
+/// Removes the scratch folders of actions that a crash cut off, as far as nobody is writing there any more; the next
+/// start removes the rest.
+pub fn clear(state_dir: &Path) {
+    let folder = state_dir.join(SCRATCH);
+    match fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::debug!(%error, folder = %folder.display(), "old scratch folders stay");
+        }
+        _ => {}
+    }
+}
 
 /// What such a provider uses of the engine; the scratch folder goes away with it.
 pub struct Workshop {
@@ -26,7 +42,8 @@ pub struct Workshop {
 }
 
 impl Workshop {
-    /// Opens it for a task; what an earlier run of the same action execution left is removed.
+    /// Opens it for a task, in a folder that nobody had before: programs that a killed engine left behind may still
+    /// be writing to theirs.
     ///
     /// # Errors
     /// The scratch folder cannot be made.
@@ -54,13 +71,12 @@ impl Workshop {
         clock: Clock,
         state_dir: &Path,
     ) -> io::Result<Self> {
-        let scratch = std::path::absolute(state_dir)?
-            .join("scratch")
-            .join(&task.action_execution);
-        match fs::remove_dir_all(&scratch) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => fs::create_dir_all(&scratch)?,
-        }
+        let scratch = std::path::absolute(state_dir)?.join(SCRATCH).join(format!(
+            "{}-{}",
+            task.action_execution,
+            Uuid::new_v4()
+        ));
+        fs::create_dir_all(&scratch)?;
         Ok(Self {
             objects,
             config,
