@@ -18,3 +18,4 @@ pub mod provider;
 pub mod store;
 pub mod topic;
 pub mod vault;
+pub mod yaml;

@@ -9,6 +9,7 @@ use engine_plan::{
 use serde_json::Value;
 
 use super::template;
+use crate::yaml;
 
 /// Definitions larger than this are refused before they are parsed.
 const MAX_BYTES: u64 = 4 << 20;
@@ -98,10 +99,23 @@ pub fn load(path: &Path, choice: &Choice) -> Result<PipelineDeclaration, LoadErr
         return Err(LoadError::TooLarge { path: name, bytes });
     }
     let text = fs::read_to_string(path).map_err(read)?;
-    let document = parse(&name, &text)?;
+    from_text(&name, &text, choice)
+}
+
+/// As [`load`], of a text that is at hand; `name` is what errors call it.
+///
+/// # Errors
+/// As [`load`].
+pub fn from_text(
+    name: &str,
+    text: &str,
+    choice: &Choice,
+) -> Result<PipelineDeclaration, LoadError> {
+    let path = || name.to_owned();
+    let document = parse(name, text)?;
     let pipeline = if document.get("Resources").is_some() {
         template::pipeline(&document, choice).map_err(|problem| LoadError::Template {
-            path: name.clone(),
+            path: path(),
             message: problem.to_string(),
         })?
     } else if let Some(pipeline) = document.get("pipeline") {
@@ -109,7 +123,7 @@ pub fn load(path: &Path, choice: &Choice) -> Result<PipelineDeclaration, LoadErr
     } else if document.get("stages").is_some() {
         document
     } else {
-        return Err(LoadError::NoPipeline { path: name });
+        return Err(LoadError::NoPipeline { path: path() });
     };
     check::parse(pipeline).map_err(LoadError::Shape)
 }
@@ -121,6 +135,10 @@ fn parse(path: &str, text: &str) -> Result<Value, LoadError> {
             message: e.to_string(),
         });
     }
+    yaml::check(text).map_err(|problem| LoadError::Yaml {
+        path: path.to_owned(),
+        message: problem.to_string(),
+    })?;
     let yaml: yaml_serde::Value = yaml_serde::from_str(text).map_err(|e| LoadError::Yaml {
         path: path.to_owned(),
         message: e.to_string(),

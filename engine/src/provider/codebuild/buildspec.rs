@@ -4,8 +4,13 @@ use std::collections::BTreeMap;
 
 use raw::{RawBuildspec, RawPhases};
 
+use crate::yaml;
+
 mod lines;
 mod raw;
+
+/// Ours: the guide names no size, and no buildspec comes near.
+const MAX_BYTES: usize = 1 << 20;
 
 /// A checked buildspec.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +135,18 @@ impl Phase {
 /// # Errors
 /// Not YAML, an unknown key, a wrong type, or something that is not built: with file and line.
 pub fn parse(file: &str, text: &str) -> Result<Buildspec, BuildspecError> {
+    let unreadable = |message: String| BuildspecError {
+        file: file.to_owned(),
+        at: String::new(),
+        message,
+    };
+    if text.len() > MAX_BYTES {
+        return Err(unreadable(format!(
+            "{} bytes; a buildspec may have {MAX_BYTES}",
+            text.len()
+        )));
+    }
+    yaml::check(text).map_err(|problem| unreadable(problem.to_string()))?;
     let raw: RawBuildspec = yaml_serde::from_str(text).map_err(|error| yaml_error(file, &error))?;
     let refuse = |needle: &str, message: String| BuildspecError {
         file: file.to_owned(),
