@@ -2,7 +2,11 @@
 
 mod clients;
 mod example;
+mod faults;
+mod garbage;
 mod library;
+mod python;
 mod remote;
 mod scenarios;
+mod storm;
 mod tidy;

@@ -231,8 +231,9 @@ struct Answer {
     is_base64_encoded: bool,
 }
 
-/// A map with `statusCode` is an answer; anything else is the body of a 200 with JSON.
-fn answer(payload: &[u8]) -> Response {
+/// What a function answered as an HTTP answer: a map with `statusCode` is one, anything else is the body of a 200 with
+/// JSON.
+pub fn answer(payload: &[u8]) -> Response {
     let value: Value = serde_json::from_slice(payload).unwrap_or_default();
     if value.get("statusCode").is_none() {
         let body = match &value {

@@ -9,7 +9,7 @@
 //! it again once its lease is over.
 
 mod answer;
-mod form;
+pub mod form;
 mod guard;
 mod page;
 mod vote;

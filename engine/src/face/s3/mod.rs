@@ -11,7 +11,7 @@ use crate::{app::App, vault::Scope};
 
 mod body;
 mod bucket;
-mod chunked;
+pub mod chunked;
 mod fault;
 mod multipart;
 mod object;
