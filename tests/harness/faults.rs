@@ -42,6 +42,8 @@ pub struct Proxy {
     pub url: String,
     /// Requests that met the fault.
     fired: Arc<Mutex<Vec<String>>>,
+    /// All requests.
+    seen: Arc<Mutex<Vec<String>>>,
 }
 
 struct Request {
@@ -58,16 +60,24 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let fired = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::new(Mutex::new(Vec::new()));
         let left = Arc::new(Mutex::new(rule));
-        let told = Arc::clone(&fired);
+        let told = (Arc::clone(&fired), Arc::clone(&seen));
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (left, fired) = (Arc::clone(&left), Arc::clone(&told));
+                let left = Arc::clone(&left);
+                let (fired, seen) = told.clone();
                 // A client that goes away ends its own thread only.
-                thread::spawn(move || drop(serve(client, engine, &left, &fired)));
+                thread::spawn(move || drop(serve(client, engine, &left, &fired, &seen)));
             }
         });
-        Self { url, fired }
+        Self { url, fired, seen }
+    }
+
+    /// How many requests had this in their target or request line.
+    pub fn seen(&self, what: &str) -> usize {
+        let seen = self.seen.lock().expect("no thread panics");
+        seen.iter().filter(|one| one.contains(what)).count()
     }
 
     /// The requests that met the fault: a test must see that there was one.
@@ -81,8 +91,12 @@ fn serve(
     engine: SocketAddr,
     rule: &Mutex<Rule>,
     fired: &Mutex<Vec<String>>,
+    seen: &Mutex<Vec<String>>,
 ) -> io::Result<()> {
     let request = read(&mut client)?;
+    seen.lock()
+        .expect("no thread panics")
+        .push(request.what.clone());
     let fault = {
         let mut rule = rule.lock().expect("no thread panics");
         let meant = rule.times > 0 && request.what.contains(rule.what);

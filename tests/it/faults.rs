@@ -83,10 +83,15 @@ fn wire(example: &Example, proxy: &Proxy) {
 
 fn check(rule: Rule) {
     let told = format!("{rule:?}");
-    let example = Example::new();
+    let proxy = run(&Example::new(), rule, &told);
+    assert!(!proxy.fired().is_empty(), "nothing met the fault: {told}");
+}
+
+/// Runs the example with the rule in force; it must end with one outcome of every action, one mail, and in time.
+fn run(example: &Example, rule: Rule, told: &str) -> Proxy {
     let address = free();
     let proxy = Proxy::start(address, rule);
-    wire(&example, &proxy);
+    wire(example, &proxy);
     let listen = address.to_string();
     let begun = Instant::now();
     let arguments = example.run_arguments(&["--output", "json", "--listen", &listen]);
@@ -98,7 +103,6 @@ fn check(rule: Rule) {
         shown(&output)
     );
     assert_eq!(output.status.code(), Some(0), "{told}");
-    assert!(!proxy.fired().is_empty(), "nothing met the fault: {told}");
     assert!(took < DEADLINE, "{told}");
     let mut ends: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
@@ -118,6 +122,7 @@ fn check(rule: Rule) {
         .filter(|e| e.path().extension().is_some_and(|x| x == "eml"))
         .count();
     assert_eq!(mails, 1, "mails to one approver: {told}");
+    proxy
 }
 
 #[test]
@@ -129,4 +134,24 @@ fn one_fault_between_function_and_aws_changes_no_outcome() {
             scope.spawn(move || mine.into_iter().for_each(check));
         }
     });
+}
+
+#[test]
+fn a_message_delivered_twice_asks_once() {
+    let example = Example::new();
+    let config = fs::read_to_string(example.config()).expect("the example's configuration");
+    let once = "{ protocol = \"lambda\", endpoint = \"approval-notify\" }";
+    let again = "{ protocol = \"lambda\", endpoint = \"arn:aws:lambda:eu-west-1:123456789012:function:approval-notify\" }";
+    assert!(config.contains(once), "{config}");
+    let twice = config.replace(once, &format!("{once}, {again}"));
+    fs::write(example.config(), twice).expect("written");
+    let nothing = Rule {
+        what: "",
+        fault: Fault::Broken,
+        times: 0,
+    };
+    let proxy = run(&example, nothing, "two subscriptions of approval-notify");
+    // Each delivery is tied to its execution before anything is written.
+    let deliveries = proxy.seen("ListActionExecutions");
+    assert!(deliveries >= 2, "{deliveries}");
 }
