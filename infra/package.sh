@@ -1,17 +1,30 @@
 #!/bin/sh
 # Builds the functions as they are deployed and zips each as `bootstrap`: package.sh FOLDER
-# The zips hold fixed times, so that the same sources give the same bytes.
+# The zips hold fixed times, so that the same sources give the same bytes. Ends with 1 when a binary is larger than
+# infra/budgets allows, or would not start on provided.al2023.
 set -eu
 folder=$1
 functions=$(ls functions)
 packages=$(for name in $functions; do printf -- '--package %s ' "$name"; done)
+# Only the functions: with the rest of the workspace, features of its tests would be built in.
 # shellcheck disable=SC2086 # a list of options
 cargo build --profile dist $packages
+built=${CARGO_TARGET_DIR:-target}/dist
+
+for name in $functions; do
+  most=$(awk -v name="$name" '$1 == name { print $2 * 1000000 }' infra/budgets)
+  size=$(wc -c < "$built/$name")
+  if [ -z "$most" ]; then
+    echo "$name has no line in infra/budgets; it weighs $size bytes" >&2; exit 1
+  elif [ "$size" -gt "$most" ]; then
+    echo "$name weighs $size bytes; infra/budgets allows $most" >&2; exit 1
+  fi
+done
 
 # provided.al2023 has glibc 2.34; a newer symbol would end the function at its start.
 if command -v objdump >/dev/null; then
   for name in $functions; do
-    newest=$(objdump -T "target/dist/$name" | sed -n 's/.*GLIBC_\([0-9.]*\).*/\1/p' | sort -uV | tail -n 1)
+    newest=$(objdump -T "$built/$name" | sed -n 's/.*GLIBC_\([0-9.]*\).*/\1/p' | sort -uV | tail -n 1)
     case "$(printf '%s\n2.34\n' "$newest" | sort -V | tail -n 1)" in
       2.34) ;;
       *) echo "$name needs glibc $newest; provided.al2023 has 2.34" >&2; exit 1 ;;
@@ -23,7 +36,7 @@ fi
 
 mkdir -p "$folder"
 for name in $functions; do
-  python3 - "target/dist/$name" "$folder/$name.zip" <<'P'
+  python3 - "$built/$name" "$folder/$name.zip" <<'P'
 import sys, zipfile
 source, target = sys.argv[1:]
 entry = zipfile.ZipInfo("bootstrap", (1980, 1, 1, 0, 0, 0))
