@@ -38,6 +38,34 @@ impl Look {
         }
     }
 
+    /// A sign beside the words.
+    pub const fn sign(&self) -> &'static str {
+        match self {
+            Self::Idle => "",
+            Self::Running => "▶",
+            Self::Waiting => "?",
+            Self::Succeeded => "✓",
+            Self::Failed => "✕",
+            Self::Other(_) => "–",
+        }
+    }
+
+    /// Colour of the page's icon, which tells the state in a row of tabs.
+    pub const fn tint(&self) -> &'static str {
+        match self {
+            Self::Idle | Self::Other(_) => "7d8998",
+            Self::Running => "2f6db5",
+            Self::Waiting => "d08700",
+            Self::Succeeded => "1f9d5b",
+            Self::Failed => "cf3030",
+        }
+    }
+
+    /// Whether it can still change by itself or by a person's answer.
+    pub const fn is_open(&self) -> bool {
+        matches!(self, Self::Running | Self::Waiting)
+    }
+
     /// For the style sheet.
     pub const fn class(&self) -> &'static str {
         match self {
@@ -94,8 +122,8 @@ pub struct Summary {
 pub struct StageBox {
     pub name: String,
     pub status: Look,
-    /// Whether the inbound transition is enabled.
-    pub open: bool,
+    /// Why nothing may come in, when the inbound transition is disabled; empty when nobody said.
+    pub gate: Option<String>,
     /// Actions by run order.
     pub groups: Vec<Vec<ActionBox>>,
 }
@@ -113,6 +141,16 @@ pub struct ActionBox {
     pub url: Option<String>,
     /// Path of its log page.
     pub log: Option<String>,
+}
+
+/// What a person should know first: what waits for an answer, what went wrong.
+#[derive(Debug)]
+pub struct Notice {
+    pub status: Look,
+    pub title: String,
+    pub text: String,
+    /// Address and words of the one thing to do.
+    pub link: Option<(String, &'static str)>,
 }
 
 /// One execution of the history.
@@ -136,17 +174,52 @@ pub fn summaries(state: &State) -> Vec<Summary> {
         .iter()
         .map(|(name, pipeline)| {
             let last = pipeline.executions.last();
+            let stages = stages(pipeline, last, Timestamp::UNIX_EPOCH);
             Summary {
                 name: name.clone(),
                 version: pipeline.definition.version.unwrap_or(1),
-                status: last.map_or(Look::Idle, |e| e.status.into()),
-                stages: stages(pipeline, last, Timestamp::UNIX_EPOCH)
-                    .iter()
-                    .map(|s| s.status)
-                    .collect(),
+                status: status(last, &stages),
+                stages: stages.iter().map(|s| s.status).collect(),
                 executions: pipeline.executions.len(),
                 last: last.map(|e| time(e.updated)),
             }
+        })
+        .collect()
+}
+
+/// Where an execution stands: one that only waits for people says so.
+pub fn status(execution: Option<&Execution>, stages: &[StageBox]) -> Look {
+    let status = execution.map_or(Look::Idle, |e| e.status.into());
+    let any = |look| stages.iter().any(|s| s.status == look);
+    match status {
+        Look::Running if any(Look::Waiting) && !any(Look::Running) => Look::Waiting,
+        status => status,
+    }
+}
+
+/// What waits for an answer, with the way to the `mail` that asks for it, and what went wrong, with its log.
+pub fn notices(stages: &[StageBox], mail: &str) -> Vec<Notice> {
+    let actions = stages
+        .iter()
+        .flat_map(|s| s.groups.iter().flatten().map(move |a| (s, a)));
+    actions
+        .filter_map(|(stage, action)| match action.status {
+            Look::Waiting => Some(Notice {
+                status: Look::Waiting,
+                title: format!("{} waits for an answer", action.name),
+                text: format!(
+                    "Nothing after stage {} runs before somebody approves.",
+                    stage.name
+                ),
+                link: Some((mail.to_owned(), "Open the mail")),
+            }),
+            Look::Failed => Some(Notice {
+                status: Look::Failed,
+                title: format!("{} failed", action.name),
+                text: action.text.clone().unwrap_or_default(),
+                link: action.log.clone().map(|log| (log, "See the log")),
+            }),
+            _ => None,
         })
         .collect()
 }
@@ -169,23 +242,25 @@ pub fn stages(pipeline: &Pipeline, execution: Option<&Execution>, now: Timestamp
                     run.and_then(|r| r.actions.iter().rev().find(|a| a.name == declared.name));
                 action_box(&pipeline.definition.name, execution, declared, last, now)
             };
+            let groups: Vec<Vec<ActionBox>> = orders
+                .iter()
+                .map(|order| {
+                    let same = stage.actions.iter().filter(|a| a.run_order == *order);
+                    same.map(action).collect()
+                })
+                .collect();
+            let any = |look| groups.iter().flatten().any(|a| a.status == look);
+            let inbound = pipeline.stage(&stage.name).map(|s| &s.inbound);
             StageBox {
                 name: stage.name.clone(),
-                status: run.map_or(Look::Idle, |r| r.status.into()),
-                open: pipeline
-                    .stage(&stage.name)
-                    .is_none_or(|s| s.inbound.enabled),
-                groups: orders
-                    .iter()
-                    .map(|order| {
-                        stage
-                            .actions
-                            .iter()
-                            .filter(|a| a.run_order == *order)
-                            .map(action)
-                            .collect()
-                    })
-                    .collect(),
+                status: match run.map_or(Look::Idle, |r| r.status.into()) {
+                    Look::Running if any(Look::Waiting) && !any(Look::Running) => Look::Waiting,
+                    status => status,
+                },
+                gate: inbound
+                    .filter(|i| !i.enabled)
+                    .map(|i| i.reason.clone().unwrap_or_default()),
+                groups,
             }
         })
         .collect()
@@ -249,10 +324,17 @@ pub fn history(pipeline: &Pipeline, most: usize) -> Vec<Past> {
         .take(most)
         .map(|e| Past {
             id: e.id.clone(),
-            status: e.status.into(),
+            status: status(Some(e), &stages(pipeline, Some(e), Timestamp::UNIX_EPOCH)),
             trigger: e.trigger.trigger_type.clone(),
             started: time(e.started),
         })
+        .collect()
+}
+
+/// Name, bucket and key of every artifact.
+pub fn artifacts(execution: &Execution) -> Vec<(String, String, String)> {
+    let all = execution.artifacts.iter();
+    all.map(|(name, a)| (name.clone(), a.bucket.clone(), a.key.clone()))
         .collect()
 }
 
@@ -267,4 +349,75 @@ pub fn variables(execution: &Execution) -> Vec<(String, String)> {
             .map(move |(k, v)| (format!("{ns}.{k}"), v.clone()))
     });
     own.chain(produced).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn action(name: &str, status: Look, text: Option<&str>) -> ActionBox {
+        ActionBox {
+            name: name.to_owned(),
+            provider: "P".to_owned(),
+            status,
+            waiting: status == Look::Waiting,
+            took: None,
+            text: text.map(str::to_owned),
+            percent: None,
+            url: None,
+            log: Some(format!("/log/{name}")),
+        }
+    }
+
+    fn stage(name: &str, status: Look, groups: Vec<Vec<ActionBox>>) -> StageBox {
+        StageBox {
+            name: name.to_owned(),
+            status,
+            gate: None,
+            groups,
+        }
+    }
+
+    #[test]
+    fn people_are_told_what_waits_and_what_failed() {
+        let stages = [
+            stage(
+                "Build",
+                Look::Failed,
+                vec![vec![
+                    action("Site", Look::Succeeded, Some("built")),
+                    action("Docs", Look::Failed, Some("exit 1")),
+                ]],
+            ),
+            stage(
+                "Approve",
+                Look::Waiting,
+                vec![vec![action("Release", Look::Waiting, None)]],
+            ),
+        ];
+        let told: Vec<_> = notices(&stages, "/mail/1")
+            .into_iter()
+            .map(|n| (n.status, n.title, n.link.map(|l| l.0)))
+            .collect();
+        let expected = [
+            (Look::Failed, "Docs failed", "/log/Docs"),
+            (Look::Waiting, "Release waits for an answer", "/mail/1"),
+        ];
+        assert_eq!(
+            told,
+            expected.map(|(look, title, link)| (look, title.to_owned(), Some(link.to_owned())))
+        );
+    }
+
+    #[test]
+    fn only_web_addresses_become_links() {
+        for (url, web) in [
+            ("https://example.com/", true),
+            ("http://127.0.0.1:1/", true),
+            ("javascript:alert(1)", false),
+            ("file:///etc/passwd", false),
+        ] {
+            assert_eq!(is_web(url), web, "{url}");
+        }
+    }
 }

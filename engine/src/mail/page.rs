@@ -44,7 +44,6 @@ pub fn routes() -> Router<App> {
 #[derive(Template)]
 #[template(path = "mail/inbox.html")]
 struct Inbox {
-    refresh: bool,
     mails: Vec<Row>,
 }
 
@@ -60,7 +59,6 @@ struct Row {
 #[derive(Template)]
 #[template(path = "mail/mail.html")]
 struct OneMail {
-    refresh: bool,
     row: Row,
     text: Vec<TextPiece>,
     has_text: bool,
@@ -76,20 +74,16 @@ struct TextPiece {
 
 fn inbox(sink: &MailSink) -> Response {
     let mails = sink.list().iter().map(|mail| row(mail)).collect();
-    html(&Inbox {
-        refresh: false,
-        mails,
-    })
+    html(&Inbox { mails })
 }
 
 fn one(sink: &MailSink, name: &str) -> Response {
     let (id, kind) = name.split_once('.').unwrap_or((name, ""));
     let Some(mail) = sink.get(id) else {
-        return (StatusCode::NOT_FOUND, "there is no such mail\n").into_response();
+        return crate::console::missing("mail");
     };
     match kind {
         "" => html(&OneMail {
-            refresh: false,
             row: row(&mail),
             text: pieces(mail.text.as_deref().unwrap_or_default()),
             has_text: mail.text.is_some(),
