@@ -95,7 +95,7 @@ impl Report for LiveReport {
                     Some(total) => self.screen.insert_before(total, ProgressBar::new_spinner()),
                     None => self.screen.add(ProgressBar::new_spinner()),
                 };
-                bar.set_style(style("{elapsed:>8}  {spinner} {msg}"));
+                bar.set_style(style("{elapsed:>8}  {spinner} {wide_msg}"));
                 bar.set_message(self.message(action));
                 bar.enable_steady_tick(TICK);
                 self.running.insert(action.id.clone(), bar);

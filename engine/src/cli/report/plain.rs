@@ -119,13 +119,15 @@ impl<W: Write + Send> Report for PlainReport<W> {
         match change {
             Change::Started(action) => {
                 self.names.insert(action.id.clone(), action.name.clone());
-                let text = format!("{} started", action.provider);
+                let text = format!("{:<20} {:>7}  started", action.provider, "");
                 self.action("·", action, &text, now);
             }
             Change::Progressed(action) => {
                 // Phases are told by their commands already.
                 if let Some(text) = action.text.as_ref().filter(|t| !t.starts_with("Phase ")) {
-                    let text = format!("{:<20} {}", action.provider, one_line(text, TEXT_WIDTH));
+                    let took = elapsed(action.started, now);
+                    let text = one_line(text, TEXT_WIDTH);
+                    let text = format!("{:<20} {took:>7}  {text}", action.provider);
                     self.action("·", action, &text, now);
                 }
             }
@@ -137,12 +139,11 @@ impl<W: Write + Send> Report for PlainReport<W> {
     }
 
     fn output(&mut self, action_execution: &str, line: &str) {
-        let name = self
-            .names
-            .get(action_execution)
-            .cloned()
-            .unwrap_or_default();
-        let line = format!("{:>8}  | {name}: {line}", "");
+        // The first lines of a quick action can come before its start is told.
+        let line = match self.names.get(action_execution) {
+            Some(name) => format!("{:>8}  | {name}: {line}", ""),
+            None => format!("{:>8}  | {line}", ""),
+        };
         self.line(&line);
     }
 
