@@ -1,4 +1,6 @@
-//! Output of builds and functions: a file per action execution, and followed live.
+//! Output of builds and functions: a file per action execution and per function, followed live; and what no action can tell.
+
+mod function;
 
 use std::{
     collections::HashMap,
@@ -8,10 +10,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use self::function::FunctionLogs;
 use crate::bus::{Follower, Ring};
 
 /// Lines kept in memory for followers.
 const KEPT: usize = 8_192;
+/// Notices kept for followers.
+const NOTICES: usize = 64;
 /// Open files; all are closed when there are more.
 const OPEN: usize = 64;
 /// One action's log ends here, so that a build that never stops talking cannot fill the disk.
@@ -28,6 +33,8 @@ struct Inner {
     folder: PathBuf,
     open: Mutex<HashMap<String, (File, u64)>>,
     ring: Ring<LogLine>,
+    functions: FunctionLogs,
+    notices: Ring<String>,
 }
 
 /// One line of output.
@@ -42,13 +49,16 @@ pub struct LogLine {
 }
 
 impl Logs {
-    /// Keeps `<state>/logs/<execution>/<action_execution>.log`.
+    /// Keeps `<state>/logs/<execution>/<action_execution>.log` and `<state>/logs/functions/NAME.log`.
     pub fn new(state_dir: &std::path::Path) -> Self {
+        let folder = state_dir.join("logs");
         Self {
             inner: Arc::new(Inner {
-                folder: state_dir.join("logs"),
+                functions: FunctionLogs::new(&folder),
+                folder,
                 open: Mutex::default(),
                 ring: Ring::new(KEPT),
+                notices: Ring::new(NOTICES),
             }),
         }
     }
@@ -87,6 +97,41 @@ impl Logs {
         let mut text = Vec::new();
         file.take(limit).read_to_end(&mut text)?;
         Ok(text)
+    }
+
+    /// Adds a line to the log of a function that was called outside a pipeline. A line that cannot be written is
+    /// told to the engine's own log.
+    pub fn append_function(&self, function: &str, line: &str) {
+        if let Err(error) = self.inner.functions.append(function, line) {
+            tracing::warn!(%error, function, "output was not kept");
+        }
+    }
+
+    /// The last `limit` bytes of a function's log; empty when there is none.
+    ///
+    /// # Errors
+    /// Those of the file system, and names that are no function's.
+    pub fn function_tail(&self, function: &str, limit: u64) -> io::Result<Vec<u8>> {
+        self.inner.functions.tail(function, limit)
+    }
+
+    /// Names of the functions that have a log.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn functions(&self) -> io::Result<Vec<String>> {
+        self.inner.functions.names()
+    }
+
+    /// Tells people what no action can tell: a warning for the engine's own log and for those who follow.
+    pub fn notice(&self, text: String) {
+        tracing::warn!("{text}");
+        self.inner.notices.push(text);
+    }
+
+    /// Follows notices from the next one on.
+    pub fn follow_notices(&self) -> Follower<String> {
+        self.inner.notices.follow()
     }
 
     /// Follows all output from the next line on.

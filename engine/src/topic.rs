@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use self::check::{check_message, check_name, check_subscription, invalid, no_topic};
 pub use self::subscription::{Message, MessageAttribute, Subscription};
 use crate::{
-    clock::Clock, config::Config, lambda::LambdaHost, mail::MailSink, vault::write_private,
+    clock::Clock, config::Config, lambda::LambdaHost, logs::Logs, mail::MailSink,
+    vault::write_private,
 };
 
 /// All topics; clones share them.
@@ -35,6 +36,8 @@ pub struct TopicSettings {
     pub clock: Clock,
     /// Lambda subscriptions.
     pub lambda: LambdaHost,
+    /// People are told here what was not delivered.
+    pub logs: Logs,
     /// E-mail subscriptions.
     pub mail: MailSink,
     /// Base of SubscribeURL and UnsubscribeURL.

@@ -116,8 +116,8 @@ pub struct Engine {
     pub app: App,
     /// Where it listens.
     pub address: SocketAddr,
-    /// Output and events from the first one on.
-    pub followers: (Follower<LogLine>, Follower<Value>),
+    /// Output, events and notices from the first one on.
+    pub followers: (Follower<LogLine>, Follower<Value>, Follower<String>),
     websites: Vec<String>,
     stop: CancellationToken,
     server: JoinHandle<()>,
@@ -198,6 +198,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
 
     let config = Arc::new(config);
     let logs = Logs::new(&state_dir);
+    let notices = logs.follow_notices();
     let folder = state_dir.join("mail");
     let mail = MailSink::open(&folder, config.engine.smtp.clone(), clock.clone())
         .map_err(unusable("the mail sink in", &folder))?;
@@ -215,6 +216,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
             config: Arc::clone(&config),
             clock: clock.clone(),
             lambda: lambda.clone(),
+            logs: logs.clone(),
             mail: mail.clone(),
             base_url: Arc::clone(&base_url),
         },
@@ -241,7 +243,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
     for (name, bucket) in &config.bucket {
         make_bucket(&app, name, bucket).await?;
     }
-    let followers = (app.logs.follow(), app.bus.follow());
+    let followers = (app.logs.follow(), app.bus.follow(), notices);
     let websites = config
         .bucket
         .iter()

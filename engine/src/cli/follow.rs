@@ -32,7 +32,7 @@ pub async fn follow(
     let places = engine.places(execution);
     let stopped = until_stopped(app.desk.clone());
     tokio::pin!(stopped);
-    let (lines, events) = &mut engine.followers;
+    let (lines, events, notices) = &mut engine.followers;
     let mut approvers = Approvers::new(app.clone(), approve);
     let mut asked = BTreeSet::new();
     let mut seen: Option<View> = None;
@@ -54,6 +54,7 @@ pub async fn follow(
                 }
             }
             note = approvers.next() => report.note(&note),
+            notice = notices.next() => report.note(&format!("warning: {}", notice.item)),
             now = news => {
                 let Some(now) = now else {
                     return Err(failed(anyhow!("the journal cannot be written: the engine stopped")));

@@ -1,5 +1,6 @@
 //! The console at `/_stagewright/`: pipelines, a picture of the stages as they run, logs, events.
 
+mod functions;
 mod model;
 mod raw;
 
@@ -43,6 +44,8 @@ pub fn routes() -> Router<App> {
             "/_stagewright/pipeline/{name}/{execution}/log/{action}",
             get(log),
         )
+        .route("/_stagewright/function-log", get(functions::all))
+        .route("/_stagewright/function-log/{name}", get(functions::one))
         .route("/_stagewright/{*rest}", get(|| async { missing("page") }))
 }
 
@@ -236,14 +239,7 @@ async fn log(
             };
             page(&shown, live)
         }
-        Err(error) => {
-            tracing::warn!(%error, "a log cannot be read");
-            (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the log cannot be read\n",
-            )
-                .into_response()
-        }
+        Err(error) => functions::unreadable(&error),
     }
 }
 

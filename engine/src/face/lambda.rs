@@ -56,12 +56,14 @@ async fn invoke(app: &App, call: &Call) -> Result<Response, Fault> {
     match kind {
         "DryRun" => Ok(StatusCode::NO_CONTENT.into_response()),
         "Event" => {
-            let (lambda, event) = (app.lambda.clone(), call.body.clone());
+            let (app, event) = (app.clone(), call.body.clone());
             tokio::spawn(async move {
-                let outcome = lambda
-                    .invoke_async(&function, event, CallContext::default())
-                    .await;
-                tracing::debug!(function, ?outcome, "an asynchronous call ended");
+                let context = CallContext::default();
+                match app.lambda.invoke_async(&function, event, context).await {
+                    // The host tells itself when the function fails.
+                    Ok(_) | Err(InvokeError::Stopped(_)) => {}
+                    Err(error) => app.logs.notice(error.to_string()),
+                }
             });
             Ok(StatusCode::ACCEPTED.into_response())
         }

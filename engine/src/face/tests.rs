@@ -587,6 +587,7 @@ fn assemble(folder: &Path, base_url: &str) -> App {
         config: config.clone(),
         clock: clock.clone(),
         lambda: lambda.clone(),
+        logs: logs.clone(),
         mail: mail.clone(),
         base_url: base_url.clone(),
     };

@@ -25,7 +25,6 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     lookup::Recipe,
-    output::Kept,
     process::{Process, Spawner},
 };
 use crate::{clock::Clock, config::Config, logs::Logs};
@@ -138,7 +137,6 @@ struct Inner {
     spawner: Spawner,
     idle: Mutex<HashMap<String, Vec<Idle>>>,
     running: Mutex<Vec<Weak<Process>>>,
-    kept: Mutex<HashMap<String, Kept>>,
     started: AtomicU64,
     /// A killed process is no failure of its function then.
     ending: AtomicBool,
@@ -165,7 +163,6 @@ impl LambdaHost {
                 spawner: Spawner::new(),
                 idle: Mutex::default(),
                 running: Mutex::default(),
-                kept: Mutex::default(),
                 started: AtomicU64::new(0),
                 ending: AtomicBool::new(false),
             }),
@@ -228,21 +225,27 @@ impl LambdaHost {
             let (kind, message) = error_of(&result.payload);
             let delay = delays.get(attempt - 1).copied();
             let Some(delay) = delay.filter(|_| attempt < ASYNC_ATTEMPTS as usize) else {
+                if context.log.is_none() {
+                    let text = format!("failed and is not called again: {kind}: {message}");
+                    self.notice(function, &text);
+                }
                 return Ok(AsyncOutcome::Failed {
                     attempts: u32::try_from(attempt).unwrap_or(u32::MAX),
                     kind,
                     message,
                 });
             };
-            if let Some(target) = &context.log {
-                let text = format!(
-                    "Attempt {attempt} of {} failed ({kind}: {message}); the next one is in {delay} s",
-                    delays.len().min(ASYNC_ATTEMPTS as usize - 1) + 1
-                );
-                self.inner
-                    .settings
-                    .logs
-                    .append(&target.execution, &target.action_execution, &text);
+            let text = format!(
+                "Attempt {attempt} of {} failed ({kind}: {message}); the next one is in {delay} s",
+                delays.len().min(ASYNC_ATTEMPTS as usize - 1) + 1
+            );
+            match &context.log {
+                Some(target) => self.inner.settings.logs.append(
+                    &target.execution,
+                    &target.action_execution,
+                    &text,
+                ),
+                None => self.notice(function, &text),
             }
             tokio::select! {
                 () = self.inner.settings.clock.sleep(Duration::from_secs(delay.into())) => {}
@@ -252,18 +255,19 @@ impl LambdaHost {
         Ok(AsyncOutcome::Returned)
     }
 
-    /// The newest output lines of a function, calls outside pipelines included.
-    pub fn log(&self, function: &str) -> Vec<String> {
-        let kept = lock(&self.inner.kept)
-            .get(lookup::function_name(function))
-            .cloned();
-        kept.map_or_else(Vec::new, |lines| lock(&lines).iter().cloned().collect())
-    }
-
     /// The engine ends: kills every process with its group; calls under way and later ones end as stopped, so that
     /// nothing is reported about a function that only the engine's end has ended.
     pub fn shutdown(&self) {
         self.inner.shutdown();
+    }
+
+    /// Nobody waits for an asynchronous call outside a pipeline: without this line its failure would be silent.
+    fn notice(&self, function: &str, text: &str) {
+        let name = lookup::function_name(function);
+        let logs = &self.inner.settings.logs;
+        logs.notice(format!(
+            "function {name}: {text} (its output: logs/functions/{name}.log)"
+        ));
     }
 
     fn is_ending(&self) -> bool {
@@ -304,11 +308,7 @@ impl LambdaHost {
         let number = self.inner.started.fetch_add(1, Ordering::Relaxed);
         let day = settings.clock.now().strftime("%Y/%m/%d").to_string();
         let log_stream = format!("{day}/[$LATEST]{:08x}{number:024x}", std::process::id());
-        let kept = lock(&self.inner.kept)
-            .entry(recipe.name.clone())
-            .or_default()
-            .clone();
-        let speaker = output::Speaker::new(settings.logs.clone(), kept);
+        let speaker = output::Speaker::new(settings.logs.clone(), recipe.name.clone());
         let refuse = {
             let function = recipe.name.clone();
             let command = recipe.program.display().to_string();

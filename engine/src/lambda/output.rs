@@ -1,7 +1,6 @@
-//! Output of a function's process: lines, told to the log of the call being served and kept per function.
+//! Output of a function's process: lines, told to the log of the call being served.
 
 use std::{
-    collections::VecDeque,
     fs::File,
     io::{self, Read as _},
     os::fd::OwnedFd,
@@ -16,21 +15,16 @@ use tokio::{
 use super::LogTarget;
 use crate::logs::Logs;
 
-/// Lines kept per function.
-const KEPT: usize = 1_000;
 /// A line is cut here, as CloudWatch cuts an event.
 const LINE_LIMIT: usize = 256 * 1024;
 /// `X-Amz-Log-Result` holds this much.
 const TAIL: usize = 4 * 1024;
 
-/// The newest lines of one function, whatever process wrote them.
-pub(super) type Kept = Arc<Mutex<VecDeque<String>>>;
-
 /// Where the lines of one process go.
 #[derive(Clone)]
 pub(super) struct Speaker {
     logs: Logs,
-    kept: Kept,
+    function: String,
     now: Arc<Mutex<Now>>,
 }
 
@@ -41,10 +35,10 @@ struct Now {
 }
 
 impl Speaker {
-    pub(super) fn new(logs: Logs, kept: Kept) -> Self {
+    pub(super) fn new(logs: Logs, function: String) -> Self {
         Self {
             logs,
-            kept,
+            function,
             now: Arc::default(),
         }
     }
@@ -59,21 +53,16 @@ impl Speaker {
 
     /// One line.
     pub(super) fn say(&self, line: &str) {
-        {
-            let mut kept = lock(&self.kept);
-            if kept.len() == KEPT {
-                kept.pop_front();
-            }
-            kept.push_back(line.to_owned());
-        }
         let mut now = lock(&self.now);
         now.tail.extend_from_slice(line.as_bytes());
         now.tail.push(b'\n');
         let surplus = now.tail.len().saturating_sub(TAIL);
         now.tail.drain(..surplus);
-        if let Some(target) = &now.target {
-            self.logs
-                .append(&target.execution, &target.action_execution, line);
+        match &now.target {
+            Some(target) => self
+                .logs
+                .append(&target.execution, &target.action_execution, line),
+            None => self.logs.append_function(&self.function, line),
         }
     }
 

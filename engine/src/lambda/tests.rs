@@ -159,6 +159,12 @@ fn host(mode: &str, retries: &[u32]) -> (LambdaHost, tempfile::TempDir) {
     (host, folder)
 }
 
+/// What the function said outside pipelines.
+fn said(host: &LambdaHost) -> String {
+    let log = host.inner.settings.logs.function_tail("f", 1 << 20);
+    String::from_utf8(log.expect("readable")).expect("text")
+}
+
 async fn call(host: &LambdaHost, event: Value) -> Result<(bool, Value), InvokeError> {
     let payload = Bytes::from(event.to_string());
     let result = host.invoke("f", payload, CallContext::default()).await?;
@@ -231,7 +237,7 @@ async fn failures_have_lambdas_words() {
         let message = error["errorMessage"].as_str().expect("a message");
         assert!(message.contains(text), "{message}");
     }
-    let log = host.log("f").join("\n");
+    let log = said(&host);
     assert!(log.contains("about to fail\nEND"), "{log}");
     let (failed, _) = call(&host, json!({})).await.expect("an answer");
     assert!(!failed, "works again after all that");
@@ -260,7 +266,7 @@ async fn the_first_answer_counts() {
         .expect("an answer");
     assert_eq!((failed, answer), (false, json!("first")));
     call(&host, json!({})).await.expect("the next call");
-    let log = host.log("f").join("\n");
+    let log = said(&host);
     assert!(
         log.contains("second answer: {\"errorMessage\":\"Invalid request ID\""),
         "{log}"
@@ -280,6 +286,7 @@ async fn a_process_that_ended_after_its_answer_is_not_used_again() {
 async fn asynchronous_calls_are_tried_three_times() {
     let (host, _folder) = host("", &[60, 120]);
     let payload = Bytes::from(r#"{"do":"exit"}"#);
+    let mut notices = host.inner.settings.logs.follow_notices();
     let outcome = host
         .invoke_async("f", payload, CallContext::default())
         .await;
@@ -289,13 +296,19 @@ async fn asynchronous_calls_are_tried_three_times() {
             if kind == "Runtime.ExitError" && message.contains("exit status 7")),
         "{outcome:?}"
     );
-    let starts: Vec<_> = host
-        .log("f")
-        .into_iter()
-        .filter(|l| l.starts_with("START"))
-        .collect();
+    let log = said(&host);
+    let starts: Vec<_> = log.lines().filter(|l| l.starts_with("START")).collect();
     assert_eq!(starts.len(), 3);
     assert_eq!(starts[0], starts[2], "the same request id");
+    for expected in [
+        "function f: Attempt 1 of 3 failed (Runtime.ExitError: ",
+        "function f: Attempt 2 of 3 failed (Runtime.ExitError: ",
+        "function f: failed and is not called again: Runtime.ExitError: ",
+    ] {
+        let notice = notices.try_next().expect("a notice").item;
+        assert!(notice.starts_with(expected), "{notice}");
+    }
+    assert!(notices.try_next().is_none());
 }
 
 #[tokio::test]
@@ -305,7 +318,7 @@ async fn a_stop_kills_the_process() {
     let stop = context.stop.clone();
     let run = host.invoke_async("f", Bytes::from(r#"{"do":"hang"}"#), context);
     let stopping = async {
-        while !host.log("f").iter().any(|l| l.starts_with("START")) {
+        while !said(&host).contains("START") {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         stop.cancel();
@@ -319,7 +332,7 @@ async fn the_engines_end_is_no_failure_of_a_function() {
     let (host, _folder) = host("", &[]);
     let run = host.invoke_async("f", Bytes::from(r#"{"do":"hang"}"#), CallContext::default());
     let ending = async {
-        while !host.log("f").iter().any(|l| l.starts_with("START")) {
+        while !said(&host).contains("START") {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         host.shutdown();

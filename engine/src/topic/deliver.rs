@@ -7,7 +7,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{Message, Subscription, TopicSettings};
-use crate::{clock::Busy, lambda::CallContext, mail::Mail};
+use crate::{
+    clock::Busy,
+    lambda::{CallContext, InvokeError},
+    mail::Mail,
+};
 
 /// SNS's default delivery policy for HTTP: this often again, this far apart.
 const HTTP_RETRIES: u32 = 3;
@@ -30,13 +34,10 @@ pub(super) fn start(settings: TopicSettings, to: Subscription, message: Arc<Publ
     let busy = settings.clock.busy();
     tokio::spawn(async move {
         if let Err(problem) = deliver(&settings, &to, &message, busy).await {
-            tracing::warn!(
-                topic = message.topic,
-                protocol = to.protocol,
-                message = message.id,
-                problem,
-                "a message was not delivered"
-            );
+            let (topic, protocol) = (&message.topic, &to.protocol);
+            settings.logs.notice(format!(
+                "a message to {topic} did not reach its {protocol} subscription: {problem}"
+            ));
         }
     });
 }
@@ -110,9 +111,11 @@ async fn deliver(
                 .lambda
                 .invoke_async(&to.endpoint, event, CallContext::default());
             drop(busy);
-            let outcome = call.await.map_err(|error| error.to_string())?;
-            tracing::debug!(function = to.endpoint, ?outcome, "a topic's function ended");
-            Ok(())
+            // The host tells itself when the function fails.
+            match call.await {
+                Ok(_) | Err(InvokeError::Stopped(_)) => Ok(()),
+                Err(error) => Err(error.to_string()),
+            }
         }
         "http" | "https" => {
             let body = if to.is_raw() {

@@ -14,10 +14,11 @@ const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:news";
 fn open(folder: &Path, toml: &str) -> io::Result<Topics> {
     let config: Config = toml::from_str(toml).unwrap();
     let (config, clock) = (Arc::new(config), Clock::fast());
+    let logs = Logs::new(folder);
     let lambda = LambdaHost::new(HostSettings {
         config: Arc::clone(&config),
         clock: clock.clone(),
-        logs: Logs::new(folder),
+        logs: logs.clone(),
         base_url: "http://127.0.0.1:9".into(),
         binaries: None,
     });
@@ -26,6 +27,7 @@ fn open(folder: &Path, toml: &str) -> io::Result<Topics> {
         config,
         clock,
         lambda,
+        logs,
         mail,
         base_url: "http://127.0.0.1:9".into(),
     };
@@ -77,11 +79,11 @@ async fn one_message_reaches_function_and_mailbox() {
         ("News", Some("hello"))
     );
     let line = until(|| {
-        settings
-            .lambda
-            .log("f")
-            .into_iter()
+        let log = settings.logs.function_tail("f", 1 << 20).unwrap();
+        let log = String::from_utf8(log).unwrap();
+        log.lines()
             .find(|l| l.starts_with("{\"Records\""))
+            .map(str::to_owned)
     })
     .await;
     let event: Value = serde_json::from_str(&line).unwrap();
