@@ -393,6 +393,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_process_that_never_stops_talking_does_not_hide_the_end_of_the_shell() {
+        let text = "phases:\n  build:\n    commands: ['yes & kill -9 $$']\n";
+        let ran = tokio::time::timeout(Duration::from_secs(20), build(text, "/bin/sh")).await;
+        let ended = ran.expect("it ends").ended;
+        assert!(
+            matches!(&ended, Ended::Failed(f) if f.code == 137),
+            "{ended:?}"
+        );
+    }
+
+    #[tokio::test]
     async fn nothing_is_left_after_stop_timeout_or_end() {
         let hang = "phases: {build: {commands: ['sleep 1000 & setsid sleep 1000 & trap \"\" TERM; sleep 1000']}}\n";
         let stray = "phases: {build: {commands: ['setsid sleep 1000 & sleep 1000 &']}}\n";

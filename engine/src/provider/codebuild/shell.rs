@@ -217,8 +217,8 @@ impl Session {
             if let Some(report) = self.take_lines(line) {
                 return Ok(report);
             }
+            // Not biased: a process that never stops talking must not hide the end of the shell.
             tokio::select! {
-                biased;
                 read = self.reader.read_buf(&mut self.pending) => { read?; }
                 status = child.wait() => {
                     let status = status?;

@@ -5,9 +5,14 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     process::Stdio,
+    time::Duration,
 };
 
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _},
+    process::Command,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::provider::process::Tree;
@@ -28,6 +33,9 @@ const INHERITED: [&str; 13] = [
     "SSL_CERT_FILE",
     "GIT_SSL_CAINFO",
 ];
+
+/// How long output may follow the end of `git`.
+const DRAIN: Duration = Duration::from_millis(300);
 
 /// Stands in for the user's configuration.
 const CONFIG: &str = "[safe]
@@ -139,7 +147,7 @@ impl<'a> Git<'a> {
         let verb = arguments.first().map(|a| a.as_ref().to_string_lossy());
         let verb = verb.unwrap_or_default().into_owned();
         let mut command = self.command();
-        let child = command.args(arguments).spawn().map_err(|error| {
+        let mut child = command.args(arguments).spawn().map_err(|error| {
             if error.kind() == io::ErrorKind::NotFound {
                 GitError::NotInstalled
             } else {
@@ -148,21 +156,38 @@ impl<'a> Git<'a> {
         })?;
         let mut tree = Tree::new(None);
         tree.add(child.id());
-        let output = tokio::select! {
-            biased;
-            () = self.stop.cancelled() => {
-                tree.kill();
-                return Err(GitError::Stopped);
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let status = {
+            let streams = (child.stdout.take(), child.stderr.take());
+            let reading = async {
+                tokio::join!(all(streams.0, &mut stdout), all(streams.1, &mut stderr));
+            };
+            tokio::pin!(reading);
+            let mut open = true;
+            let status = loop {
+                tokio::select! {
+                    biased;
+                    () = self.stop.cancelled() => {
+                        tree.kill();
+                        return Err(GitError::Stopped);
+                    }
+                    () = &mut reading, if open => open = false,
+                    status = child.wait() => break status.map_err(GitError::Run)?,
+                }
+            };
+            tree.kill();
+            // What git started may live on elsewhere, as a kept ssh connection does, and never close them.
+            if open && timeout(DRAIN, reading).await.is_err() {
+                tracing::debug!(verb, "a process outside git keeps its output open");
             }
-            output = child.wait_with_output() => output.map_err(GitError::Run)?,
+            status
         };
-        tree.kill();
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        if status.success() {
+            return Ok(String::from_utf8_lossy(&stdout).into_owned());
         }
         Err(GitError::Failed {
             verb,
-            message: self.shown(&String::from_utf8_lossy(&output.stderr)),
+            message: self.shown(&String::from_utf8_lossy(&stderr)),
         })
     }
 
@@ -222,5 +247,37 @@ impl<'a> Git<'a> {
             text = text.replace(hidden.as_str(), shown);
         }
         text
+    }
+}
+
+/// Reads to the end, or to the first error.
+async fn all(stream: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) {
+    if let Some(mut stream) = stream {
+        let _ = stream.read_to_end(into).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_process_that_keeps_the_output_open_does_not_hold_git() {
+        let home = tempfile::tempdir().unwrap();
+        let stop = CancellationToken::new();
+        let git = Git::new(home.path().to_owned(), &stop).unwrap();
+        // As a kept ssh connection: a session of its own, the same output.
+        let alias = format!(
+            "alias.linger=!setsid sleep 60 & echo $! >{}/stray; echo said",
+            home.path().display()
+        );
+        let arguments = ["-c", &alias, "linger"];
+        let run = git.run(&arguments);
+        let said = timeout(Duration::from_secs(20), run).await;
+        assert_eq!(said.expect("it ends").expect("it works"), "said\n");
+        let stray = fs::read_to_string(home.path().join("stray")).unwrap();
+        let stray = nix::unistd::Pid::from_raw(stray.trim().parse().unwrap());
+        // `setsid` may have made another process; only this one is ours to end.
+        let _ = nix::sys::signal::kill(stray, nix::sys::signal::Signal::SIGKILL);
     }
 }
