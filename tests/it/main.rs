@@ -9,4 +9,5 @@ mod python;
 mod remote;
 mod scenarios;
 mod storm;
+mod terminal;
 mod tidy;

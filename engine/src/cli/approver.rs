@@ -10,6 +10,8 @@ use crate::app::App;
 
 /// Between two looks into the mail box.
 const LOOK: Duration = Duration::from_millis(100);
+/// A mail that takes longer will not come: Lambda calls a failing function for the last time after three minutes.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// One open approval.
 #[derive(Debug, Clone)]
@@ -132,20 +134,29 @@ impl Player {
         }
         match self.browse(approved).await {
             Ok(()) => {}
-            Err(problem) => self.say(format!("the played approver could not answer: {problem:#}")),
+            Err(problem) => {
+                self.say(format!(
+                    "the played approver could not answer over HTTP ({problem:#}) and answers through PutApprovalResult"
+                ));
+                self.put(approved, "answered by --approve").await;
+            }
         }
     }
 
     async fn browse(&self, approved: bool) -> anyhow::Result<()> {
         let mut browser = Browser::new(&self.app.base_url)?;
+        let until = tokio::time::Instant::now() + PATIENCE;
         let mail = loop {
             match browser
                 .mail_for(&self.pending.execution, &self.pending.stage)
                 .await?
             {
                 Some(mail) => break mail,
-                None if self.is_open() => tokio::time::sleep(LOOK).await,
-                None => return Ok(()),
+                None if !self.is_open() => return Ok(()),
+                None if tokio::time::Instant::now() > until => {
+                    anyhow::bail!("no mail with a link came within {PATIENCE:?}")
+                }
+                None => tokio::time::sleep(LOOK).await,
             }
         };
         self.say(format!(

@@ -99,9 +99,9 @@ pub struct RunArguments {
     /// Continue the execution that was cut off in this state folder
     #[arg(long)]
     pub resume: bool,
-    /// Address to listen at
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-    pub listen: SocketAddr,
+    /// Address to listen at; by default a free port of 127.0.0.1, with --resume the address of the run
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
     /// What is printed
     #[arg(long, value_enum, default_value_t = Output::Human)]
     pub output: Output,

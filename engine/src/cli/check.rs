@@ -9,6 +9,7 @@ use super::{
     Stop,
     args::{CheckArguments, DefinitionArguments, Output},
     load::{self, Choice, LoadError},
+    say::say,
     wrong,
 };
 use crate::config::{Config, EngineSettings};
@@ -42,11 +43,8 @@ pub fn check(arguments: &CheckArguments) -> Result<ExitCode, Stop> {
         Err(error) => return Err(wrong(error)),
     };
     match arguments.output {
-        Output::Human => print!(
-            "{}",
-            human(&file.display().to_string(), &summary, &findings)
-        ),
-        Output::Json => print!("{}", lines(&findings)),
+        Output::Human => say(&human(&file.display().to_string(), &summary, &findings)),
+        Output::Json => say(&lines(&findings)),
     }
     Ok(if findings.is_empty() {
         ExitCode::SUCCESS

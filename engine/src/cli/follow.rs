@@ -12,7 +12,7 @@ use super::{
     failed,
     output::worth_showing,
     report::{Closing, Report},
-    signals::until_stopped,
+    signals::Signals,
     view::{Change, View, changes, view},
 };
 use crate::{assemble::Engine, logs::LogLine};
@@ -23,6 +23,7 @@ const LAST_WORDS: Duration = Duration::from_millis(50);
 /// Runs until the execution has ended.
 pub async fn follow(
     engine: &mut Engine,
+    signals: Signals,
     pipeline: &str,
     execution: &str,
     approve: Approve,
@@ -30,7 +31,7 @@ pub async fn follow(
 ) -> Result<ExecutionStatus, Stop> {
     let app = engine.app.clone();
     let places = engine.places(execution);
-    let stopped = until_stopped(app.desk.clone());
+    let stopped = signals.until_stopped(app.desk.clone());
     tokio::pin!(stopped);
     let (lines, events, notices) = &mut engine.followers;
     let mut approvers = Approvers::new(app.clone(), approve);

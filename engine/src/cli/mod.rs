@@ -10,7 +10,9 @@ mod memory;
 mod output;
 mod remote;
 mod report;
+mod resume;
 mod run;
+mod say;
 mod serve;
 mod signals;
 mod template;
@@ -23,6 +25,7 @@ use std::process::ExitCode;
 use clap::{Parser, error::ErrorKind};
 
 use args::{Arguments, Command};
+use say::complain;
 
 /// Why a verb ended without a pipeline's own result.
 #[derive(Debug)]
@@ -50,12 +53,13 @@ pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            let shown = error.print();
+            // Who does not read it any more has seen enough.
+            let _ = error.print();
             let asked = matches!(
                 error.kind(),
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
             );
-            return if asked && shown.is_ok() {
+            return if asked {
                 ExitCode::SUCCESS
             } else {
                 ExitCode::from(2)
@@ -64,6 +68,8 @@ pub fn main() -> ExitCode {
     };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        // It would print, and so panic, when nobody reads the log any more.
+        .log_internal_errors(false)
         .with_max_level(level())
         .with_target(false)
         .without_time()
@@ -114,9 +120,9 @@ fn told(stop: &Stop) -> ExitCode {
         Stop::Engine(error) => (error, 3),
         Stop::Interrupted => return ExitCode::from(130),
     };
-    eprintln!("error: {error}");
+    complain(&format!("error: {error}"));
     for cause in error.chain().skip(1) {
-        eprintln!("  because: {cause}");
+        complain(&format!("  because: {cause}"));
     }
     ExitCode::from(code)
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -22,6 +23,8 @@ use super::{
     failed, follow, load,
     memory::Memory,
     report::{self, Opening},
+    resume::resume,
+    signals::Signals,
     wrong,
 };
 use crate::{
@@ -31,6 +34,8 @@ use crate::{
 
 /// `{base-url}` in a variable's value stands for the engine's address, which is chosen when it starts.
 const BASE_URL: &str = "{base-url}";
+/// Where `run` listens unless it is told: only for this machine.
+const ANY_PORT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
 
 /// Runs or resumes one execution and answers its status as exit status.
 pub async fn run(mut arguments: RunArguments) -> Result<ExitCode, Stop> {
@@ -38,24 +43,33 @@ pub async fn run(mut arguments: RunArguments) -> Result<ExitCode, Stop> {
     let remembered = Memory::read(&state_dir)
         .context("run.json cannot be read")
         .map_err(failed)?;
-    if let (true, Some(memory)) = (arguments.resume, remembered) {
-        let listen = arguments.listen;
-        arguments.listen = memory.address.unwrap_or(listen);
-        if let Some(ended) = resume(&arguments, &state_dir, memory).await? {
-            return Ok(ended);
+    let signals = Signals::listen()?;
+    if let Some(memory) = remembered.filter(|_| arguments.resume) {
+        let upstream = arguments.engine.upstream.take();
+        arguments.engine.upstream = upstream.or_else(|| memory.upstream.clone());
+        if let Some(resumed) = resume(&arguments, &state_dir, memory).await? {
+            return watch(&arguments, signals, resumed).await;
         }
-        arguments.listen = listen;
     }
-    if arguments.resume && arguments.file.is_none() {
+    if arguments.file.is_none() {
         return Err(wrong(anyhow!(
             "there is nothing to resume in {}",
             state_dir.display()
         )));
     }
-    fresh(&arguments, &state_dir).await
+    let begun = fresh(&arguments, &state_dir).await?;
+    watch(&arguments, signals, begun).await
 }
 
-async fn fresh(arguments: &RunArguments, state_dir: &Path) -> Result<ExitCode, Stop> {
+/// One execution and the engine that performs it.
+pub(super) struct Begun {
+    pub(super) engine: Engine,
+    pub(super) pipeline: String,
+    pub(super) execution: String,
+    pub(super) notes: Vec<String>,
+}
+
+async fn fresh(arguments: &RunArguments, state_dir: &Path) -> Result<Begun, Stop> {
     let file = arguments
         .file
         .as_deref()
@@ -65,7 +79,15 @@ async fn fresh(arguments: &RunArguments, state_dir: &Path) -> Result<ExitCode, S
     let definition = definition(arguments, file, &config)?;
     let mut memory = Memory::of(arguments, &folder, &definition.name).map_err(failed)?;
 
-    let (engine, notes) = start(arguments, state_dir, config, Some(definition.clone())).await?;
+    let (engine, notes) = start(
+        arguments,
+        arguments.listen,
+        state_dir,
+        config,
+        Some(definition.clone()),
+    )
+    .await
+    .map_err(refused)?;
     memory.address = Some(engine.address);
     memory.write(state_dir).map_err(failed)?;
 
@@ -81,87 +103,41 @@ async fn fresh(arguments: &RunArguments, state_dir: &Path) -> Result<ExitCode, S
     let execution = begin(&engine, &memory, &arguments.variables).await?;
     memory.execution.clone_from(&execution);
     memory.write(state_dir).map_err(failed)?;
-    watch(arguments, engine, &definition.name, &execution, notes).await
-}
-
-/// `None` when the run was cut off before its execution had started.
-async fn resume(
-    arguments: &RunArguments,
-    state_dir: &Path,
-    mut memory: Memory,
-) -> Result<Option<ExitCode>, Stop> {
-    if memory.execution.is_empty() && memory.token.is_empty() {
-        return Ok(None);
-    }
-    let mut config = Config::load(memory.config.as_deref(), &memory.folder).map_err(wrong)?;
-    apply(
-        &mut config,
-        &memory.functions,
-        &memory.sources,
-        &memory.endpoints,
-    );
-    let (engine, mut notes) = start(arguments, state_dir, config, None).await?;
-    if memory.execution.is_empty() {
-        let Some(started) = engine.app.desk.read(|s| started_with(s, &memory)) else {
-            engine.shut_down().await;
-            return Ok(None);
-        };
-        memory.execution = started;
-        memory.write(state_dir).map_err(failed)?;
-    }
-    let known = engine
-        .app
-        .desk
-        .read(|s| status_of(s, &memory.pipeline, &memory.execution));
-    match known {
-        None => {
-            return Err(wrong(anyhow!(
-                "execution {} is not in the journal",
-                memory.execution
-            )));
-        }
-        Some(ExecutionStatus::InProgress | ExecutionStatus::Stopping) => {
-            notes.push("continues the execution that was cut off".to_owned());
-        }
-        Some(_) => notes.push("the execution had already ended".to_owned()),
-    }
-    engine.perform();
-    let watched = watch(
-        arguments,
+    Ok(Begun {
         engine,
-        &memory.pipeline,
-        &memory.execution,
+        pipeline: definition.name,
+        execution,
         notes,
-    );
-    watched.await.map(Some)
+    })
 }
 
-async fn start(
+pub(super) async fn start(
     arguments: &RunArguments,
+    listen: Option<SocketAddr>,
     state_dir: &Path,
     config: Config,
     definition: Option<PipelineDeclaration>,
-) -> Result<(Engine, Vec<String>), Stop> {
+) -> Result<(Engine, Vec<String>), StartError> {
     assemble::start(Options {
         config,
         state_dir: state_dir.to_owned(),
-        listen: arguments.listen,
+        listen: listen.unwrap_or(ANY_PORT),
         fast_clock: arguments.engine.fast_clock,
         upstream: arguments.engine.upstream.clone(),
         definition,
         binaries: None,
     })
     .await
-    .map_err(refused)
 }
 
-async fn watch(
-    arguments: &RunArguments,
-    mut engine: Engine,
-    pipeline: &str,
-    execution: &str,
-    notes: Vec<String>,
-) -> Result<ExitCode, Stop> {
+async fn watch(arguments: &RunArguments, signals: Signals, begun: Begun) -> Result<ExitCode, Stop> {
+    let Begun {
+        mut engine,
+        pipeline,
+        execution,
+        notes,
+    } = begun;
+    let (pipeline, execution) = (pipeline.as_str(), execution.as_str());
     let mut report = report::choose(arguments.output);
     let opening = engine
         .app
@@ -171,6 +147,7 @@ async fn watch(
     report.open(&opening);
     let status = follow::follow(
         &mut engine,
+        signals,
         pipeline,
         execution,
         arguments.approve,
@@ -221,15 +198,6 @@ pub fn status_of(state: &State, pipeline: &str, execution: &str) -> Option<Execu
         .get(pipeline)?
         .execution(execution)
         .map(|e| e.status)
-}
-
-/// The execution that a run started and had no time to write down.
-fn started_with(state: &State, memory: &Memory) -> Option<String> {
-    let pipeline = state.pipelines.get(&memory.pipeline)?;
-    let mut newest_first = pipeline.executions.iter().rev();
-    newest_first
-        .find(|e| e.client_token.as_deref() == Some(memory.token.as_str()))
-        .map(|e| e.id.clone())
 }
 
 fn configure(arguments: &RunArguments, folder: &Path) -> Result<Config, Stop> {

@@ -6,7 +6,8 @@ use super::{
     Stop,
     args::ServeArguments,
     run::{apply, refused},
-    signals::until_stopped,
+    say::say,
+    signals::Signals,
     wrong,
 };
 use crate::{
@@ -16,6 +17,8 @@ use crate::{
 
 /// Serves until SIGTERM or Ctrl-C.
 pub async fn serve(arguments: ServeArguments) -> Result<ExitCode, Stop> {
+    // Before it says that it listens: who reads that may end it at once.
+    let signals = Signals::listen()?;
     let state_dir = assemble::state_dir(&arguments.engine.state).map_err(wrong)?;
     let mut config =
         Config::load(arguments.engine.config.as_deref(), Path::new(".")).map_err(wrong)?;
@@ -37,12 +40,14 @@ pub async fn serve(arguments: ServeArguments) -> Result<ExitCode, Stop> {
     .await
     .map_err(refused)?;
     engine.perform();
-    println!("listening on {}", engine.app.base_url);
-    println!("console  {}/_stagewright/", engine.app.base_url);
+    let url = &engine.app.base_url;
+    say(&format!(
+        "listening on {url}\nconsole  {url}/_stagewright/\n"
+    ));
     for note in notes {
-        println!("{note}");
+        say(&format!("{note}\n"));
     }
-    let stopped = until_stopped(engine.app.desk.clone()).await;
+    let stopped = signals.until_stopped(engine.app.desk.clone()).await;
     engine.shut_down().await;
     stopped.map(|()| ExitCode::SUCCESS)
 }

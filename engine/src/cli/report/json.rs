@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Change, Closing, Opening, Report, word};
+use crate::cli::say::complain;
 
 /// For programs.
 pub struct JsonReport<W> {
@@ -23,7 +24,7 @@ impl<W: Write + Send> JsonReport<W> {
     }
 
     fn line(&mut self, value: &Value) {
-        // A reader that has gone away ends the run through its own signal; there is nobody left to tell.
+        // A reader that has gone away is no reason to stop the execution.
         let _ = writeln!(self.out, "{value}").and_then(|()| self.out.flush());
     }
 }
@@ -38,7 +39,7 @@ impl<W: Write + Send> Report for JsonReport<W> {
     fn output(&mut self, _action_execution: &str, _line: &str) {}
 
     fn note(&mut self, text: &str) {
-        eprintln!("{text}");
+        complain(text);
     }
 
     fn event(&mut self, event: &Value) {

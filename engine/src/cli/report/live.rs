@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
 use super::{
@@ -29,7 +29,8 @@ impl LiveReport {
     pub fn new(paint: Paint) -> Self {
         Self {
             paint,
-            screen: MultiProgress::new(),
+            // Where the choice of this report looked, and where people expect it: not on standard error.
+            screen: MultiProgress::with_draw_target(ProgressDrawTarget::stdout()),
             total: None,
             running: BTreeMap::new(),
             started: Timestamp::UNIX_EPOCH,
