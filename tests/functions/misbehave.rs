@@ -1,9 +1,9 @@
-//! A function that does what functions should not: `misbehave crash|error|hang|silent|twice|init`.
+//! A function that does what functions should not: `misbehave crash|error|hang|silent|twice|init|record FILE`.
 //!
 //! Speaks the Lambda Runtime API with plain sockets, so that nothing of ours stands between it and the engine.
 
 use std::{
-    env,
+    env, fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     process::exit,
@@ -93,6 +93,11 @@ fn main() {
                     &error,
                 );
                 continue;
+            }
+            "record" => {
+                let file = env::args().nth(2).expect("misbehave record FILE");
+                fs::write(file, &body).expect("the event is kept");
+                report(&job);
             }
             "twice" => {
                 report(&job);

@@ -8,6 +8,7 @@ mod library;
 mod python;
 mod remote;
 mod scenarios;
+mod secrets;
 mod storm;
 mod terminal;
 mod tidy;
