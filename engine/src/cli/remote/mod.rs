@@ -14,7 +14,9 @@ use super::{
         AnswerArguments, LogsArguments, Output, RetryArguments, RollbackArguments, StatusArguments,
         StopArguments,
     },
-    failed, wrong,
+    failed,
+    say::say,
+    wrong,
 };
 use client::{CallError, Client};
 
@@ -79,16 +81,13 @@ pub async fn logs(arguments: LogsArguments) -> Result<ExitCode, Stop> {
     }
     for action in shown {
         let text = |key: &str| action[key].as_str().unwrap_or_default();
-        println!(
-            "== {} / {} ({})",
+        say(&format!(
+            "== {} / {} ({})\n{}",
             text("stageName"),
             text("actionName"),
-            text("status")
-        );
-        print!(
-            "{}",
+            text("status"),
             client.log(&execution, text("actionExecutionId")).await?
-        );
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -123,7 +122,7 @@ pub async fn approve(arguments: AnswerArguments) -> Result<ExitCode, Stop> {
         "result": {"status": status, "summary": arguments.comment.as_deref().unwrap_or("answered with stagewright approve")},
     });
     client.call("PutApprovalResult", request).await?;
-    println!("{status}: {} / {}", one.stage, one.action);
+    say(&format!("{status}: {} / {}\n", one.stage, one.action));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -146,7 +145,7 @@ pub async fn retry(arguments: RetryArguments) -> Result<ExitCode, Stop> {
     };
     let request = json!({"pipelineName": name, "stageName": stage, "pipelineExecutionId": execution, "retryMode": mode});
     client.call("RetryStageExecution", request).await?;
-    println!("retrying {stage} of execution {execution}");
+    say(&format!("retrying {stage} of execution {execution}\n"));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -163,7 +162,7 @@ pub async fn stop(arguments: StopArguments) -> Result<ExitCode, Stop> {
         request["reason"] = json!(reason);
     }
     client.call("StopPipelineExecution", request).await?;
-    println!("stopping execution {execution}");
+    say(&format!("stopping execution {execution}\n"));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -175,10 +174,10 @@ pub async fn rollback(arguments: RollbackArguments) -> Result<ExitCode, Stop> {
         "targetPipelineExecutionId": arguments.execution,
     });
     let answer = client.call("RollbackStage", request).await?;
-    println!(
-        "rolling back in execution {}",
+    say(&format!(
+        "rolling back in execution {}\n",
         answer["pipelineExecutionId"].as_str().unwrap_or_default()
-    );
+    ));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -197,7 +196,7 @@ fn id_of(execution: &Value, pipeline: &str) -> Result<String, Stop> {
 
 fn print(output: Output, json: &Value, human: impl FnOnce() -> String) {
     match output {
-        Output::Json => println!("{}", show::without_tokens(json)),
-        Output::Human => print!("{}", human()),
+        Output::Json => say(&format!("{}\n", show::without_tokens(json))),
+        Output::Human => say(&human()),
     }
 }
