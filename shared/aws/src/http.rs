@@ -1,6 +1,12 @@
 //! The one HTTP client all AWS calls share, and the roots it trusts.
 
-use std::{path::Path, time::Duration};
+use std::{
+    borrow::Cow,
+    fs::File,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::{
@@ -41,39 +47,53 @@ pub enum RootsError {
     },
 }
 
-/// Root certificates, still as PEM text: parsing them waits for the first connection.
+/// Where root certificates come from. Reading a whole bundle and parsing waits for the first connection: init would
+/// grow by a fifth.
 #[derive(Debug, Clone)]
 pub(crate) enum Roots {
     /// Nothing was configured.
     Embedded,
-    /// The text of the configured file.
-    Bundle { path: String, pem: String },
+    /// The configured file.
+    Bundle(PathBuf),
 }
 
 impl Roots {
-    /// Reads the configured file, if any.
+    /// Looks at the configured file, if any: it must hold a certificate.
     pub(crate) fn load(bundle: Option<&Path>) -> Result<Self, RootsError> {
         let Some(path) = bundle else {
             return Ok(Self::Embedded);
         };
-        let name = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|source| RootsError::Unreadable {
-            path: name.clone(),
+        let name = || path.display().to_string();
+        let unreadable = |source| RootsError::Unreadable {
+            path: name(),
             source,
-        })?;
-        let pem = String::from_utf8_lossy(&bytes).into_owned();
-        if blocks(&pem).next().is_none() {
-            return Err(RootsError::Empty { path: name });
+        };
+        let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
+        let mut line = Vec::new();
+        while file.read_until(b'\n', &mut line).map_err(unreadable)? > 0 {
+            if line.starts_with(BEGIN.as_bytes()) {
+                return Ok(Self::Bundle(path.to_owned()));
+            }
+            line.clear();
         }
-        Ok(Self::Bundle { path: name, pem })
+        Err(RootsError::Empty { path: name() })
+    }
+
+    fn pem(&self) -> Cow<'static, str> {
+        match self {
+            Self::Embedded => AMAZON.into(),
+            Self::Bundle(path) => match std::fs::read(path) {
+                Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned().into(),
+                Err(error) => {
+                    tracing::error!(path = %path.display(), error = &error as &dyn std::error::Error, "the certificate file can no longer be read");
+                    "".into()
+                }
+            },
+        }
     }
 
     /// The PEM blocks that rustls accepts. A system bundle may hold a few it does not; the SDK's client would panic on those.
-    fn usable(&self) -> impl Iterator<Item = (&str, CertificateDer<'static>)> {
-        let pem = match self {
-            Self::Embedded => AMAZON,
-            Self::Bundle { pem, .. } => pem,
-        };
+    fn usable(pem: &str) -> impl Iterator<Item = (&str, CertificateDer<'static>)> {
         blocks(pem).filter_map(|block| {
             let der = CertificateDer::from_pem_slice(block.as_bytes()).ok()?;
             RootCertStore::empty().add(der.clone()).ok()?;
@@ -88,8 +108,8 @@ impl Roots {
             Self::Embedded => store
                 .roots
                 .extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-            Self::Bundle { .. } => {
-                store.add_parsable_certificates(self.usable().map(|(_, der)| der));
+            Self::Bundle(_) => {
+                store.add_parsable_certificates(Self::usable(&self.pem()).map(|(_, der)| der));
             }
         }
         store
@@ -122,13 +142,14 @@ pub(crate) fn connector(roots: &Roots) -> Connector {
 fn context(roots: &Roots) -> TlsContext {
     let mut trust = TrustStore::empty();
     let mut count = 0_usize;
-    for (block, _) in roots.usable() {
+    let pem = roots.pem();
+    for (block, _) in Roots::usable(&pem) {
         trust.add_pem_certificate(block.as_bytes());
         count += 1;
     }
-    if let (0, Roots::Bundle { path, .. }) = (count, roots) {
+    if let (0, Roots::Bundle(path)) = (count, roots) {
         tracing::error!(
-            path,
+            path = %path.display(),
             "no certificate in the configured file is usable; every TLS connection will be refused"
         );
     }
@@ -153,7 +174,7 @@ mod tests {
 
     #[test]
     fn the_five_embedded_roots_are_usable() {
-        assert_eq!(Roots::Embedded.usable().count(), 5);
+        assert_eq!(Roots::usable(&Roots::Embedded.pem()).count(), 5);
         assert_eq!(
             Roots::Embedded.for_the_web().len(),
             webpki_roots::TLS_SERVER_ROOTS.len()
@@ -168,7 +189,7 @@ mod tests {
         let text = format!("# a comment\n{BEGIN}\nAAAA\n{END}\n{good}\n");
         std::fs::write(&path, text).unwrap();
         let roots = Roots::load(Some(&path)).unwrap();
-        assert_eq!(roots.usable().count(), 1);
+        assert_eq!(Roots::usable(&roots.pem()).count(), 1);
         assert_eq!(roots.for_the_web().len(), 1);
         let _builds = client(&roots);
     }
