@@ -245,6 +245,7 @@ mod tests {
             Event, ExecutionDetails, Outcome, RetryMode, Revision, Settings,
             SourceRevisionOverride, Trigger,
         },
+        gate::GateKind,
     };
 
     use super::*;
@@ -281,6 +282,7 @@ mod tests {
             | Event::Stop { .. }
             | Event::Retry { .. }
             | Event::Rollback { .. }
+            | Event::Override { .. }
             | Event::SetTransition { .. }
             | Event::Approval { .. }
             | Event::JobsPolled { .. }
@@ -450,6 +452,12 @@ mod tests {
                 stage: text("Build"),
                 target: text("e-1"),
                 by: text("dana"),
+            },
+            Event::Override {
+                pipeline: text("shop"),
+                stage: text("Build"),
+                execution: text("e-1"),
+                gate: GateKind::BeforeEntry,
             },
         ]
     }

@@ -103,6 +103,8 @@ scenarios! {
     a_silent_function_fails_its_action: "function-silent",
     a_function_may_report_twice: "function-twice",
     a_function_that_cannot_start_is_named: "function-init",
+    a_build_lets_a_stage_in: "rule-passes",
+    a_rule_without_provider_fails_its_stage: "rule-unknown",
     a_missing_function_is_named: "function-missing",
     a_missing_bucket_is_named: "bucket-missing",
     an_artifact_that_is_no_zip_is_named: "artifact-no-zip",

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     definition::{CustomActionType, PipelineDeclaration},
+    gate::GateKind,
     hidden::Hidden,
 };
 
@@ -88,6 +89,13 @@ pub enum Event {
         /// The execution whose state comes back.
         target: String,
         by: String,
+    },
+    /// OverrideStageCondition.
+    Override {
+        pipeline: String,
+        stage: String,
+        execution: String,
+        gate: GateKind,
     },
     SetTransition {
         pipeline: String,

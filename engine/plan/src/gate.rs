@@ -47,6 +47,28 @@ pub enum GateResult {
     Skip,
 }
 
+/// Which gate a condition belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GateKind {
+    BeforeEntry,
+    OnSuccess,
+    OnFailure,
+}
+
+impl GateKind {
+    /// All, in the order in which a stage meets them.
+    pub const ALL: [Self; 3] = [Self::BeforeEntry, Self::OnSuccess, Self::OnFailure];
+
+    /// Its member of a stage.
+    pub const fn member(self) -> &'static str {
+        match self {
+            Self::BeforeEntry => "beforeEntry",
+            Self::OnSuccess => "onSuccess",
+            Self::OnFailure => "onFailure",
+        }
+    }
+}
+
 impl GateResult {
     /// As on the wire.
     pub const fn word(self) -> &'static str {
@@ -109,6 +131,16 @@ impl StageDeclaration {
                 .and_then(|it| it.retry_mode)
                 .unwrap_or(DEFAULT_RETRY_MODE)
         })
+    }
+
+    /// The condition of a gate, if it declares one.
+    pub fn condition(&self, gate: GateKind) -> Option<&Condition> {
+        let conditions = match gate {
+            GateKind::BeforeEntry => &self.before_entry.as_ref()?.conditions,
+            GateKind::OnSuccess => &self.on_success.as_ref()?.conditions,
+            GateKind::OnFailure => self.on_failure.as_ref()?.conditions.as_ref()?,
+        };
+        conditions.first()
     }
 
     /// Whether its failure is answered with a rollback, without any condition.

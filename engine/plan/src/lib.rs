@@ -13,6 +13,7 @@ mod ids;
 pub mod limit;
 mod model;
 pub mod refusal;
+pub mod rule_type;
 mod schema;
 pub mod state;
 pub mod step;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     definition::{ActionTypeId, CustomActionType, EnvironmentVariable, PipelineDeclaration},
     event::{ExecutionDetails, Revision, Settings, SourceRevisionOverride, Trigger},
+    gate::{GateKind, RuleTypeId},
     hidden::Hidden,
 };
 
@@ -32,9 +33,11 @@ pub struct State {
     pub queued_jobs: BTreeSet<String>,
     /// Where each action that runs now is, by action execution id.
     pub running: BTreeMap<String, Place>,
+    /// Where each rule that runs now is, by rule execution id.
+    pub running_rules: BTreeMap<String, RulePlace>,
     /// Open approvals: token -> action execution id.
     pub approvals: HashMap<Hidden, String>,
-    /// When running actions (by action execution id) want [`crate::event::Event::TimePassed`].
+    /// When running actions and rules (by execution id) want [`crate::event::Event::TimePassed`].
     pub due: BTreeSet<(Timestamp, String)>,
 }
 
@@ -48,6 +51,20 @@ pub struct Place {
     pub stage: usize,
     /// Index in [`StageRun::actions`].
     pub action: usize,
+}
+
+/// The position of one rule run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulePlace {
+    pub pipeline: String,
+    /// Index in [`Pipeline::executions`].
+    pub execution: usize,
+    /// Index in [`Execution::stages`].
+    pub stage: usize,
+    /// Index in [`StageRun::conditions`].
+    pub condition: usize,
+    /// Index in [`ConditionRun::rules`].
+    pub rule: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -193,6 +210,8 @@ pub struct StageRun {
     pub latest_retry: Option<RetryTrigger>,
     /// Failed actions that a retry starts again as soon as it may.
     pub again: BTreeSet<String>,
+    /// All evaluations of its conditions, oldest first.
+    pub conditions: Vec<ConditionRun>,
     /// Runs before this index were made void by ALL_ACTIONS retries.
     pub first: usize,
     /// All runs of all attempts, oldest first; the last one of a name counts.
@@ -204,6 +223,47 @@ pub struct StageRun {
 pub enum RetryTrigger {
     AutomatedStageRetry,
     ManualStageRetry,
+}
+
+/// `ConditionExecutionStatus`; a condition ends Cancelled only on AWS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConditionStatus {
+    InProgress,
+    Succeeded,
+    Failed,
+    /// A rule could not be evaluated.
+    Errored,
+    Abandoned,
+    Overridden,
+}
+
+/// One evaluation of a stage's condition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConditionRun {
+    pub gate: GateKind,
+    pub status: ConditionStatus,
+    pub updated: Timestamp,
+    /// A retry made it void: the gate is evaluated again.
+    pub void: bool,
+    pub rules: Vec<RuleRun>,
+}
+
+/// One evaluation of a rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RuleRun {
+    pub id: String,
+    pub name: String,
+    pub rule_type: RuleTypeId,
+    pub status: ActionStatus,
+    pub started: Timestamp,
+    pub updated: Timestamp,
+    pub resolved_configuration: BTreeMap<String, String>,
+    pub resolved_commands: Vec<String>,
+    pub inputs: Vec<ArtifactPlace>,
+    pub details: ExecutionDetails,
+    pub error: Option<ActionError>,
+    /// When it times out.
+    pub deadline: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,9 +5,11 @@ use jiff::Timestamp;
 use crate::{
     definition::{ActionDeclaration, ActionTypeId, ExecutionMode, PipelineDeclaration},
     effect::{ActionTask, ApprovalTask, ArtifactLocation, Effect, JobTask},
+    gate::GateKind,
+    rule_type,
     state::{
-        ActionRun, ArtifactPlace, Execution, ExecutionStatus, Job, Pipeline, Place, StageRun,
-        StageState, State, Wake,
+        ActionRun, ActionStatus, ArtifactPlace, ConditionRun, Execution, ExecutionStatus, Job,
+        Pipeline, Place, RulePlace, RuleRun, StageRun, StageState, State, Wake,
     },
 };
 
@@ -32,6 +34,11 @@ impl State {
         open.sort_by_key(|(started, place)| (*started, place.execution, place.action));
         open.into_iter()
             .filter_map(|(_, place)| self.task_at(place))
+            .chain(
+                self.running_rules
+                    .values()
+                    .filter_map(|it| self.rule_task(it)),
+            )
             .map(|task| Effect::Perform(Box::new(task)))
             .collect()
     }
@@ -88,6 +95,63 @@ impl State {
             .get(place.stage)?
             .actions
             .get(place.action)
+    }
+
+    /// The rule run at a place.
+    pub fn rule(&self, place: &RulePlace) -> Option<&RuleRun> {
+        self.pipelines
+            .get(&place.pipeline)?
+            .executions
+            .get(place.execution)?
+            .stages
+            .get(place.stage)?
+            .conditions
+            .get(place.condition)?
+            .rules
+            .get(place.rule)
+    }
+
+    /// A rule's task: that of an action of category `Rule` with the rule's name.
+    pub(crate) fn rule_task(&self, place: &RulePlace) -> Option<ActionTask> {
+        let pipeline = self.pipelines.get(&place.pipeline)?;
+        let execution = pipeline.executions.get(place.execution)?;
+        let definition = pipeline.definition_of(execution)?;
+        let stage = execution.stages.get(place.stage)?;
+        let condition = stage.conditions.get(place.condition)?;
+        let run = condition.rules.get(place.rule)?;
+        let declared = definition
+            .stages
+            .get(definition.stage(&stage.name)?)?
+            .condition(condition.gate)?
+            .rules
+            .get(place.rule)?;
+        let region = declared.region.as_deref().unwrap_or(self.region());
+        let inputs = run.inputs.iter();
+        Some(ActionTask {
+            pipeline: place.pipeline.clone(),
+            pipeline_arn: self.pipeline_arn(&place.pipeline),
+            pipeline_version: execution.pipeline_version,
+            execution: execution.id.clone(),
+            stage: stage.name.clone(),
+            action: run.name.clone(),
+            action_execution: run.id.clone(),
+            action_type: rule_type::as_action_type(&run.rule_type),
+            region: region.to_owned(),
+            role_arn: declared.role_arn.clone(),
+            namespace: None,
+            configuration: run.resolved_configuration.clone(),
+            commands: run.resolved_commands.clone(),
+            environment: Vec::new(),
+            output_variables: Vec::new(),
+            inputs: inputs.map(|input| location(input, Vec::new())).collect(),
+            outputs: Vec::new(),
+            encryption_key: definition
+                .store(region)
+                .and_then(|store| store.encryption_key.clone()),
+            source_revision: None,
+            job: None,
+            approval: None,
+        })
     }
 
     /// The whole task of the run at a place.
@@ -205,6 +269,29 @@ impl Execution {
 }
 
 impl StageRun {
+    /// Names of the actions whose run that counts failed or was abandoned.
+    pub fn failed(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for action in self.actions.get(self.first..).unwrap_or_default() {
+            let bad = self.latest(&action.name).is_some_and(|latest| {
+                matches!(
+                    latest.status,
+                    ActionStatus::Failed | ActionStatus::Abandoned
+                )
+            });
+            if bad && !names.contains(&action.name) {
+                names.push(action.name.clone());
+            }
+        }
+        names
+    }
+
+    /// The evaluation of a gate that counts now.
+    pub fn condition(&self, gate: GateKind) -> Option<&ConditionRun> {
+        let mut newest = self.conditions.iter().rev();
+        newest.find(|it| it.gate == gate && !it.void)
+    }
+
     /// The run of an action that counts now.
     pub fn latest(&self, action: &str) -> Option<&ActionRun> {
         self.actions

@@ -24,6 +24,7 @@ impl Turn<'_> {
     /// A provider's report.
     pub(super) fn finished(&mut self, action_execution: &str, outcome: &Outcome) -> Answer {
         let Some(place) = self.state.running.get(action_execution).cloned() else {
+            self.rule_finished(action_execution, outcome);
             return Answer::Done;
         };
         let end = match outcome {
@@ -66,6 +67,8 @@ impl Turn<'_> {
                 merge(&mut run.details, details);
                 run.updated = at;
             }
+        } else {
+            self.rule_progress(action_execution, details);
         }
         Answer::Done
     }

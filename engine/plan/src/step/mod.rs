@@ -14,9 +14,11 @@ use crate::{
 
 mod action;
 mod approval;
+mod condition;
 mod finish;
 mod job;
 mod notice;
+mod overriding;
 mod pipeline;
 mod retry;
 mod rollback;
@@ -25,6 +27,7 @@ mod start;
 mod stop;
 mod timer;
 mod transition;
+mod verdict;
 
 /// What a request is answered with; reads are done on the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +123,12 @@ impl Turn<'_> {
                 target,
                 by,
             } => self.rollback(pipeline, stage, target, by),
+            Event::Override {
+                pipeline,
+                stage,
+                execution,
+                gate,
+            } => self.override_condition(pipeline, stage, execution, *gate),
             Event::SetTransition {
                 pipeline,
                 stage,

@@ -159,6 +159,20 @@ impl Turn<'_> {
                     action_execution: id,
                 });
             }
+            let rules: Vec<_> = self
+                .state
+                .running_rules
+                .iter()
+                .filter(|(_, place)| place.pipeline == name)
+                .map(|(id, _)| id.clone())
+                .collect();
+            for id in rules {
+                self.state.due.retain(|(_, due)| *due != id);
+                self.state.running_rules.remove(&id);
+                self.effects.push(Effect::Cancel {
+                    action_execution: id,
+                });
+            }
             let running = &self.state.running;
             self.state
                 .approvals

@@ -4,9 +4,11 @@ use super::{Answer, Turn, start::room_for_one};
 use crate::{
     definition::ExecutionMode,
     event::RetryMode,
+    gate::GateKind,
     refusal::Refusal,
     state::{
-        ActionStatus, Execution, ExecutionStatus, Pipeline, Position, RetryTrigger, StageStatus,
+        ActionStatus, ConditionStatus, Execution, ExecutionStatus, Pipeline, Position,
+        RetryTrigger, StageStatus,
     },
 };
 
@@ -50,6 +52,38 @@ impl Turn<'_> {
     }
 
     fn reopen(&mut self, pipeline: &str, execution: usize, mode: RetryMode, trigger: RetryTrigger) {
+        self.resume(pipeline, execution);
+        let last = self.execution_mut(pipeline, execution);
+        let Some(stage) = last.and_then(|run| run.stages.last_mut()) else {
+            return;
+        };
+        stage.latest_retry = Some(trigger);
+        match trigger {
+            RetryTrigger::ManualStageRetry => stage.manual_retries += 1,
+            RetryTrigger::AutomatedStageRetry => stage.automatic_retries += 1,
+        }
+        for condition in &mut stage.conditions {
+            let passed = matches!(
+                condition.status,
+                ConditionStatus::Succeeded | ConditionStatus::Overridden
+            );
+            let entered = condition.gate == GateKind::BeforeEntry && passed;
+            condition.void |= mode == RetryMode::AllActions || !entered;
+        }
+        match mode {
+            RetryMode::FailedActions => {
+                let failed = stage.failed();
+                stage.again.extend(failed);
+            }
+            RetryMode::AllActions => {
+                stage.first = stage.actions.len();
+                stage.again.clear();
+            }
+        }
+    }
+
+    /// The execution is in its last stage again, and holds it.
+    pub(super) fn resume(&mut self, pipeline: &str, execution: usize) {
         let at = self.at;
         let Some(definition) = self.definition(pipeline, execution) else {
             return;
@@ -59,30 +93,18 @@ impl Turn<'_> {
         };
         known.active.insert(execution);
         let run = &mut known.executions[execution];
-        let failed = failed(run);
         run.status = ExecutionStatus::InProgress;
         run.stop_reason = None;
+        run.status_summary = None;
         run.attempt += 1;
         run.updated = at;
         let id = run.id.clone();
         let Some(stage) = run.stages.last_mut() else {
             return;
         };
+        stage.status = StageStatus::InProgress;
         if let Some(position) = definition.stage(&stage.name) {
             run.position = Position::In(position);
-        }
-        stage.status = StageStatus::InProgress;
-        stage.latest_retry = Some(trigger);
-        match trigger {
-            RetryTrigger::ManualStageRetry => stage.manual_retries += 1,
-            RetryTrigger::AutomatedStageRetry => stage.automatic_retries += 1,
-        }
-        match mode {
-            RetryMode::FailedActions => stage.again.extend(failed),
-            RetryMode::AllActions => {
-                stage.first = stage.actions.len();
-                stage.again.clear();
-            }
         }
         if definition.mode() != ExecutionMode::Parallel
             && let Some(state) = known.stages.iter_mut().find(|it| it.name == stage.name)
@@ -129,12 +151,19 @@ fn retryable(known: &Pipeline, stage: &str, id: &str, mode: RetryMode) -> Result
         .any(|action| action.status == ActionStatus::InProgress);
     match (run.status, stage_run.status) {
         (ExecutionStatus::Failed, StageStatus::Failed)
+            if mode == RetryMode::FailedActions
+                && stage_run.condition(GateKind::OnSuccess).is_some()
+                && stage_run.failed().is_empty() =>
+        {
+            return no("all actions have succeeded");
+        }
+        (ExecutionStatus::Failed, StageStatus::Failed)
         | (ExecutionStatus::Stopped, StageStatus::Stopped) => {}
         (ExecutionStatus::InProgress, StageStatus::InProgress) if in_progress => {
             if mode == RetryMode::AllActions {
                 return no("actions are in progress");
             }
-            if failed(run).is_empty() {
+            if stage_run.failed().is_empty() {
                 return no("no action has failed");
             }
         }
@@ -142,24 +171,4 @@ fn retryable(known: &Pipeline, stage: &str, id: &str, mode: RetryMode) -> Result
         _ => return no("it has not failed"),
     }
     Ok(index)
-}
-
-/// Names of the actions of the last stage whose latest run failed or was abandoned.
-fn failed(run: &Execution) -> Vec<String> {
-    let Some(stage) = run.stages.last() else {
-        return Vec::new();
-    };
-    let mut names = Vec::new();
-    for action in &stage.actions[stage.first..] {
-        let bad = stage.latest(&action.name).is_some_and(|latest| {
-            matches!(
-                latest.status,
-                ActionStatus::Failed | ActionStatus::Abandoned
-            )
-        });
-        if bad && !names.contains(&action.name) {
-            names.push(action.name.clone());
-        }
-    }
-    names
 }

@@ -2,25 +2,17 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::Turn;
+use super::{
+    Turn,
+    verdict::{After, Verdict, after_failure},
+};
 use crate::{
     definition::{ExecutionMode, PipelineDeclaration},
-    limit::{AUTOMATIC_RETRIES, CONCURRENT_ACTIONS},
     state::{
-        ActionStatus, Execution, ExecutionStatus, Pipeline, Position, RetryTrigger, StageRun,
-        StageState, StageStatus,
+        Execution, ExecutionStatus, Pipeline, Position, RetryTrigger, StageRun, StageState,
+        StageStatus,
     },
 };
-
-/// What comes next in a stage.
-enum Verdict {
-    /// Something is in progress.
-    Wait,
-    /// These actions start, by position in the definition.
-    Start(Vec<usize>),
-    /// The stage ends, and unless it succeeded the execution too.
-    End(StageStatus),
-}
 
 impl Turn<'_> {
     pub(super) fn execution(&self, pipeline: &str, execution: usize) -> Option<&Execution> {
@@ -145,6 +137,7 @@ impl Turn<'_> {
             automatic_retries: 0,
             latest_retry: None,
             again: BTreeSet::new(),
+            conditions: Vec::new(),
             first: 0,
             actions: Vec::with_capacity(declared.actions.len()),
         });
@@ -170,67 +163,15 @@ impl Turn<'_> {
                         return;
                     }
                 }
+                Some(Verdict::Check(gate)) => {
+                    // a condition that only compares variables is decided already: look again
+                    if !self.start_condition(pipeline, execution, gate) {
+                        return;
+                    }
+                }
                 Some(Verdict::End(status)) => return self.end_stage(pipeline, execution, status),
             }
         }
-    }
-
-    fn verdict(&self, pipeline: &str, execution: usize) -> Option<Verdict> {
-        let known = self.state.pipelines.get(pipeline)?;
-        let run = known.executions.get(execution)?;
-        let Position::In(stage) = run.position else {
-            return None;
-        };
-        let stage_run = run.stages.last()?;
-        let definition = known.definition_of(run)?;
-        let busy = stage_run
-            .actions
-            .get(stage_run.first..)?
-            .iter()
-            .filter(|action| action.status == ActionStatus::InProgress)
-            .count();
-        let ends = if run.status == ExecutionStatus::Stopping {
-            Some(StageStatus::Stopped)
-        } else {
-            run.outdated.then_some(StageStatus::Cancelled)
-        };
-        if let Some(status) = ends {
-            return Some(ended(busy, status));
-        }
-        let actions = &definition.stages.get(stage)?.actions;
-        let mut order = None;
-        let mut next = Vec::new();
-        for (at, declared) in actions.iter().enumerate() {
-            let status = match stage_run.latest(&declared.name) {
-                Some(_) if stage_run.again.contains(&declared.name) => None,
-                run => run.map(|it| it.status),
-            };
-            match status {
-                Some(ActionStatus::Failed | ActionStatus::Abandoned) => {
-                    return Some(ended(busy, StageStatus::Failed));
-                }
-                Some(ActionStatus::Succeeded) => {}
-                Some(ActionStatus::InProgress) | None => {
-                    let lowest = order.unwrap_or(u32::MAX).min(declared.run_order);
-                    order = Some(lowest);
-                    if status.is_none() {
-                        next.push(at);
-                    }
-                }
-            }
-        }
-        let Some(order) = order else {
-            return Some(Verdict::End(StageStatus::Succeeded));
-        };
-        next.retain(|at| actions[*at].run_order == order);
-        if definition.mode() == ExecutionMode::Parallel {
-            next.truncate(CONCURRENT_ACTIONS.saturating_sub(busy));
-        }
-        Some(if next.is_empty() {
-            Verdict::Wait
-        } else {
-            Verdict::Start(next)
-        })
     }
 
     /// Starts these actions; whether any of them failed to start.
@@ -262,12 +203,13 @@ impl Turn<'_> {
         };
         let declared = &definition.stages[stage];
         let standard = run.rollback_of.is_none();
-        let mut again = None;
-        if let Some(stage_run) = run.stages.last_mut() {
-            stage_run.status = status;
-            again = declared.automatic_retry().filter(|_| {
-                status == StageStatus::Failed && stage_run.automatic_retries < AUTOMATIC_RETRIES
-            });
+        let Some(stage_run) = run.stages.last_mut() else {
+            return;
+        };
+        stage_run.status = status;
+        let after = after_failure(declared, stage_run);
+        if status == StageStatus::Failed && stage_run.failed().is_empty() {
+            run.status_summary = super::condition::failure(stage_run);
         }
         let last = stage + 1 == definition.stages.len() || !standard;
         let (word, ends) = match status {
@@ -276,8 +218,11 @@ impl Turn<'_> {
             StageStatus::Cancelled => ("CANCELED", Some(ExecutionStatus::Cancelled)),
             _ => ("SUCCEEDED", last.then_some(ExecutionStatus::Succeeded)),
         };
-        self.emit_stage(pipeline, execution, word);
-        if let Some(mode) = again {
+        // no event is documented for a skipped stage
+        if status != StageStatus::Skipped {
+            self.emit_stage(pipeline, execution, word);
+        }
+        if let After::Retry(mode) = after {
             return self.rerun(pipeline, execution, mode, RetryTrigger::AutomatedStageRetry);
         }
         self.release(pipeline, execution, &declared.name, status);
@@ -285,7 +230,7 @@ impl Turn<'_> {
             Some(status) => self.end_execution(pipeline, execution, status),
             None => self.arrive(pipeline, execution, stage + 1),
         }
-        if status == StageStatus::Failed && standard && declared.rolls_back() {
+        if matches!(after, After::Rollback) && standard {
             self.roll_back_after(pipeline, execution, stage);
         }
         self.admit(pipeline, &declared.name);
@@ -342,15 +287,6 @@ impl Turn<'_> {
                 stage.waiting.retain(|waiting| *waiting != id);
             }
         }
-    }
-}
-
-/// The end of a stage in which this many actions are in progress.
-fn ended(busy: usize, status: StageStatus) -> Verdict {
-    if busy > 0 {
-        Verdict::Wait
-    } else {
-        Verdict::End(status)
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Answer, Turn, finish::End};
 use crate::{
     effect::Effect,
     refusal::Refusal,
-    state::{ActionStatus, ExecutionStatus, Place, Position, StageStatus},
+    state::{ActionStatus, ConditionStatus, ExecutionStatus, Place, Position, StageStatus},
 };
 
 impl Turn<'_> {
@@ -81,6 +81,7 @@ impl Turn<'_> {
     }
 
     fn abandon(&mut self, pipeline: &str, execution: usize) {
+        self.abandon_condition(pipeline, execution, ConditionStatus::Abandoned);
         let Some(run) = self.execution(pipeline, execution) else {
             return;
         };

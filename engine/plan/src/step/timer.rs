@@ -18,6 +18,7 @@ impl Turn<'_> {
             let id = id.clone();
             match self.state.running.get(&id).cloned() {
                 Some(place) => self.wake(&place),
+                None if self.state.running_rules.contains_key(&id) => self.rule_timed_out(&id),
                 None => {
                     self.state.due.pop_first();
                 }

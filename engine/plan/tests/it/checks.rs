@@ -204,8 +204,6 @@ fn the_service_checks_follow() {
             "Stage 'Build' declares a retryConfiguration without the result RETRY".to_owned()),
         ("/stages/0/onFailure", json!({"result": "ROLLBACK"}), "stages[0].onFailure", stage,
             "Stage 'Source' contains source actions and cannot be rolled back".to_owned()),
-        ("/stages/1/beforeEntry", json!({"conditions": [{"result": "FAIL"}]}), "stages[1].beforeEntry", stage,
-            "Stage 'Build' declares beforeEntry: stage conditions are not built in this engine yet".to_owned()),
     ] {
         refused(pointer, change, &format!("{place}: {exception}: {text}"));
     }
@@ -290,4 +288,152 @@ fn custom_action_types_are_checked() {
         refusal.message,
         "Maximum Number of Artifacts (1) has to be greater than or equal to minimum (2)."
     );
+}
+
+#[test]
+fn s3_6_conditions_are_checked() {
+    let rule = |provider: &str, configuration: Value| {
+        json!({"name": "r", "ruleTypeId": {"category": "Rule", "owner": "AWS", "provider": provider, "version": "1"},
+            "configuration": configuration})
+    };
+    let check = |operator: &str| {
+        rule(
+            "VariableCheck",
+            json!({"Variable": "a", "Value": "b", "Operator": operator}),
+        )
+    };
+    let window = rule(
+        "DeploymentWindow",
+        json!({"Cron": "0 0 9-17 ? * MON-FRI *"}),
+    );
+    let commands = |commands: Value| {
+        let mut rule = rule("Commands", json!({}));
+        rule["commands"] = commands;
+        rule
+    };
+    let mut fed = check("EQ");
+    fed["inputArtifacts"] = json!([{"name": "s"}]);
+    let one =
+        |result: &str, rules: Value| json!({"conditions": [{"result": result, "rules": rules}]});
+    for (gate, value, expected) in [
+        ("beforeEntry", one("FAIL", json!([check("EQ")])), None),
+        ("beforeEntry", one("SKIP", json!([check("MATCHES")])), None),
+        (
+            "beforeEntry",
+            one("FAIL", json!([commands(json!(["make"]))])),
+            None,
+        ),
+        ("onSuccess", one("FAIL", json!([window])), None),
+        ("onSuccess", one("ROLLBACK", json!([window])), None),
+        (
+            "onFailure",
+            one(
+                "ROLLBACK",
+                json!([rule("CodeBuild", json!({"ProjectName": "x"}))]),
+            ),
+            None,
+        ),
+        (
+            "beforeEntry",
+            one("ROLLBACK", json!([window])),
+            Some(
+                "result: The beforeEntry condition of stage 'Build' must have one of the results FAIL, SKIP, not ROLLBACK",
+            ),
+        ),
+        (
+            "onSuccess",
+            one("SKIP", json!([check("EQ")])),
+            Some(
+                "result: The onSuccess condition of stage 'Build' must have one of the results FAIL, ROLLBACK, not SKIP",
+            ),
+        ),
+        (
+            "onFailure",
+            one("FAIL", json!([check("EQ")])),
+            Some(
+                "result: The onFailure condition of stage 'Build' must have one of the results ROLLBACK, not FAIL",
+            ),
+        ),
+        (
+            "onSuccess",
+            json!({"conditions": [{"rules": [check("EQ")]}]}),
+            Some(
+                "result: The onSuccess condition of stage 'Build' must have one of the results FAIL, ROLLBACK, not none",
+            ),
+        ),
+        (
+            "beforeEntry",
+            json!({"conditions": [{"result": "FAIL"}]}),
+            Some("rules: The beforeEntry condition of stage 'Build' must have at least 1 rule"),
+        ),
+        (
+            "beforeEntry",
+            one("FAIL", json!([check("EQ"), check("NE")])),
+            Some(
+                "rules[1].name: The beforeEntry condition of stage 'Build' uses the rule name 'r' more than once",
+            ),
+        ),
+        (
+            "beforeEntry",
+            one("FAIL", json!([rule("Moon", json!({}))])),
+            Some(
+                "rules[0].ruleTypeId: Rule 'r' in stage 'Build' has the unknown type (Provider: 'Moon', Version: '1')",
+            ),
+        ),
+        (
+            "beforeEntry",
+            one("SKIP", json!([window])),
+            Some(
+                "rules[0].ruleTypeId.provider: Rule 'r' in stage 'Build' cannot be of type DeploymentWindow in a condition with the result SKIP",
+            ),
+        ),
+        (
+            "beforeEntry",
+            one("FAIL", json!([rule("LambdaInvoke", json!({}))])),
+            Some(
+                "rules[0].configuration.FunctionName: Rule 'r' in stage 'Build' is missing required configuration 'FunctionName'",
+            ),
+        ),
+        (
+            "beforeEntry",
+            one(
+                "FAIL",
+                json!([rule("LambdaInvoke", json!({"FunctionName": "f", "X": "y"}))]),
+            ),
+            Some(
+                "rules[0].configuration.X: Rule 'r' in stage 'Build' contains unknown configuration 'X'",
+            ),
+        ),
+        (
+            "beforeEntry",
+            one("FAIL", json!([commands(Value::Null)])),
+            Some(
+                "rules[0].commands: Rule 'r' in stage 'Build' must have a non-empty commands field",
+            ),
+        ),
+        (
+            "beforeEntry",
+            one("FAIL", json!([check("LIKE")])),
+            Some(
+                "rules[0].configuration.Operator: Rule 'r' in stage 'Build' has the operator 'LIKE', which is not one of EQ, NE, CONTAINS, MATCHES",
+            ),
+        ),
+        (
+            "beforeEntry",
+            one("FAIL", json!([fed])),
+            Some(
+                "rules[0].inputArtifacts: Rule 'r' in stage 'Build' declares 1 input artifacts which is more than the maximum count (0)",
+            ),
+        ),
+    ] {
+        let mut definition = base();
+        put(&mut definition, &format!("/stages/1/{gate}"), value);
+        let expected = expected.map(|it| {
+            let (member, text) = it.split_once(": ").unwrap();
+            format!(
+                "stages[1].{gate}.conditions[0].{member}: InvalidStageDeclarationException: {text}"
+            )
+        });
+        assert_eq!(findings(definition).first(), expected.as_ref());
+    }
 }

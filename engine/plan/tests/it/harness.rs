@@ -6,6 +6,7 @@ use engine_plan::{
     definition::PipelineDeclaration,
     effect::{ActionTask, Effect},
     event::{Event, ExecutionDetails, Input, Outcome, RetryMode, Revision, Trigger},
+    gate::GateKind,
     hidden::Hidden,
     refusal::Refusal,
     state::State,
@@ -127,6 +128,20 @@ impl Desk {
             stage: stage.to_owned(),
             target: target.to_owned(),
             by: "arn:aws:iam::123456789012:user/dana".to_owned(),
+        })
+    }
+
+    pub fn override_condition(
+        &mut self,
+        stage: &str,
+        id: &str,
+        gate: GateKind,
+    ) -> Result<Answer, Refusal> {
+        self.ask(Event::Override {
+            pipeline: "p".to_owned(),
+            stage: stage.to_owned(),
+            execution: id.to_owned(),
+            gate,
         })
     }
 

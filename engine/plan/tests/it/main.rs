@@ -7,6 +7,7 @@
 )]
 
 mod checks;
+mod conditions;
 mod flow;
 mod harness;
 mod job;

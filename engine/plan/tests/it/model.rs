@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use engine_plan::{
     definition::ExecutionMode,
     event::{Event, RetryMode},
+    gate::GateKind,
     state::{ActionStatus, ExecutionStatus, JobStatus, Position, State},
 };
 use proptest::prelude::*;
@@ -27,6 +28,7 @@ enum Op {
     Stop(usize, bool),
     Retry(usize, usize, bool),
     Rollback(usize, usize),
+    Override(usize, bool),
     Transition(usize, bool, bool),
     Update,
     Pass(u32),
@@ -45,6 +47,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (at(), flag()).prop_map(|(at, abandon)| Op::Stop(at, abandon)),
         4 => (at(), at(), flag()).prop_map(|(at, stage, all)| Op::Retry(at, stage, all)),
         2 => (at(), at()).prop_map(|(at, stage)| Op::Rollback(at, stage)),
+        2 => (at(), flag()).prop_map(|(at, entry)| Op::Override(at, entry)),
         2 => (at(), flag(), flag()).prop_map(|(at, inbound, on)| Op::Transition(at, inbound, on)),
         1 => Just(Op::Update),
         2 => (0u32..40_000).prop_map(Op::Pass),
@@ -65,6 +68,23 @@ fn definition(mode: &str, gated: bool) -> Value {
     if gated {
         let retry =
             |mode: &str| json!({"result": "RETRY", "retryConfiguration": {"retryMode": mode}});
+        let rule = |provider: &str, configuration: Value| {
+            let id =
+                json!({"category": "Rule", "owner": "AWS", "provider": provider, "version": "1"});
+            json!({"name": "r", "ruleTypeId": id, "configuration": configuration})
+        };
+        let condition = |result: &str, rule: Value| json!({"conditions": [{"result": result, "rules": [rule]}]});
+        let project = json!({"ProjectName": "x"});
+        definition["stages"][1]["beforeEntry"] = condition("FAIL", rule("CodeBuild", project));
+        let call = rule("LambdaInvoke", json!({"FunctionName": "f"}));
+        definition["stages"][2]["beforeEntry"] = condition("SKIP", call);
+        let hours = rule("DeploymentWindow", json!({"Cron": "* * * * * ?"}));
+        let result = if mode == "PARALLEL" {
+            "FAIL"
+        } else {
+            "ROLLBACK"
+        };
+        definition["stages"][2]["onSuccess"] = condition(result, hours);
         definition["stages"][0]["onFailure"] = retry("ALL_ACTIONS");
         definition["stages"][1]["onFailure"] = retry("FAILED_ACTIONS");
         if mode != "PARALLEL" {
@@ -157,6 +177,16 @@ impl Run {
                     self.desk.rollback(STAGES[stage % STAGES.len()], &id).ok();
                 }
             }
+            Op::Override(at, entry) => {
+                if let Some(id) = chosen(*at) {
+                    let (stage, gate) = if *entry {
+                        ("Build", GateKind::BeforeEntry)
+                    } else {
+                        ("Deploy", GateKind::OnSuccess)
+                    };
+                    self.desk.override_condition(stage, &id, gate).ok();
+                }
+            }
             Op::Transition(at, inbound, on) => {
                 self.desk
                     .transition(STAGES[at % STAGES.len()], *inbound, *on);
@@ -189,12 +219,21 @@ impl Run {
 
     /// Ends one running action in the way its kind ends.
     fn answer(&mut self, at: usize, well: bool) {
-        let running: Vec<String> = self.desk.state.running.keys().cloned().collect();
+        let state = &self.desk.state;
+        let running: Vec<String> = state
+            .running
+            .keys()
+            .chain(state.running_rules.keys())
+            .cloned()
+            .collect();
         let Some(id) = running.get(at % running.len().max(1)) else {
             return;
         };
-        let task = self.desk.state.task(id).unwrap();
-        let event = match (&task.job, &task.approval) {
+        let task = state.task(id);
+        let ways = task
+            .as_ref()
+            .map_or((None, None), |it| (it.job.as_ref(), it.approval.as_ref()));
+        let event = match ways {
             (Some(job), _) if well => job_succeeded(&job.id, None),
             (Some(job), _) => job_failed(&job.id),
             (_, Some(request)) => approval("a", &request.token, well),
@@ -322,7 +361,11 @@ impl Run {
             match run.position {
                 Position::Ended => {}
                 Position::In(_) => assert!(
-                    state.running.values().any(|place| place.execution == index),
+                    state.running.values().any(|place| place.execution == index)
+                        || state
+                            .running_rules
+                            .values()
+                            .any(|place| place.execution == index),
                     "{} is in a stage where nothing runs",
                     run.id
                 ),
@@ -365,7 +408,7 @@ impl Run {
         for _ in 0..10_000 {
             self.listen();
             self.check();
-            if self.desk.state.running.is_empty() {
+            if self.desk.state.running.is_empty() && self.desk.state.running_rules.is_empty() {
                 break;
             }
             self.desk.pass(30);
@@ -390,7 +433,21 @@ fn indexes_agree(state: &State) {
         .map(|action| &action.id)
         .collect();
     assert_eq!(open, state.running.keys().collect());
-    assert_eq!(open, state.due.iter().map(|(_, id)| id).collect());
+    let rules: BTreeSet<&String> = known
+        .executions
+        .iter()
+        .flat_map(|run| &run.stages)
+        .flat_map(|stage| &stage.conditions)
+        .flat_map(|condition| &condition.rules)
+        .filter(|rule| rule.status == ActionStatus::InProgress)
+        .map(|rule| &rule.id)
+        .collect();
+    assert_eq!(rules, state.running_rules.keys().collect());
+    for (id, place) in &state.running_rules {
+        assert_eq!(state.rule(place).map(|run| &run.id), Some(id));
+    }
+    let due = state.due.iter().map(|(_, id)| id).collect();
+    assert_eq!(open.union(&rules).copied().collect::<BTreeSet<_>>(), due);
     for (id, place) in &state.running {
         assert_eq!(state.run(place).map(|run| &run.id), Some(id));
     }

@@ -23,6 +23,7 @@ use crate::{
 
 mod action_types;
 mod actions;
+mod conditions;
 mod constraint;
 mod executions;
 mod jobs;
@@ -40,17 +41,14 @@ pub const TARGET: &str = "CodePipeline_20150709.";
 const CREDENTIALS_LAST: SignedDuration = SignedDuration::from_hours(1);
 
 /// Operations of the model that this engine does not have yet.
-const NOT_BUILT: [&str; 17] = [
+const NOT_BUILT: [&str; 14] = [
     "AcknowledgeThirdPartyJob",
     "DeleteWebhook",
     "DeregisterWebhookWithThirdParty",
     "GetActionType",
     "GetThirdPartyJobDetails",
     "ListDeployActionExecutionTargets",
-    "ListRuleExecutions",
-    "ListRuleTypes",
     "ListWebhooks",
-    "OverrideStageCondition",
     "PollForThirdPartyJobs",
     "PutActionRevision",
     "PutThirdPartyJobFailureResult",
@@ -136,6 +134,11 @@ impl Ground<'_> {
             "StopPipelineExecution" => executions::stop(self, check(body, model::STOP)?).await,
             "RetryStageExecution" => executions::retry(self, check(body, model::RETRY)?).await,
             "RollbackStage" => executions::rollback(self, check(body, model::ROLLBACK)?).await,
+            "OverrideStageCondition" => {
+                conditions::override_condition(self, check(body, model::OVERRIDE)?).await
+            }
+            "ListRuleExecutions" => conditions::executions(self, check(body, model::LIST_ACTIONS)?),
+            "ListRuleTypes" => conditions::types(self, &check(body, model::LIST_RULE_TYPES)?),
             "GetPipelineExecution" => executions::get(self, check(body, model::GET_EXECUTION)?),
             "ListPipelineExecutions" => {
                 executions::list(self, check(body, model::LIST_EXECUTIONS)?)

@@ -75,6 +75,8 @@ static DISABLED: Shape = Shape::Text(matching(
     Pattern::Chars(r"[a-zA-Z0-9!@ \(\)\.\*\?\-]+", "!@ ().*?-"),
 ));
 static RETRY_MODE: Shape = Shape::OneOf(&["FAILED_ACTIONS", "ALL_ACTIONS"]);
+static CONDITION_TYPE: Shape = Shape::OneOf(&["BEFORE_ENTRY", "ON_SUCCESS"]);
+static RULE_OWNER: Shape = Shape::OneOf(&["AWS"]);
 static TRANSITION: Shape = Shape::OneOf(&["Inbound", "Outbound"]);
 
 static EXECUTION_FILTER: Shape = Shape::Struct(&[optional("succeededInStage", &SUCCEEDED_IN)]);
@@ -206,6 +208,16 @@ pub(super) static ROLLBACK: &[Member] = &[
     required("pipelineName", &NAMED),
     required("stageName", &NAMED),
     required("targetPipelineExecutionId", &UUID),
+];
+pub(super) static OVERRIDE: &[Member] = &[
+    required("pipelineName", &NAMED),
+    required("stageName", &NAMED),
+    required("pipelineExecutionId", &UUID),
+    required("conditionType", &CONDITION_TYPE),
+];
+pub(super) static LIST_RULE_TYPES: &[Member] = &[
+    optional("ruleOwnerFilter", &RULE_OWNER),
+    optional("regionFilter", &REGION),
 ];
 pub(super) static GET_EXECUTION: &[Member] = &[
     required("pipelineName", &NAMED),

@@ -2,6 +2,7 @@
 
 use engine_plan::{
     event::Event,
+    gate::GateKind,
     hidden::Hidden,
     refusal::Refusal,
     state::{ActionRun, ActionStatus, Pipeline, RetryTrigger, StageState},
@@ -11,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Ground,
+    Ground, conditions,
     pipelines::ByName,
     shape::{self, Object},
     unexpected,
@@ -145,6 +146,8 @@ fn stage_state(pipeline: &Pipeline, stage: &StageState) -> Value {
             .with("latestRetryTrigger", trigger);
         Some(Value::from(shown))
     });
+    let gates = latest.map(|(_, run)| run);
+    let gate = |gate: GateKind| gates.and_then(|run| conditions::state(run, gate));
     Object::new()
         .with("stageName", stage.name.as_str())
         .maybe("inboundExecution", waiting.last().cloned())
@@ -155,6 +158,9 @@ fn stage_state(pipeline: &Pipeline, stage: &StageState) -> Value {
         .with("inboundTransitionState", transition)
         .with("actionStates", actions)
         .maybe("latestExecution", latest_execution)
+        .maybe("beforeEntryConditionState", gate(GateKind::BeforeEntry))
+        .maybe("onSuccessConditionState", gate(GateKind::OnSuccess))
+        .maybe("onFailureConditionState", gate(GateKind::OnFailure))
         .maybe("retryStageMetadata", retry)
         .into()
 }
