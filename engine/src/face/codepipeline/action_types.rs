@@ -1,8 +1,8 @@
-//! CreateCustomActionType, DeleteCustomActionType and ListActionTypes.
+//! CreateCustomActionType, DeleteCustomActionType, ListActionTypes, GetActionType and UpdateActionType.
 
 use engine_plan::{
     action_type::{self, Known},
-    definition::CustomActionType,
+    definition::{ActionTypeId, CustomActionType},
     event::Event,
     refusal::Refusal,
 };
@@ -35,6 +35,29 @@ pub(super) struct Delete {
     category: String,
     provider: String,
     version: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Update {
+    pub(super) action_type: Declared,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Declared {
+    pub(super) id: ActionTypeId,
+}
+
+/// GetActionType and UpdateActionType: they know the types made with the integration model, and nobody can make one
+/// here (nor through the API of AWS).
+pub(super) fn get(id: &ActionTypeId) -> Result<Value, Refusal> {
+    Err(Refusal::new(
+        "ActionTypeNotFoundException",
+        format!(
+            "No action type of the integration model with category {}, owner {}, provider {}, version {} exists",
+            id.category, id.owner, id.provider, id.version
+        ),
+    ))
 }
 
 pub(super) async fn create(ground: &Ground<'_>, request: Create) -> Result<Value, Refusal> {

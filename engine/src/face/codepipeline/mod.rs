@@ -30,6 +30,7 @@ mod jobs;
 mod model;
 mod page;
 mod pipelines;
+mod revisions;
 mod shape;
 mod state_view;
 mod tags;
@@ -41,21 +42,17 @@ pub const TARGET: &str = "CodePipeline_20150709.";
 const CREDENTIALS_LAST: SignedDuration = SignedDuration::from_hours(1);
 
 /// Operations of the model that this engine does not have yet.
-const NOT_BUILT: [&str; 14] = [
+const NOT_BUILT: [&str; 10] = [
     "AcknowledgeThirdPartyJob",
     "DeleteWebhook",
     "DeregisterWebhookWithThirdParty",
-    "GetActionType",
     "GetThirdPartyJobDetails",
-    "ListDeployActionExecutionTargets",
     "ListWebhooks",
     "PollForThirdPartyJobs",
-    "PutActionRevision",
     "PutThirdPartyJobFailureResult",
     "PutThirdPartyJobSuccessResult",
     "PutWebhook",
     "RegisterWebhookWithThirdParty",
-    "UpdateActionType",
 ];
 
 /// Answers one operation.
@@ -139,6 +136,15 @@ impl Ground<'_> {
             }
             "ListRuleExecutions" => conditions::executions(self, check(body, model::LIST_ACTIONS)?),
             "ListRuleTypes" => conditions::types(self, &check(body, model::LIST_RULE_TYPES)?),
+            "PutActionRevision" => revisions::put(self, check(body, model::PUT_REVISION)?).await,
+            "ListDeployActionExecutionTargets" => {
+                revisions::targets(self, &check(body, model::LIST_TARGETS)?)
+            }
+            "GetActionType" => action_types::get(&check(body, model::GET_ACTION_TYPE)?),
+            "UpdateActionType" => {
+                let request: action_types::Update = check(body, model::UPDATE_ACTION_TYPE)?;
+                action_types::get(&request.action_type.id)
+            }
             "GetPipelineExecution" => executions::get(self, check(body, model::GET_EXECUTION)?),
             "ListPipelineExecutions" => {
                 executions::list(self, check(body, model::LIST_EXECUTIONS)?)

@@ -75,6 +75,40 @@ static DISABLED: Shape = Shape::Text(matching(
     Pattern::Chars(r"[a-zA-Z0-9!@ \(\)\.\*\?\-]+", "!@ ().*?-"),
 ));
 static RETRY_MODE: Shape = Shape::OneOf(&["FAILED_ACTIONS", "ALL_ACTIONS"]);
+static ACTION_REVISION: Shape = Shape::Struct(&[
+    required("revisionId", &EXTERNAL),
+    required("revisionChangeId", &SHORT),
+    required("created", &TIME),
+]);
+static ANY_TEXT: Shape = Shape::Text(text(0, MANY));
+static TARGET_FILTERS: Shape = Shape::List {
+    min: 0,
+    max: MANY,
+    of: &TARGET_FILTER,
+};
+static TARGET_FILTER: Shape = Shape::Struct(&[
+    optional("name", &TARGET_STATUS),
+    optional("values", &TARGET_VALUES),
+]);
+static TARGET_STATUS: Shape = Shape::OneOf(&["TARGET_STATUS"]);
+static TARGET_VALUES: Shape = Shape::List {
+    min: 0,
+    max: MANY,
+    of: &ANY_TEXT,
+};
+static TYPE_OWNER: Shape = Shape::OneOf(&["AWS", "ThirdParty"]);
+static DECLARED_TYPE: Shape = Shape::Struct(&[
+    required("executor", &ANY),
+    required("id", &DECLARED_ID),
+    required("inputArtifactDetails", &ANY),
+    required("outputArtifactDetails", &ANY),
+]);
+static DECLARED_ID: Shape = Shape::Struct(&[
+    required("category", &CATEGORY),
+    required("owner", &TYPE_OWNER),
+    required("provider", &PROVIDER),
+    required("version", &VERSION),
+]);
 static CONDITION_TYPE: Shape = Shape::OneOf(&["BEFORE_ENTRY", "ON_SUCCESS"]);
 static RULE_OWNER: Shape = Shape::OneOf(&["AWS"]);
 static TRANSITION: Shape = Shape::OneOf(&["Inbound", "Outbound"]);
@@ -219,6 +253,26 @@ pub(super) static LIST_RULE_TYPES: &[Member] = &[
     optional("ruleOwnerFilter", &RULE_OWNER),
     optional("regionFilter", &REGION),
 ];
+pub(super) static PUT_REVISION: &[Member] = &[
+    required("pipelineName", &NAMED),
+    required("stageName", &NAMED),
+    required("actionName", &NAMED),
+    required("actionRevision", &ACTION_REVISION),
+];
+pub(super) static LIST_TARGETS: &[Member] = &[
+    optional("pipelineName", &NAMED),
+    required("actionExecutionId", &ANY_TEXT),
+    optional("filters", &TARGET_FILTERS),
+    optional("maxResults", &HUNDRED),
+    optional("nextToken", &NEXT),
+];
+pub(super) static GET_ACTION_TYPE: &[Member] = &[
+    required("category", &CATEGORY),
+    required("owner", &TYPE_OWNER),
+    required("provider", &PROVIDER),
+    required("version", &VERSION),
+];
+pub(super) static UPDATE_ACTION_TYPE: &[Member] = &[required("actionType", &DECLARED_TYPE)];
 pub(super) static GET_EXECUTION: &[Member] = &[
     required("pipelineName", &NAMED),
     required("pipelineExecutionId", &UUID),
