@@ -65,7 +65,7 @@ fn client(host: &str) -> Vec<f64> {
     let mut writer = stream.try_clone().expect("a second handle");
     let mut reader = BufReader::new(stream);
     let request = format!(
-        "POST / HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/x-amz-json-1.1\r\nx-amz-target: CodePipeline_20150709.ListPipelines\r\ncontent-length: 2\r\n\r\n{{}}"
+        "POST / HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/x-amz-json-1.1\r\nx-amz-target: CodePipeline_20150709.ListPipelines\r\nauthorization: AWS4-HMAC-SHA256 Credential=bench/20260101/eu-west-1/codepipeline/aws4_request, SignedHeaders=host, Signature=0\r\ncontent-length: 2\r\n\r\n{{}}"
     );
     let until = Instant::now() + FOR;
     let mut latencies = Vec::new();
@@ -73,10 +73,14 @@ fn client(host: &str) -> Vec<f64> {
         let begin = Instant::now();
         writer.write_all(request.as_bytes()).expect("sent");
         let mut length = 0;
+        let mut first = true;
         loop {
             let mut line = String::new();
             reader.read_line(&mut line).expect("an answer");
             let line = line.trim();
+            if std::mem::take(&mut first) {
+                assert!(line.ends_with("200 OK"), "the engine refuses: {line}");
+            }
             if line.is_empty() {
                 break;
             }

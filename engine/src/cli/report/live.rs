@@ -1,6 +1,10 @@
 //! A terminal: finished actions stay as lines, running ones move below them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{Write, stdout},
+    time::Duration,
+};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
@@ -20,6 +24,8 @@ pub struct LiveReport {
     screen: MultiProgress,
     total: Option<ProgressBar>,
     running: BTreeMap<String, ProgressBar>,
+    /// Approvals that a person may be answering right now: what they type must not be drawn over.
+    asking: BTreeSet<String>,
     started: Timestamp,
     widths: (usize, usize),
 }
@@ -33,6 +39,7 @@ impl LiveReport {
             screen: MultiProgress::with_draw_target(ProgressDrawTarget::stdout()),
             total: None,
             running: BTreeMap::new(),
+            asking: BTreeSet::new(),
             started: Timestamp::UNIX_EPOCH,
             widths: (0, 0),
         }
@@ -40,7 +47,28 @@ impl LiveReport {
 
     fn line(&self, text: &str) {
         // A terminal that has gone away is no reason to stop the execution.
-        let _ = self.screen.println(text);
+        let _ = if self.asking.is_empty() {
+            self.screen.println(text)
+        } else {
+            writeln!(stdout(), "{text}")
+        };
+    }
+
+    /// Moving lines rest while somebody is asked, and come back afterwards.
+    fn rest(&mut self, action: &ActionView, asked: bool) {
+        if action.category != "Approval" {
+            return;
+        }
+        if asked {
+            if self.asking.is_empty() {
+                // Nothing is left on the screen where the person types.
+                let _ = self.screen.clear();
+                self.screen.set_draw_target(ProgressDrawTarget::hidden());
+            }
+            self.asking.insert(action.id.clone());
+        } else if self.asking.remove(&action.id) && self.asking.is_empty() {
+            self.screen.set_draw_target(ProgressDrawTarget::stdout());
+        }
     }
 
     fn message(&self, action: &ActionView) -> String {
@@ -100,6 +128,12 @@ impl Report for LiveReport {
                 bar.set_message(self.message(action));
                 bar.enable_steady_tick(TICK);
                 self.running.insert(action.id.clone(), bar);
+                self.rest(action, true);
+                if self.asking.contains(&action.id) {
+                    let at = elapsed(self.started, now);
+                    let text = self.message(action);
+                    self.line(&format!("{at:>8}  {} {text}", self.paint.asking("?")));
+                }
             }
             Change::Progressed(action) => {
                 if let Some(bar) = self.running.get(&action.id) {
@@ -111,6 +145,7 @@ impl Report for LiveReport {
                     bar.finish_and_clear();
                     self.screen.remove(&bar);
                 }
+                self.rest(action, false);
                 let (mark, text) = ended(self.paint, action);
                 self.line(&row(
                     &mark,
