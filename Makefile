@@ -37,8 +37,8 @@ package: ## build release zips of the functions under target/package
 	sh infra/package.sh target/package
 
 bench: ## measure what the budgets promise
-	$(CARGO) build --quiet --release
-	$(CARGO) run --quiet --release --package stagewright-tests --bin bench
+	$(CARGO) build --quiet --release --workspace --bins
+	target/release/bench
 
 # The AWS CLI and boto3, as users have them. Without python3 the tests that need them say that they are skipped.
 $(VENV)/ready: tests/clients/requirements.txt

@@ -42,10 +42,12 @@ pub fn relative(path: &Path) -> String {
 
 /// The built `stagewright`, beside which the function binaries lie.
 pub fn stagewright() -> PathBuf {
-    let deps = std::env::current_exe().expect("the test binary has a path");
-    let profile = deps
-        .parent()
-        .and_then(Path::parent)
-        .expect("target/PROFILE/deps/it");
+    let program = std::env::current_exe().expect("the running program has a path");
+    let folder = program.parent().expect("it lies in a folder");
+    // Tests lie in target/PROFILE/deps, the bench in target/PROFILE.
+    let profile = match folder.parent() {
+        Some(above) if folder.ends_with("deps") => above,
+        _ => folder,
+    };
     profile.join("stagewright")
 }
