@@ -10,6 +10,7 @@ use crate::app::App;
 
 pub mod call;
 pub mod codepipeline;
+mod constraint;
 pub mod dynamodb;
 pub mod events;
 mod front;

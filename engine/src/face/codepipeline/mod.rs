@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Call, Fault, JsonAnswer, call::respond};
+use super::{Call, Fault, JsonAnswer, call::respond, constraint};
 use crate::{
     app::App,
     clock::Clock,
@@ -24,7 +24,6 @@ use crate::{
 mod action_types;
 mod actions;
 mod conditions;
-mod constraint;
 mod executions;
 mod jobs;
 mod model;

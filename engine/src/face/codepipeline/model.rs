@@ -1,6 +1,6 @@
 //! What each operation's request may hold (botocore's model `codepipeline/2015-07-09`).
 
-use super::constraint::{Member, Pattern, Shape, Text, matching, optional, required, text};
+use crate::face::constraint::{Member, Pattern, Shape, Text, matching, optional, required, text};
 
 const MANY: usize = usize::MAX;
 const NAME: Text = matching(1, 100, Pattern::Chars(r"[A-Za-z0-9.@\-_]+", ".@-_"));

@@ -1,4 +1,4 @@
-//! The model's constraints on requests, with the texts AWS answers a broken one with.
+//! Constraints of the service models on requests of JSON faces, with the texts AWS answers a broken one with.
 
 use engine_plan::refusal::Refusal;
 use serde_json::{Map, Value};
