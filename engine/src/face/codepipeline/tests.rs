@@ -8,6 +8,7 @@ use super::*;
 use crate::desk::scripted::{Scripted, definition, ended, open, token, until};
 
 mod conditions;
+mod constraints;
 mod rest;
 mod stages;
 
