@@ -1,0 +1,52 @@
+//! The file itself: who may read it, one engine at a time, the tables and their version.
+
+use std::path::Path;
+
+use super::{Journal, JournalError, storage};
+
+/// Version of the tables.
+const SCHEMA_VERSION: i64 = 1;
+/// `PRAGMA application_id`: "SWJL".
+const APPLICATION_ID: i64 = 0x5357_4a4c;
+
+impl Journal {
+    /// Locks the file and makes its tables.
+    pub(super) fn prepare(&self) -> Result<(), JournalError> {
+        let fail = |e| storage(&self.path, e);
+        let db = &self.connection;
+        // EXCLUSIVE: one engine per state folder, told at once; SQLite then also needs no shared-memory file.
+        // NORMAL: in WAL mode a killed process loses nothing, because committed pages are with the kernel; only a
+        // power cut may lose the newest commits, and never breaks the file. FULL would cost one fsync per batch.
+        db.execute_batch(
+            "PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = NORMAL; BEGIN EXCLUSIVE; COMMIT;",
+        )
+        .map_err(fail)?;
+        let pragma = |name| {
+            db.pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+                .map_err(fail)
+        };
+        match (pragma("application_id")?, pragma("user_version")?) {
+            (0, 0) => db
+                .execute_batch(&format!(
+                    "BEGIN; CREATE TABLE input (seq INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;
+                     PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                ))
+                .map_err(fail),
+            (APPLICATION_ID, SCHEMA_VERSION) => Ok(()),
+            (APPLICATION_ID, other) => Err(self.foreign(format!("format {other}"))),
+            _ => Err(self.foreign("another program's database".to_owned())),
+        }
+    }
+}
+
+/// Makes the file readable by its owner only: it holds approval tokens. SQLite gives its other files the same mode.
+pub(super) fn private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    // Only a new file: opening and closing one that is in use would drop this process's locks on it.
+    match options.write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        other => other.map(drop),
+    }
+}
