@@ -7,6 +7,7 @@ pub mod check;
 pub mod definition;
 pub mod effect;
 pub mod event;
+pub mod executions;
 pub mod gate;
 pub mod hidden;
 mod ids;

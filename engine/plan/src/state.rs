@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     definition::{ActionTypeId, CustomActionType, EnvironmentVariable, PipelineDeclaration},
     event::{ExecutionDetails, Revision, Settings, SourceRevisionOverride, Trigger},
+    executions::Executions,
     gate::{GateKind, RuleTypeId},
     hidden::Hidden,
 };
@@ -45,7 +46,7 @@ pub struct State {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     pub pipeline: String,
-    /// Index in [`Pipeline::executions`].
+    /// Its number in [`Pipeline::executions`].
     pub execution: usize,
     /// Index in [`Execution::stages`].
     pub stage: usize,
@@ -57,7 +58,7 @@ pub struct Place {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RulePlace {
     pub pipeline: String,
-    /// Index in [`Pipeline::executions`].
+    /// Its number in [`Pipeline::executions`].
     pub execution: usize,
     /// Index in [`Execution::stages`].
     pub stage: usize,
@@ -78,14 +79,16 @@ pub struct Pipeline {
     pub tags: BTreeMap<String, String>,
     /// In the order of the definition.
     pub stages: Vec<StageState>,
-    /// Executions in order of start.
-    pub executions: Vec<Execution>,
-    /// Execution id -> index in `executions`.
+    /// Executions in memory, by number in order of start.
+    pub executions: Executions,
+    /// Execution id -> number, for those in memory.
     pub execution_index: HashMap<String, usize>,
-    /// Executions that have not ended, by index.
+    /// Numbers of executions that have not ended.
     pub active: BTreeSet<usize>,
-    /// clientRequestToken -> index in `executions`, for the last [`crate::limit::CLIENT_TOKENS_KEPT`] executions.
-    pub client_tokens: HashMap<String, usize>,
+    /// clientRequestToken -> execution id, for the last [`crate::limit::CLIENT_TOKENS_KEPT`] executions.
+    pub client_tokens: HashMap<String, String>,
+    /// The tokens of those, by number of execution.
+    pub token_order: BTreeMap<usize, String>,
 }
 
 /// What a stage is between executions: its lock, its waiters, its transition.
@@ -98,9 +101,10 @@ pub struct StageState {
     pub waiting: VecDeque<String>,
     /// The last execution that entered.
     pub latest: Option<String>,
-    /// Index of the STANDARD execution that succeeded here last: where an automatic rollback goes.
+    /// Number of the STANDARD execution that succeeded here last: where an automatic rollback goes.
     pub succeeded: Option<usize>,
-    /// The last run of each action, whichever execution it belongs to: indexes of execution, stage run, action run.
+    /// The last run of each action, whichever execution it belongs to: number of the execution, indexes of
+    /// stage run and action run.
     pub actions: BTreeMap<String, (usize, usize, usize)>,
     pub inbound: Transition,
     /// AWS keeps it and never shows it.

@@ -77,8 +77,5 @@ pub(super) async fn resume(
 /// The execution that a run started and had no time to write down.
 fn started_with(state: &State, memory: &Memory) -> Option<String> {
     let pipeline = state.pipelines.get(&memory.pipeline)?;
-    let mut newest_first = pipeline.executions.iter().rev();
-    newest_first
-        .find(|e| e.client_token.as_deref() == Some(memory.token.as_str()))
-        .map(|e| e.id.clone())
+    pipeline.client_tokens.get(&memory.token).cloned()
 }

@@ -180,7 +180,7 @@ pub fn summaries(state: &State) -> Vec<Summary> {
                 version: pipeline.definition.version.unwrap_or(1),
                 status: status(last, &stages),
                 stages: stages.iter().map(|s| s.status).collect(),
-                executions: pipeline.executions.len(),
+                executions: pipeline.executions.started(),
                 last: last.map(|e| time(e.updated)),
             }
         })

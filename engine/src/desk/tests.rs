@@ -76,7 +76,8 @@ async fn killed_after_any_record_it_ends_the_same_and_repeats_nothing_that_was_o
         let id = match desk.read(|state| {
             state.pipelines["shop"]
                 .executions
-                .first()
+                .iter()
+                .next()
                 .map(|e| e.id.clone())
         }) {
             Some(id) => id,

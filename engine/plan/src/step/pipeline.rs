@@ -12,6 +12,7 @@ use crate::{
     definition::{CustomActionType, ExecutionMode, PipelineDeclaration, StageDeclaration},
     effect::Effect,
     event::Trigger,
+    executions::Executions,
     limit,
     refusal::Refusal,
     state::{ExecutionStatus, Pipeline, Position, StageState, Transition},
@@ -59,10 +60,11 @@ impl Turn<'_> {
                 updated: self.at,
                 tags: tags.clone(),
                 stages,
-                executions: Vec::new(),
+                executions: Executions::default(),
                 execution_index: HashMap::new(),
                 active: BTreeSet::new(),
                 client_tokens: HashMap::new(),
+                token_order: BTreeMap::new(),
             },
         );
         if start {

@@ -24,10 +24,9 @@ impl Turn<'_> {
         let known = self.pipeline(pipeline)?;
         let earlier = wanted
             .client_token
-            .and_then(|token| known.client_tokens.get(token))
-            .and_then(|index| known.executions.get(*index));
+            .and_then(|token| known.client_tokens.get(token));
         if let Some(earlier) = earlier {
-            return Ok(Answer::Execution(earlier.id.clone()));
+            return Ok(Answer::Execution(earlier.clone()));
         }
         room_for_one(known)?;
         checked_variables(&known.definition, wanted.variables)?;
@@ -80,22 +79,23 @@ impl Turn<'_> {
     }
 }
 
-/// Keeps a new execution; its index.
+/// Keeps a new execution; its number.
 pub(super) fn add(known: &mut Pipeline, run: Execution) -> usize {
-    let index = known.executions.len();
-    known.execution_index.insert(run.id.clone(), index);
-    known.active.insert(index);
-    if let Some(token) = &run.client_token {
-        known.client_tokens.insert(token.clone(), index);
+    let (id, token) = (run.id.clone(), run.client_token.clone());
+    let number = known.executions.push(run);
+    if let Some(token) = token {
+        known.client_tokens.insert(token.clone(), id.clone());
+        known.token_order.insert(number, token);
     }
-    known.executions.push(run);
-    let forgotten = index
+    known.execution_index.insert(id, number);
+    known.active.insert(number);
+    let forgotten = number
         .checked_sub(CLIENT_TOKENS_KEPT)
-        .and_then(|old| known.executions[old].client_token.take());
+        .and_then(|old| known.token_order.remove(&old));
     if let Some(token) = forgotten {
         known.client_tokens.remove(&token);
     }
-    index
+    number
 }
 
 /// QUEUED and PARALLEL pipelines run 50 executions at most.

@@ -330,7 +330,7 @@ impl Run {
         let state = &self.desk.state;
         let known = &state.pipelines["p"];
         let mode = known.definition.mode();
-        for (index, run) in known.executions.iter().enumerate() {
+        for (index, run) in known.executions.numbered() {
             let seen = &self.seen[&run.id];
             let expected = match run.status {
                 ExecutionStatus::InProgress => ["STARTED", "RESUMED"].as_slice(),

@@ -201,14 +201,12 @@ pub(super) fn list(ground: &Ground<'_>, request: List) -> Result<Value, Refusal>
     })
 }
 
-/// Executions before this index, newest first.
+/// Executions with numbers below `end`, newest first.
 pub(super) fn newest_first(
     pipeline: &Pipeline,
     end: Option<usize>,
 ) -> impl Iterator<Item = (usize, &Execution)> {
-    let all = pipeline.executions.len();
-    let end = end.unwrap_or(all).min(all);
-    pipeline.executions.iter().enumerate().take(end).rev()
+    pipeline.executions.before(end.unwrap_or(usize::MAX)).rev()
 }
 
 fn summary(pipeline: &Pipeline, execution: &Execution) -> Value {
