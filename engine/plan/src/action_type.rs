@@ -2,7 +2,8 @@
 
 use crate::{
     definition::{ActionTypeId, CustomActionType},
-    limit::APPROVAL_MINUTES,
+    rule_type::LAMBDA_INVOKE,
+    timeout,
 };
 
 /// One built-in action type; the version is always `1`.
@@ -36,9 +37,6 @@ pub enum Host {
     Person,
 }
 
-const HOUR: u32 = 60;
-const DAY: u32 = 24 * HOUR;
-
 const fn known(
     category: &'static str,
     owner: &'static str,
@@ -57,7 +55,7 @@ const fn known(
         inputs,
         outputs,
         v2: false,
-        minutes: HOUR,
+        minutes: timeout::OTHER,
     }
 }
 
@@ -90,43 +88,43 @@ pub static KNOWN: &[Known] = &[
     known("Source", "ThirdParty", "GitHub", "Owner Repo Branch OAuthToken", "PollForSourceChanges", (0, 0), (1, 1)),
     known("Source", "AWS", "CodeStarSourceConnection", "ConnectionArn FullRepositoryId BranchName", "OutputArtifactFormat DetectChanges", (0, 0), (1, 1)),
     known("Source", "AWS", "ECR", "RepositoryName", "ImageTag", (0, 0), (1, 1)),
-    known("Build", "AWS", "CodeBuild", "ProjectName", CODEBUILD, (1, 5), (0, 5)).minutes(36 * HOUR),
-    known("Test", "AWS", "CodeBuild", "ProjectName", CODEBUILD, (1, 5), (0, 5)).minutes(8 * HOUR),
-    known("Compute", "AWS", "Commands", "", COMMANDS, (1, 10), (0, 1)).v2().minutes(55),
-    known("Build", "AWS", "Commands", "", COMMANDS, (1, 10), (0, 1)).v2().minutes(55),
+    known("Build", "AWS", "CodeBuild", "ProjectName", CODEBUILD, (1, 5), (0, 5)).minutes(timeout::BUILD),
+    known("Test", "AWS", "CodeBuild", "ProjectName", CODEBUILD, (1, 5), (0, 5)).minutes(timeout::TEST),
+    known("Compute", "AWS", "Commands", "", COMMANDS, (1, 10), (0, 1)).v2().minutes(timeout::COMMANDS),
+    known("Build", "AWS", "Commands", "", COMMANDS, (1, 10), (0, 1)).v2().minutes(timeout::COMMANDS),
     known("Build", "AWS", "ECRBuildAndPublish", "ECRRepositoryName", "DockerFilePath ImageTags RegistryType", (1, 1), (0, 0)).v2(),
     known("Test", "AWS", "DeviceFarm", "ProjectId DevicePoolArn AppType App TestType", "AppiumVersion Test FuzzEventCount FuzzEventThrottle FuzzRandomizerSeed \
      RecordVideo RecordAppPerformanceData RadioBluetoothEnabled RadioWifiEnabled \
      RadioNfcEnabled RadioGpsEnabled CustomHostMachineArtifacts CustomDeviceArtifacts \
-     UnmeteredDevicesOnly JobTimeoutMinutes Latitude Longitude", (1, 1), (0, 0)).minutes(8 * HOUR),
-    known("Deploy", "AWS", "S3", "BucketName Extract", "ObjectKey KMSEncryptionKeyARN CannedACL CacheControl", (1, 1), (0, 0)).minutes(90),
-    known("Deploy", "AWS", "CodeDeploy", "ApplicationName DeploymentGroupName", "", (1, 1), (0, 0)).minutes(5 * DAY),
+     UnmeteredDevicesOnly JobTimeoutMinutes Latitude Longitude", (1, 1), (0, 0)).minutes(timeout::TEST),
+    known("Deploy", "AWS", "S3", "BucketName Extract", "ObjectKey KMSEncryptionKeyARN CannedACL CacheControl", (1, 1), (0, 0)).minutes(timeout::S3_DEPLOY),
+    known("Deploy", "AWS", "CodeDeploy", "ApplicationName DeploymentGroupName", "", (1, 1), (0, 0)).minutes(timeout::CODEDEPLOY),
     known("Deploy", "AWS", "CodeDeployToECS", "ApplicationName DeploymentGroupName TaskDefinitionTemplateArtifact AppSpecTemplateArtifact", "TaskDefinitionTemplatePath AppSpecTemplatePath Image1ArtifactName \
      Image1ContainerName Image2ArtifactName Image2ContainerName Image3ArtifactName \
-     Image3ContainerName Image4ArtifactName Image4ContainerName", (1, 5), (0, 0)).minutes(5 * DAY),
-    known("Deploy", "AWS", "ECS", "ClusterName ServiceName", "FileName DeploymentTimeout", (1, 1), (0, 0)),
+     Image3ContainerName Image4ArtifactName Image4ContainerName", (1, 5), (0, 0)).minutes(timeout::CODEDEPLOY),
+    known("Deploy", "AWS", "ECS", "ClusterName ServiceName", "FileName DeploymentTimeout", (1, 1), (0, 0)).minutes(timeout::ECS),
     known("Deploy", "AWS", "EKS", "ClusterName", "ManifestFiles HelmReleaseName HelmChartLocation HelmValuesFiles Namespace \
      Subnets SecurityGroupIds", (1, 1), (0, 0)).v2(),
     known("Deploy", "AWS", "EC2", "InstanceTagKey InstanceType", "InstanceTagValue TargetDirectory PreScript PostScript DeploySpec MaxBatch \
      MaxError TargetGroupNameList", (1, 1), (0, 0)).v2(),
     known("Deploy", "AWS", "Lambda", "FunctionName", "FunctionAlias PublishedTargetVersion DeployStrategy Alarms", (0, 1), (0, 0)).v2(),
     known("Deploy", "AWS", "CloudFormation", "ActionMode StackName", "ChangeSetName RoleArn TemplatePath TemplateConfiguration Capabilities \
-     ParameterOverrides OutputFileName", (0, 10), (0, 1)).minutes(3 * DAY),
+     ParameterOverrides OutputFileName", (0, 10), (0, 1)).minutes(timeout::CLOUDFORMATION),
     known("Deploy", "AWS", "CloudFormationStackSet", "StackSetName TemplatePath", "Description Parameters Capabilities PermissionModel AdministrationRoleArn \
      ExecutionRoleName OrganizationsAutoDeployment DeploymentTargets Regions \
-     FailureTolerancePercentage MaxConcurrentPercentage", (1, 3), (0, 1)).minutes(3 * DAY),
-    known("Deploy", "AWS", "CloudFormationStackInstances", "StackSetName Regions", "DeploymentTargets ParameterOverrides FailureTolerancePercentage MaxConcurrentPercentage", (0, 2), (0, 1)).minutes(3 * DAY),
+     FailureTolerancePercentage MaxConcurrentPercentage", (1, 3), (0, 1)).minutes(timeout::CLOUDFORMATION),
+    known("Deploy", "AWS", "CloudFormationStackInstances", "StackSetName Regions", "DeploymentTargets ParameterOverrides FailureTolerancePercentage MaxConcurrentPercentage", (0, 2), (0, 1)).minutes(timeout::CLOUDFORMATION),
     known("Deploy", "AWS", "ElasticBeanstalk", "ApplicationName EnvironmentName", "", (1, 1), (0, 0)),
     known("Deploy", "AWS", "ServiceCatalog", "ProductId", "TemplateFilePath ProductVersionName ProductType ProductVersionDescription \
      ConfigurationFilePath", (1, 1), (0, 1)),
     known("Deploy", "AWS", "AppConfig", "Application Environment ConfigurationProfile InputArtifactConfigurationPath DeploymentStrategy", "", (1, 1), (0, 0)),
     known("Deploy", "ThirdParty", "AlexaSkillsKit", "ClientId ClientSecret RefreshToken SkillId", "", (1, 2), (0, 0)),
     known("Deploy", "AWS", "OpsWorks", "Stack App Layer", "", (1, 1), (0, 0)),
-    known("Invoke", "AWS", "Lambda", "FunctionName", "UserParameters", (0, 5), (0, 5)).minutes(24 * HOUR),
-    known("Invoke", "AWS", "StepFunctions", "StateMachineArn", "ExecutionNamePrefix InputType Input", (0, 1), (0, 1)).minutes(7 * DAY),
+    known("Invoke", "AWS", "Lambda", "FunctionName", "UserParameters", (0, 5), (0, 5)).minutes(timeout::LAMBDA),
+    known("Invoke", "AWS", "StepFunctions", "StateMachineArn", "ExecutionNamePrefix InputType Input", (0, 1), (0, 1)).minutes(timeout::STEP_FUNCTIONS),
     known("Invoke", "AWS", "CodePipeline", "PipelineName", "SourceRevisions Variables", (0, 0), (0, 0)).v2(),
     known("Invoke", "AWS", "InspectorScan", "InspectorRunMode", "ECRRepositoryName ImageTag CriticalThreshold HighThreshold MediumThreshold LowThreshold", (0, 1), (0, 1)),
-    known("Approval", "AWS", "Manual", "", "NotificationArn ExternalEntityLink CustomData", (0, 0), (0, 0)).minutes(APPROVAL_MINUTES),
+    known("Approval", "AWS", "Manual", "", "NotificationArn ExternalEntityLink CustomData", (0, 0), (0, 0)).minutes(timeout::APPROVAL),
 ];
 
 /// Configuration keys whose values are secret: `****` in every reply.
@@ -150,15 +148,10 @@ pub fn host(id: &ActionTypeId) -> Host {
         id.provider.as_str(),
     ) {
         ("Approval", "AWS", "Manual") => Host::Person,
-        ("Invoke", "AWS", "Lambda") => Host::Lambda,
+        ("Invoke", "AWS", "Lambda") | ("Rule", "AWS", LAMBDA_INVOKE) => Host::Lambda,
         (_, "Custom", _) => Host::Worker,
         _ => Host::Provider,
     }
-}
-
-/// Minutes until an action of that type times out; custom ones after 24 hours.
-pub fn minutes(id: &ActionTypeId) -> u32 {
-    find(id).map_or(24 * HOUR, |known| known.minutes)
 }
 
 /// The custom type of that id.

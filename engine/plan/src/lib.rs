@@ -18,5 +18,7 @@ pub mod rule_type;
 mod schema;
 pub mod state;
 pub mod step;
+pub mod timeout;
 pub mod variable;
 pub mod view;
+pub mod window;

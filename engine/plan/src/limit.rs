@@ -24,8 +24,6 @@ pub const TAGS: usize = 50;
 pub const OUTPUT_VARIABLES_BYTES: usize = 122_880;
 /// Bytes of an action's resolved configuration.
 pub const RESOLVED_CONFIGURATION_BYTES: usize = 100 * 1024;
-/// Minutes a manual approval waits unless its action says otherwise: 7 days.
-pub const APPROVAL_MINUTES: u32 = 7 * 24 * 60;
 /// Minutes a Lambda function may be silent.
 pub const LAMBDA_SILENCE_MINUTES: i64 = 20;
 /// Ours: ended jobs that are still answered with `InvalidJobStateException` instead of `JobNotFoundException`.

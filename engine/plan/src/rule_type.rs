@@ -1,6 +1,6 @@
 //! The rule types CodePipeline knows (`codepipeline.md` 3.6), as data.
 
-use crate::{definition::ActionTypeId, gate::RuleTypeId};
+use crate::{definition::ActionTypeId, gate::RuleTypeId, timeout};
 
 /// One rule type; category `Rule`, owner `AWS`, version `1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,9 +18,6 @@ pub struct KnownRule {
     pub minutes: u32,
 }
 
-/// Minutes of a rule that names no timeout (unconfirmed, but for Commands).
-const MINUTES: u32 = 60;
-
 const fn rule(
     provider: &'static str,
     required: &'static [&'static str],
@@ -33,23 +30,31 @@ const fn rule(
         optional,
         inputs,
         skips: false,
-        minutes: MINUTES,
+        minutes: timeout::RULE,
     }
 }
 
 /// The provider that the planner decides itself.
 pub const VARIABLE_CHECK: &str = "VariableCheck";
+/// The provider that looks at an alarm.
+pub const CLOUD_WATCH_ALARM: &str = "CloudWatchAlarm";
+/// The provider whose function gets a job.
+pub const LAMBDA_INVOKE: &str = "LambdaInvoke";
 /// The provider that has commands at the level of the rule.
 pub const COMMANDS: &str = "Commands";
+
+/// Of a failure condition these meet the criteria when they fail: an alarm that rings, a function's error (contradictory
+/// in the guide; the reading of the concept page).
+pub const MET_BY_FAILURE: [&str; 2] = [CLOUD_WATCH_ALARM, LAMBDA_INVOKE];
 
 /// All of them.
 pub static KNOWN: [KnownRule; 6] = [
     KnownRule {
         skips: true,
-        ..rule("LambdaInvoke", &["FunctionName"], &["UserParameters"], 5)
+        ..rule(LAMBDA_INVOKE, &["FunctionName"], &["UserParameters"], 5)
     },
     rule(
-        "CloudWatchAlarm",
+        CLOUD_WATCH_ALARM,
         &["AlarmName"],
         &["AlarmStates", "WaitTime"],
         0,
@@ -60,7 +65,7 @@ pub static KNOWN: [KnownRule; 6] = [
         ..rule(VARIABLE_CHECK, &["Variable", "Value", "Operator"], &[], 0)
     },
     KnownRule {
-        minutes: 55,
+        minutes: timeout::COMMANDS,
         ..rule(COMMANDS, &[], &[], 10)
     },
     rule(

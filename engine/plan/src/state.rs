@@ -268,6 +268,12 @@ pub struct RuleRun {
     pub error: Option<ActionError>,
     /// When it times out.
     pub deadline: Timestamp,
+    /// LambdaInvoke: the open job.
+    #[serde(default)]
+    pub job: Option<String>,
+    /// LambdaInvoke: silence limit, or the time of the next continuation.
+    #[serde(default)]
+    pub wake: Option<Wake>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -356,11 +362,29 @@ pub enum JobStatus {
     Failed,
 }
 
+/// Whose job it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JobPlace {
+    Action(Place),
+    Rule(RulePlace),
+}
+
+impl JobPlace {
+    /// The pipeline it belongs to.
+    pub fn pipeline(&self) -> &str {
+        match self {
+            Self::Action(place) => &place.pipeline,
+            Self::Rule(place) => &place.pipeline,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     pub id: String,
     pub nonce: String,
-    pub place: Place,
+    pub place: JobPlace,
+    /// Of the action or the rule.
     pub action_execution: String,
     pub action_type: ActionTypeId,
     pub status: JobStatus,

@@ -9,7 +9,7 @@ use crate::{
     rule_type,
     state::{
         ActionRun, ActionStatus, ArtifactPlace, ConditionRun, Execution, ExecutionStatus, Job,
-        Pipeline, Place, RulePlace, RuleRun, StageRun, StageState, State, Wake,
+        JobPlace, Pipeline, Place, RulePlace, RuleRun, StageRun, StageState, State, Wake,
     },
 };
 
@@ -37,6 +37,10 @@ impl State {
             .chain(
                 self.running_rules
                     .values()
+                    .filter(|place| {
+                        self.rule(place)
+                            .is_some_and(|run| !matches!(run.wake, Some(Wake::Continue { .. })))
+                    })
                     .filter_map(|it| self.rule_task(it)),
             )
             .map(|task| Effect::Perform(Box::new(task)))
@@ -51,7 +55,10 @@ impl State {
     /// The task that a job, open or recently ended, belongs to.
     pub fn task_of_job(&self, job: &str) -> Option<ActionTask> {
         let job = self.jobs.get(job)?;
-        let mut task = self.task_at(&job.place)?;
+        let mut task = match &job.place {
+            JobPlace::Action(place) => self.task_at(place)?,
+            JobPlace::Rule(place) => self.rule_task(place)?,
+        };
         task.job = Some(JobTask::from(job));
         Some(task)
     }
@@ -149,7 +156,11 @@ impl State {
                 .store(region)
                 .and_then(|store| store.encryption_key.clone()),
             source_revision: None,
-            job: None,
+            job: run
+                .job
+                .as_ref()
+                .and_then(|id| self.jobs.get(id))
+                .map(JobTask::from),
             approval: None,
         })
     }

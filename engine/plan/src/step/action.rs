@@ -12,8 +12,10 @@ use crate::{
     event::ExecutionDetails,
     limit::{LAMBDA_SILENCE_MINUTES, RESOLVED_CONFIGURATION_BYTES},
     state::{
-        ActionRun, ActionStatus, ArtifactPlace, Execution, Job, JobStatus, Place, Position, Wake,
+        ActionRun, ActionStatus, ArtifactPlace, Execution, Job, JobPlace, JobStatus, Place,
+        Position, Wake,
     },
+    timeout,
     variable::{Scope, Unresolved},
 };
 
@@ -54,10 +56,11 @@ impl Turn<'_> {
         };
         let outputs = self.places(definition, declared);
         let host = action_type::host(&declared.action_type_id);
-        let minutes = declared
-            .timeout_in_minutes
-            .filter(|_| host == Host::Person)
-            .unwrap_or_else(|| action_type::minutes(&declared.action_type_id));
+        let minutes = timeout::of_action(
+            &declared.action_type_id,
+            &resolved.configuration,
+            declared.timeout_in_minutes,
+        );
         let deadline = later(self.at, i64::from(minutes));
         let mut details = ExecutionDetails::default();
         let token = (host == Host::Person).then(|| self.ids.uuid());
@@ -144,7 +147,7 @@ impl Turn<'_> {
         let job = Job {
             id: id.clone(),
             nonce,
-            place: place.clone(),
+            place: JobPlace::Action(place.clone()),
             action_execution: run.id.clone(),
             action_type: run.action_type.clone(),
             status: if polled {

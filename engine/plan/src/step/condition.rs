@@ -1,15 +1,20 @@
 //! Stage conditions: evaluating rules, and their ends (`codepipeline.md` 3.6).
 
-use super::{Turn, action::later};
+use super::{
+    Turn,
+    action::later,
+    rule_job::{TIMED_OUT, due},
+};
 use crate::{
     effect::Effect,
     event::{ExecutionDetails, Outcome},
     gate::{GateKind, Rule},
-    rule_type::{self, Operator, VARIABLE_CHECK},
+    rule_type::{MET_BY_FAILURE, Operator, VARIABLE_CHECK},
     state::{
         ActionError, ActionStatus, ArtifactPlace, ConditionRun, ConditionStatus, Execution,
-        RulePlace, RuleRun, StageRun,
+        JobStatus, RulePlace, RuleRun, StageRun,
     },
+    timeout,
     variable::Scope,
 };
 
@@ -17,6 +22,9 @@ use crate::{
 const UNFIT: &str = "ConfigurationError";
 /// `errorDetails.code` of a rule that says no (unconfirmed).
 const NO: &str = "RuleFailed";
+
+/// What a rule of a failure condition says that would have succeeded elsewhere; the words are ours.
+const NOT_MET: &str = "the criteria of the rule are not met: nothing is wrong";
 
 impl Turn<'_> {
     /// Evaluates the condition of a gate; whether it is decided already.
@@ -78,10 +86,12 @@ impl Turn<'_> {
             });
         }
         for (id, place) in open {
-            if let Some(rule) = self.state.rule(&place) {
-                self.state.due.insert((rule.deadline, id.clone()));
-            }
             self.state.running_rules.insert(id, place.clone());
+            if self.state.rule(&place).is_some_and(RuleRun::works_by_jobs) {
+                self.open_rule_job(&place, None);
+            } else {
+                self.reschedule_rule(&place, |_| {});
+            }
             if let Some(task) = self.state.rule_task(&place) {
                 self.effects.push(Effect::Perform(Box::new(task)));
             }
@@ -91,10 +101,6 @@ impl Turn<'_> {
 
     /// A rule just started; the ones that the planner decides have ended.
     fn rule_run(&self, run: &Execution, rule: &Rule) -> RuleRun {
-        let minutes = rule
-            .timeout_in_minutes
-            .or(rule_type::find(&rule.rule_type_id).map(|it| it.minutes))
-            .unwrap_or_default();
         let mut started = RuleRun {
             id: String::new(),
             name: rule.name.clone(),
@@ -107,7 +113,9 @@ impl Turn<'_> {
             inputs: Vec::new(),
             details: ExecutionDetails::default(),
             error: None,
-            deadline: later(self.at, i64::from(minutes)),
+            deadline: later(self.at, i64::from(timeout::of_rule(rule))),
+            job: None,
+            wake: None,
         };
         if let Err(message) = resolve(run, rule, &mut started) {
             end(&mut started, Err((UNFIT, message)));
@@ -148,20 +156,7 @@ impl Turn<'_> {
         }
     }
 
-    /// A rule ran out of time: the condition cannot succeed.
-    pub(super) fn rule_timed_out(&mut self, id: &str) {
-        self.effects.push(Effect::Cancel {
-            action_execution: id.to_owned(),
-        });
-        let message = "The rule did not end within its timeout.".to_owned();
-        self.end_rule(
-            id,
-            &ExecutionDetails::default(),
-            Err(("RuleTimedOut", message)),
-        );
-    }
-
-    fn end_rule(
+    pub(super) fn end_rule(
         &mut self,
         id: &str,
         details: &ExecutionDetails,
@@ -172,13 +167,32 @@ impl Turn<'_> {
         };
         let at = self.at;
         if let Some(rule) = self.state.rule(&place) {
-            self.state.due.remove(&(rule.deadline, id.to_owned()));
+            self.state.due.remove(&due(rule));
         }
+        let mut job = None;
         if let Some(condition) = self.condition_mut(&place) {
             let rule = &mut condition.rules[place.rule];
             super::finish::merge(&mut rule.details, details);
             rule.updated = at;
-            end(rule, verdict);
+            rule.wake = None;
+            let status = match verdict {
+                Ok(()) => JobStatus::Succeeded,
+                Err(_) => JobStatus::Failed,
+            };
+            job = rule.job.take().map(|job| (job, status));
+            let inverted = condition.gate == GateKind::OnFailure
+                && MET_BY_FAILURE.contains(&rule.rule_type.provider.as_str());
+            match verdict {
+                Err((code, message)) if inverted && ![UNFIT, TIMED_OUT].contains(&code) => {
+                    rule.details.summary = Some(message);
+                    end(rule, Ok(()));
+                }
+                Ok(()) if inverted => end(rule, Err((NO, NOT_MET.to_owned()))),
+                verdict => end(rule, verdict),
+            }
+        }
+        if let Some((job, status)) = job {
+            self.close_job(&job, status);
         }
         if self.conclude_condition(
             &place.pipeline,
@@ -245,12 +259,17 @@ impl Turn<'_> {
         let mut ended = Vec::new();
         for rule in &mut condition.rules {
             if rule.status == ActionStatus::InProgress {
+                let entry = due(rule);
                 rule.status = ActionStatus::Abandoned;
                 rule.updated = at;
-                ended.push((rule.deadline, rule.id.clone()));
+                rule.wake = None;
+                ended.push((entry, rule.job.take()));
             }
         }
-        for entry in ended {
+        for (entry, job) in ended {
+            if let Some(job) = job {
+                self.close_job(&job, JobStatus::Failed);
+            }
             self.state.running_rules.remove(&entry.1);
             self.effects.push(Effect::Cancel {
                 action_execution: entry.1.clone(),
@@ -259,7 +278,7 @@ impl Turn<'_> {
         }
     }
 
-    fn condition_mut(&mut self, place: &RulePlace) -> Option<&mut ConditionRun> {
+    pub(super) fn condition_mut(&mut self, place: &RulePlace) -> Option<&mut ConditionRun> {
         self.execution_mut(&place.pipeline, place.execution)?
             .stages
             .get_mut(place.stage)?

@@ -12,7 +12,7 @@ use crate::{
     action_type::{self, Host},
     event::{ExecutionDetails, Revision},
     refusal::Refusal,
-    state::{Job, JobStatus, Wake},
+    state::{Job, JobPlace, JobStatus, Place, Wake},
     variable::name_char,
 };
 
@@ -84,12 +84,18 @@ impl Turn<'_> {
             ));
         }
         let Some(token) = result.continuation else {
-            let end = End::Succeeded {
-                details: result.details.clone(),
-                variables: result.variables.clone(),
-                revision: result.revision.cloned(),
-            };
-            self.end_action(&place, end);
+            match &place {
+                JobPlace::Action(place) => {
+                    let end = End::Succeeded {
+                        details: result.details.clone(),
+                        variables: result.variables.clone(),
+                        revision: result.revision.cloned(),
+                    };
+                    self.end_action(place, end);
+                }
+                // a rule has no variables
+                JobPlace::Rule(place) => self.rule_job_ended(place, result.details, Ok(())),
+            }
             return Ok(Answer::Done);
         };
         if !result.variables.is_empty() {
@@ -99,41 +105,48 @@ impl Turn<'_> {
                 "Output variables cannot be specified together with a continuation token",
             ));
         }
-        self.continue_job(id, token, result.details);
+        match &place {
+            JobPlace::Action(place) => self.continue_job(id, place, token, result.details),
+            JobPlace::Rule(place) => self.continue_rule_job(id, place, token, result.details),
+        }
         Ok(Answer::Done)
     }
 
     /// Closes a job; the next one is sent after the engine's pause (functions) or waits at once (workers).
-    fn continue_job(&mut self, id: &str, token: &str, details: &ExecutionDetails) {
-        let Some(place) = self.state.jobs.get(id).map(|job| job.place.clone()) else {
-            return;
-        };
+    fn continue_job(&mut self, id: &str, place: &Place, token: &str, details: &ExecutionDetails) {
         self.close_job(id, JobStatus::Succeeded);
-        self.unschedule(&place);
-        let pause = self
-            .state
-            .settings
-            .as_ref()
-            .map_or(30, |settings| settings.continuation_seconds);
+        self.unschedule(place);
+        let wake = self.next_job(token);
         let at = self.at;
-        let Some(run) = self.run_mut(&place) else {
+        let Some(run) = self.run_mut(place) else {
             return;
         };
         merge(&mut run.details, details);
         run.updated = at;
         run.job = None;
         if action_type::host(&run.action_type) == Host::Lambda {
-            run.wake = Some(Wake::Continue {
-                at: at
-                    .checked_add(SignedDuration::from_secs(i64::from(pause)))
-                    .unwrap_or(at),
-                token: token.to_owned(),
-            });
+            run.wake = Some(wake);
         } else {
-            self.open_job(&place, Some(token.to_owned()));
-            self.perform(&place);
+            self.open_job(place, Some(token.to_owned()));
+            self.perform(place);
         }
-        self.schedule(&place);
+        self.schedule(place);
+    }
+
+    /// When a function gets the next job, after the engine's pause.
+    pub(super) fn next_job(&self, token: &str) -> Wake {
+        let pause = self
+            .state
+            .settings
+            .as_ref()
+            .map_or(30, |settings| settings.continuation_seconds);
+        Wake::Continue {
+            at: self
+                .at
+                .checked_add(SignedDuration::from_secs(i64::from(pause)))
+                .unwrap_or(self.at),
+            token: token.to_owned(),
+        }
     }
 
     pub(super) fn job_failed(
@@ -148,7 +161,14 @@ impl Turn<'_> {
             external_execution_id: external_id.cloned(),
             ..ExecutionDetails::default()
         };
-        self.end_action(&place, failed(kind, message.to_owned(), &details));
+        match &place {
+            JobPlace::Action(place) => {
+                self.end_action(place, failed(kind, message.to_owned(), &details));
+            }
+            JobPlace::Rule(place) => {
+                self.rule_job_ended(place, &details, Err((kind, message.to_owned())));
+            }
+        }
         Ok(Answer::Done)
     }
 

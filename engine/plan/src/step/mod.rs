@@ -22,6 +22,7 @@ mod overriding;
 mod pipeline;
 mod retry;
 mod rollback;
+mod rule_job;
 mod stage;
 mod start;
 mod stop;

@@ -179,7 +179,9 @@ impl Turn<'_> {
             self.state
                 .approvals
                 .retain(|_, id| running.contains_key(id));
-            self.state.jobs.retain(|_, job| job.place.pipeline != name);
+            self.state
+                .jobs
+                .retain(|_, job| job.place.pipeline() != name);
             let jobs = &self.state.jobs;
             self.state.queued_jobs.retain(|id| jobs.contains_key(id));
             self.state.ended_jobs.retain(|id| jobs.contains_key(id));

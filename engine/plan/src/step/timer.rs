@@ -1,12 +1,14 @@
 //! What happens because time passed: continuations, silence, timeouts, approvals that expire.
 
+use std::collections::BTreeMap;
+
 use super::{Answer, Turn, action::later, finish::failed};
 use crate::{
     action_type::{self, Host},
     effect::Effect,
     event::ExecutionDetails,
     limit::LAMBDA_SILENCE_MINUTES,
-    state::{ActionRun, JobStatus, Place, Wake},
+    state::{ActionRun, JobStatus, Place, RulePlace, Wake},
 };
 
 impl Turn<'_> {
@@ -18,10 +20,12 @@ impl Turn<'_> {
             let id = id.clone();
             match self.state.running.get(&id).cloned() {
                 Some(place) => self.wake(&place),
-                None if self.state.running_rules.contains_key(&id) => self.rule_timed_out(&id),
-                None => {
-                    self.state.due.pop_first();
-                }
+                None => match self.state.running_rules.get(&id).cloned() {
+                    Some(place) => self.wake_rule(&id, &place),
+                    None => {
+                        self.state.due.pop_first();
+                    }
+                },
             }
         }
         Answer::Done
@@ -43,6 +47,14 @@ impl Turn<'_> {
                 }
                 self.schedule(&place);
             }
+        }
+        let places: Vec<RulePlace> = self.state.running_rules.values().cloned().collect();
+        for place in places {
+            self.reschedule_rule(&place, |run| {
+                if matches!(run.wake, Some(Wake::Silence(_))) {
+                    run.wake = Some(Wake::Silence(limit));
+                }
+            });
         }
         Answer::Done
     }
@@ -79,21 +91,18 @@ impl Turn<'_> {
     }
 }
 
+/// What AWS says of a function that did not report.
+pub(super) fn silent(configuration: &BTreeMap<String, String>) -> String {
+    let function = configuration.get("FunctionName").map_or("", String::as_str);
+    format!(
+        "The AWS Lambda function {function} failed to return a result within {LAMBDA_SILENCE_MINUTES} minutes. Check the function to verify that it has permission to call the PutJobSuccessResult action and that it made a call to PutJobSuccessResult."
+    )
+}
+
 /// `errorDetails` of an action that ran out of time. The codes are unconfirmed.
-fn reason(run: &ActionRun, silent: bool) -> (&'static str, String) {
+fn reason(run: &ActionRun, quiet: bool) -> (&'static str, String) {
     match action_type::host(&run.action_type) {
-        Host::Lambda if silent => {
-            let function = run
-                .resolved_configuration
-                .get("FunctionName")
-                .map_or("", String::as_str);
-            (
-                "JobFailed",
-                format!(
-                    "The AWS Lambda function {function} failed to return a result within {LAMBDA_SILENCE_MINUTES} minutes. Check the function to verify that it has permission to call the PutJobSuccessResult action and that it made a call to PutJobSuccessResult."
-                ),
-            )
-        }
+        Host::Lambda if quiet => ("JobFailed", self::silent(&run.resolved_configuration)),
         Host::Person => (
             "ApprovalTimedOut",
             "The approval request expired without an answer.".to_owned(),

@@ -12,4 +12,6 @@ mod flow;
 mod harness;
 mod job;
 mod model;
+mod rule_jobs;
 mod stages;
+mod timeouts;
