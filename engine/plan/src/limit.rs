@@ -18,6 +18,9 @@ pub const CONCURRENT_ACTIONS: usize = 5;
 pub const AUTOMATIC_RETRIES: u32 = 1;
 /// Days after its start in which an execution may be a rollback's target: history is kept 12 months.
 pub const ROLLBACK_TARGET_DAYS: i64 = 365;
+/// Characters of a configuration value. The model and the quotas say 1,000; refusals of the service seen in public
+/// since 2022 say 50,000.
+pub const CONFIGURATION_VALUE: usize = 1000;
 /// Tags of a resource.
 pub const TAGS: usize = 50;
 /// Bytes of all output variables of one action.

@@ -1,309 +1,184 @@
-//! The constraints of AWS's service model, checked on JSON: types, lengths, patterns, enums, counts.
-//!
-//! What is checked is data ([`crate::schema`]); this file walks it and words what is wrong as AWS does.
+//! The constraints of AWS's service model as data: types, lengths, patterns, enums, counts. [`walk`] checks them on JSON.
 
-use serde_json::{Map, Value};
+mod walk;
 
-use crate::{check::Finding, refusal::Refusal};
+pub use walk::{Broken, broken, refusal};
 
 /// What a JSON value must be.
 #[derive(Debug)]
-pub(crate) enum Kind {
-    /// A text of so many characters.
-    Text {
-        least: usize,
-        most: usize,
-        pattern: Option<Pattern>,
+pub enum Shape {
+    /// A string.
+    Text(Text),
+    /// One of these strings.
+    OneOf(&'static [&'static str]),
+    /// A whole number of 32 bits.
+    Number {
+        /// Least value.
+        min: i64,
+        /// Greatest value.
+        max: i64,
     },
-    /// One of these texts.
-    Choice(&'static [&'static str]),
-    /// true or false.
+    /// `true` or `false`.
     Flag,
-    /// A whole number.
-    Whole { least: i64, most: i64 },
-    /// A list of so many values.
+    /// Epoch seconds.
+    Time,
+    /// A list.
     List {
-        of: &'static Kind,
-        least: usize,
-        most: usize,
+        /// Least number of items.
+        min: usize,
+        /// Greatest number of items.
+        max: usize,
+        /// What each item must be.
+        of: &'static Self,
     },
-    /// A map from texts to texts.
+    /// Checked elsewhere.
+    Any,
+    /// A map from strings to strings.
     Map {
-        key: &'static Kind,
-        value: &'static Kind,
-        most: usize,
+        /// Greatest number of entries.
+        max: usize,
+        /// What each key must be.
+        key: Text,
+        /// What each value must be.
+        value: Text,
     },
-    /// An object with these members and no others.
-    Shape(&'static [Member]),
+    /// A map from strings to something else.
+    MapOf {
+        /// What each key must be.
+        key: Text,
+        /// What each value must be.
+        of: &'static Self,
+    },
+    /// A structure.
+    Struct(&'static [Member]),
 }
 
-/// One member of a shape.
+/// Bounds of a string: characters, and a pattern that all of it matches.
+#[derive(Debug, Clone, Copy)]
+pub struct Text {
+    min: usize,
+    max: usize,
+    pattern: Option<Pattern>,
+    secret: bool,
+}
+
+/// A pattern: the text is the model's, the meaning is ours.
+#[derive(Debug, Clone, Copy)]
+pub enum Pattern {
+    /// A regular expression `[…]+`: its text and the characters beside letters and digits.
+    Chars(&'static str, &'static str),
+    /// A UUID in lower-case hex.
+    Uuid,
+    /// Any other: its text and whether a text matches.
+    Other(&'static str, fn(&str) -> bool),
+}
+
+/// One member of a structure.
 #[derive(Debug)]
-pub(crate) struct Member {
+pub struct Member {
+    /// Its name.
     pub name: &'static str,
-    pub kind: &'static Kind,
+    /// Whether it must be there.
     pub required: bool,
+    /// What it must be.
+    pub shape: &'static Shape,
 }
 
-/// A pattern as the model writes it, and what it means.
-#[derive(Debug)]
-pub(crate) struct Pattern {
-    pub text: &'static str,
-    pub holds: fn(&str) -> bool,
-}
-
-/// A place, in JSON (`stages[1].name`) and as the model's validator writes it (`pipeline.stages.2.member.name`).
-#[derive(Debug, Clone)]
-pub(crate) struct At {
-    pub json: String,
-    wire: String,
-}
-
-impl At {
-    pub(crate) fn root(wire: &str) -> Self {
-        Self {
-            json: String::new(),
-            wire: wire.to_owned(),
-        }
-    }
-
-    pub(crate) fn field(&self, name: &str) -> Self {
-        let dot = if self.json.is_empty() { "" } else { "." };
-        Self {
-            json: format!("{}{dot}{name}", self.json),
-            wire: format!("{}.{name}", self.wire),
-        }
-    }
-
-    pub(crate) fn index(&self, index: usize) -> Self {
-        Self {
-            json: format!("{}[{index}]", self.json),
-            wire: format!("{}.{}.member", self.wire, index + 1),
-        }
+/// A member that must be there.
+pub const fn required(name: &'static str, shape: &'static Shape) -> Member {
+    Member {
+        name,
+        required: true,
+        shape,
     }
 }
 
-/// Everything that is wrong with a value, in document order.
-pub(crate) fn walk(kind: &Kind, value: &Value, at: &At, found: &mut Vec<Finding>) {
-    match (kind, value) {
-        (
-            Kind::Text {
-                least,
-                most,
-                pattern,
-            },
-            Value::String(text),
-        ) => {
-            for rule in text_rules(text, *least, *most, pattern.as_ref()) {
-                // free texts are not repeated: they may hold a secret
-                let shown = match pattern {
-                    Some(_) => format!("Value '{}'", cut(text)),
-                    None => "Value".to_owned(),
-                };
-                found.push(invalid(&shown, at, &rule));
+/// A member that may be absent.
+pub const fn optional(name: &'static str, shape: &'static Shape) -> Member {
+    Member {
+        name,
+        required: false,
+        shape,
+    }
+}
+
+/// A list of so many items.
+pub const fn list(of: &'static Shape, min: usize, max: usize) -> Shape {
+    Shape::List { min, max, of }
+}
+
+/// A string of so many characters without a pattern.
+pub const fn text(min: usize, max: usize) -> Text {
+    Text {
+        min,
+        max,
+        pattern: None,
+        secret: false,
+    }
+}
+
+/// A string with a pattern.
+pub const fn matching(min: usize, max: usize, pattern: Pattern) -> Text {
+    Text {
+        min,
+        max,
+        pattern: Some(pattern),
+        secret: false,
+    }
+}
+
+impl Text {
+    /// The same, never repeated in an answer.
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+}
+
+impl Pattern {
+    fn matches(self, text: &str) -> bool {
+        match self {
+            Self::Chars(_, more) => {
+                !text.is_empty()
+                    && text
+                        .chars()
+                        .all(|c| c.is_ascii_alphanumeric() || more.contains(c))
             }
+            Self::Uuid => {
+                text.len() == 36
+                    && text.bytes().enumerate().all(|(at, b)| match at {
+                        8 | 13 | 18 | 23 => b == b'-',
+                        _ => matches!(b, b'0'..=b'9' | b'a'..=b'f'),
+                    })
+            }
+            Self::Other(_, holds) => holds(text),
         }
-        (Kind::Choice(choices), Value::String(text)) => {
-            if !choices.contains(&text.as_str()) {
-                let rule = format!(
-                    "Member must satisfy enum value set: [{}]",
-                    choices.join(", ")
-                );
-                found.push(invalid(&format!("Value '{}'", cut(text)), at, &rule));
-            }
-        }
-        (Kind::Whole { least, most }, Value::Number(number)) => match number.as_i64() {
-            Some(number) if number < *least => {
-                let rule = format!("Member must have value greater than or equal to {least}");
-                found.push(invalid(&format!("Value '{number}'"), at, &rule));
-            }
-            Some(number) if number > *most => {
-                let rule = format!("Member must have value less than or equal to {most}");
-                found.push(invalid(&format!("Value '{number}'"), at, &rule));
-            }
-            Some(_) => {}
-            None => found.push(mistyped(kind, value, at)),
-        },
-        (Kind::Flag, Value::Bool(_)) => {}
-        (Kind::List { of, least, most }, Value::Array(items)) => {
-            if let Some(rule) = length_rule(items.len(), *least, *most) {
-                found.push(invalid("Value", at, &rule));
-            }
-            for (index, item) in items.iter().enumerate() {
-                walk(of, item, &at.index(index), found);
-            }
-        }
-        (
-            Kind::Map {
-                key,
-                value: kind,
-                most,
-            },
-            Value::Object(entries),
-        ) => walk_map((key, kind, *most), entries, at, found),
-        (Kind::Shape(members), Value::Object(object)) => walk_shape(members, object, at, found),
-        _ => found.push(mistyped(kind, value, at)),
     }
-}
 
-fn walk_map(
-    (key_kind, value_kind, most): (&Kind, &Kind, usize),
-    entries: &Map<String, Value>,
-    at: &At,
-    found: &mut Vec<Finding>,
-) {
-    if let Some(rule) = length_rule(entries.len(), 0, most) {
-        found.push(invalid("Value", at, &rule));
-    }
-    for (key, value) in entries {
-        // never the value itself: it may be a secret
-        let place = At {
-            json: at.field(key).json,
-            wire: at.wire.clone(),
-        };
-        if let Kind::Text {
-            least,
-            most,
-            pattern,
-        } = key_kind
-        {
-            let rules = text_rules(key, *least, *most, pattern.as_ref());
-            if !rules.is_empty() {
-                let rule = format!("Map keys must satisfy constraint: [{}]", rules.join(", "));
-                found.push(invalid(&format!("Value '{}'", cut(key)), &place, &rule));
-            }
-        }
-        match (value_kind, value) {
-            (
-                Kind::Text {
-                    least,
-                    most,
-                    pattern,
-                },
-                Value::String(text),
-            ) => {
-                let rules = text_rules(text, *least, *most, pattern.as_ref());
-                if !rules.is_empty() {
-                    let rule = format!("Map value must satisfy constraint: [{}]", rules.join(", "));
-                    found.push(invalid("Value", &place, &rule));
-                }
-            }
-            (Kind::Text { .. }, _) => found.push(mistyped(value_kind, value, &place)),
-            _ => walk(value_kind, value, &at.field(key), found),
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Chars(text, _) | Self::Other(text, _) => text,
+            Self::Uuid => "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
         }
     }
 }
 
-fn walk_shape(members: &[Member], object: &Map<String, Value>, at: &At, found: &mut Vec<Finding>) {
-    for member in members {
-        let at = at.field(member.name);
-        match object.get(member.name) {
-            Some(value) => walk(member.kind, value, &at, found),
-            None if member.required => {
-                let mut finding = invalid("Value", &at, "Member must not be null");
-                finding.hint = Some(format!("add the member `{}`", member.name));
-                found.push(finding);
-            }
-            None => {}
-        }
-    }
-    for name in object.keys() {
-        if !members.iter().any(|member| member.name == name) {
-            let names: Vec<_> = members.iter().map(|member| member.name).collect();
-            found.push(Finding {
-                refusal: Refusal::new(
-                    "ValidationException",
-                    // the SDKs' words: the service ignores what it does not know
-                    format!(
-                        "Unknown parameter in {}: \"{name}\", must be one of: {}",
-                        at.wire,
-                        names.join(", ")
-                    ),
-                ),
-                place: at.field(name).json,
-                hint: Some(format!(
-                    "`{name}` is not a member here; check spelling and place"
-                )),
-            });
-        }
-    }
-}
-
-fn text_rules(text: &str, least: usize, most: usize, pattern: Option<&Pattern>) -> Vec<String> {
-    let mut rules: Vec<_> = length_rule(text.chars().count(), least, most)
-        .into_iter()
-        .collect();
-    if let Some(pattern) = pattern
-        && !(pattern.holds)(text)
-    {
-        rules.push(format!(
-            "Member must satisfy regular expression pattern: {}",
-            pattern.text
-        ));
-    }
-    rules
-}
-
-fn length_rule(length: usize, least: usize, most: usize) -> Option<String> {
-    if length < least {
-        return Some(format!(
-            "Member must have length greater than or equal to {least}"
-        ));
-    }
-    (length > most).then(|| format!("Member must have length less than or equal to {most}"))
-}
-
-fn invalid(value: &str, at: &At, rule: &str) -> Finding {
-    Finding {
-        refusal: Refusal::new(
-            "ValidationException",
-            format!(
-                "1 validation error detected: {value} at '{}' failed to satisfy constraint: {rule}",
-                at.wire
-            ),
-        ),
-        place: at.json.clone(),
-        hint: None,
-    }
-}
-
-/// The service's JSON reader has these words; it does not name the place, we do.
-fn mistyped(kind: &Kind, value: &Value, at: &At) -> Finding {
-    let wanted = match kind {
-        Kind::Text { .. } | Kind::Choice(_) => "a String",
-        Kind::Whole { .. } => "an Integer",
-        Kind::Flag => "a Boolean",
-        Kind::List { .. } => "a list",
-        Kind::Map { .. } => "a map",
-        Kind::Shape(_) => "a structure",
+/// The parts of an ARN with this service, its partition, region and account looked at: `(region, account, resource)`.
+pub fn arn<'a>(text: &'a str, service: &str) -> Option<(&'a str, &'a str, &'a str)> {
+    let parts: Vec<_> = text.splitn(6, ':').collect();
+    let [scheme, partition, found, region, account, resource] = parts[..] else {
+        return None;
     };
-    let message = match value {
-        Value::Array(_) => "Start of list found where not expected".to_owned(),
-        Value::Object(_) => "Start of structure or map found where not expected.".to_owned(),
-        Value::String(_) => format!("STRING_VALUE can not be converted to {wanted}"),
-        Value::Number(_) => format!("NUMBER_VALUE can not be converted to {wanted}"),
-        Value::Bool(true) => format!("TRUE_VALUE can not be converted to {wanted}"),
-        Value::Bool(false) => format!("FALSE_VALUE can not be converted to {wanted}"),
-        Value::Null => format!("NULL_VALUE can not be converted to {wanted}"),
-    };
-    let hint = match (kind, value) {
-        (Kind::Text { .. }, Value::Bool(_) | Value::Number(_)) => {
-            "put the value in quotes: it must be a text".to_owned()
-        }
-        _ => format!("this must be {wanted}"),
-    };
-    Finding {
-        refusal: Refusal::new("SerializationException", message),
-        place: at.json.clone(),
-        hint: Some(hint),
-    }
-}
-
-/// Long values are not repeated whole.
-fn cut(text: &str) -> String {
-    if text.chars().count() <= 200 {
-        text.to_owned()
-    } else {
-        text.chars().take(200).chain("...".chars()).collect()
-    }
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let partition = partition.strip_prefix("aws").is_some_and(|rest| {
+        rest.is_empty()
+            || rest.strip_prefix('-').is_some_and(|rest| {
+                rest.split('-')
+                    .all(|part| !part.is_empty() && part.chars().all(word))
+            })
+    });
+    let account_fits = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    (scheme == "arn" && partition && found == service && account_fits)
+        .then_some((region, account, resource))
 }

@@ -1,369 +1,282 @@
-//! The shapes of a pipeline definition with their limits, as data (`codepipeline.md` 1.2, from the service model).
+//! The shapes of definitions with their limits, as data (`codepipeline.md` 1.2, from the service model).
+//!
+//! Requests of the API are made of the same pieces.
 
-use crate::model::{Kind, Member, Pattern};
-
-const NAME: Pattern = Pattern {
-    text: r"[A-Za-z0-9.@\-_]+",
-    holds: |text| matches(text, ".@-_"),
-};
-const PLAIN_NAME: Pattern = Pattern {
-    text: r"[A-Za-z0-9@\-_]+",
-    holds: |text| matches(text, "@-_"),
-};
-const ARTIFACT: Pattern = Pattern {
-    text: r"[a-zA-Z0-9_\-]+",
-    holds: |text| matches(text, "_-"),
-};
-const WORD: Pattern = Pattern {
-    text: "[0-9A-Za-z_-]+",
-    holds: |text| matches(text, "_-"),
-};
-const ENVIRONMENT: Pattern = Pattern {
-    text: "[A-Za-z0-9_]+",
-    holds: |text| matches(text, "_"),
-};
-const BUCKET: Pattern = Pattern {
-    text: r"[a-zA-Z0-9\-\.]+",
-    holds: |text| matches(text, "-."),
-};
-const ROLE: Pattern = Pattern {
-    text: r"arn:aws(-[\w]+)*:iam::[0-9]{12}:role/.*",
-    holds: is_role,
+use crate::{
+    limit::CONFIGURATION_VALUE,
+    model::{Member, Pattern, Shape, Text, arn, list, matching, optional, required, text},
 };
 
-fn matches(text: &str, extra: &str) -> bool {
-    !text.is_empty()
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
-}
+const MANY: usize = usize::MAX;
 
-fn is_role(text: &str) -> bool {
-    let parts: Vec<_> = text.splitn(6, ':').collect();
-    let [arn, partition, service, region, account, resource] = parts[..] else {
-        return false;
-    };
-    arn == "arn"
-        && (partition == "aws" || partition.starts_with("aws-"))
-        && service == "iam"
-        && region.is_empty()
-        && account.len() == 12
-        && account.bytes().all(|byte| byte.is_ascii_digit())
-        && resource.starts_with("role/")
-}
-
-const fn text(least: usize, most: usize, pattern: Option<Pattern>) -> Kind {
-    Kind::Text {
-        least,
-        most,
-        pattern,
-    }
-}
-const fn must(name: &'static str, kind: &'static Kind) -> Member {
-    Member {
-        name,
-        kind,
-        required: true,
-    }
-}
-const fn may(name: &'static str, kind: &'static Kind) -> Member {
-    Member {
-        name,
-        kind,
-        required: false,
-    }
-}
-const fn list(of: &'static Kind, least: usize, most: usize) -> Kind {
-    Kind::List { of, least, most }
-}
-
-static NAME_100: Kind = text(1, 100, Some(NAME));
-static NAMESPACE: Kind = text(1, 100, Some(PLAIN_NAME));
-static ROLE_ARN: Kind = text(0, 1024, Some(ROLE));
-static REGION: Kind = text(4, 30, None);
-static WORD_35: Kind = text(1, 35, Some(WORD));
-static WORD_9: Kind = text(1, 9, Some(WORD));
-static TEXT_128: Kind = text(1, 128, None);
-static TEXT_1000: Kind = text(1, 1000, None);
-static MINUTES: Kind = Kind::Whole {
-    least: 5,
-    most: 86_400,
+/// Names of pipelines, stages, actions, rules and webhooks.
+pub static NAME: Shape = Shape::Text(matching(
+    1,
+    100,
+    Pattern::Chars(r"[A-Za-z0-9.@\-_]+", ".@-_"),
+));
+/// What names of variables consist of.
+pub const VARIABLE: Pattern = Pattern::Chars(r"[A-Za-z0-9@\-_]+", "@-_");
+/// Names of pipeline variables.
+pub static VARIABLE_NAME: Shape = Shape::Text(matching(1, 128, VARIABLE));
+/// Values of pipeline variables.
+pub static VARIABLE_VALUE: Shape = Shape::Text(matching(1, 1000, LINE).secret());
+/// An AWS region.
+pub static REGION: Shape = Shape::Text(REGION_TEXT);
+/// Categories of action types.
+pub static CATEGORY: Shape = Shape::OneOf(&[
+    "Source", "Build", "Deploy", "Test", "Invoke", "Approval", "Compute",
+]);
+/// Owners of action types.
+pub static OWNER: Shape = Shape::OneOf(&["AWS", "ThirdParty", "Custom"]);
+/// Providers of action and rule types.
+pub static PROVIDER: Shape = Shape::Text(matching(1, 35, WORD));
+/// Versions of action and rule types.
+pub static VERSION: Shape = Shape::Text(matching(1, 9, WORD));
+/// Owners of rule types.
+pub static RULE_OWNER: Shape = Shape::OneOf(&["AWS"]);
+/// RetryStageExecution and `retryConfiguration`.
+pub static RETRY_MODE: Shape = Shape::OneOf(&["FAILED_ACTIONS", "ALL_ACTIONS"]);
+/// A URL or a template of one.
+pub static URL: Shape = Shape::Text(text(1, 2048));
+/// The name of a configuration property.
+pub const KEY_TEXT: Text = text(1, 50);
+/// `true` or `false`.
+pub static FLAG: Shape = Shape::Flag;
+/// A number from 1 on.
+pub static POSITIVE: Shape = Shape::Number {
+    min: 1,
+    max: i32::MAX as i64,
 };
-
-static STORE: Kind = Kind::Shape(&[
-    must("type", &Kind::Choice(&["S3"])),
-    must("location", &text(3, 63, Some(BUCKET))),
-    may(
-        "encryptionKey",
-        &Kind::Shape(&[
-            must("id", &text(1, 400, None)),
-            must("type", &Kind::Choice(&["KMS"])),
-        ]),
-    ),
+/// `ActionTypeId`.
+pub static ACTION_TYPE_ID: Shape = Shape::Struct(&[
+    required("category", &CATEGORY),
+    required("owner", &OWNER),
+    required("provider", &PROVIDER),
+    required("version", &VERSION),
 ]);
 
-static STORES: Kind = Kind::Map {
-    key: &REGION,
-    value: &STORE,
-    most: usize::MAX,
+const WORD: Pattern = Pattern::Chars("[0-9A-Za-z_-]+", "_-");
+static KEY: Shape = Shape::Text(KEY_TEXT);
+const REGION_TEXT: Text = text(4, 30);
+/// `.*` matches no line break.
+const LINE: Pattern = Pattern::Other(".*", |text| !text.contains(['\n', '\r']));
+const ROLE: Pattern = Pattern::Other(r"arn:aws(-[\w]+)*:iam::[0-9]{12}:role/.*", |text| {
+    arn(text, "iam").is_some_and(|(region, _, resource)| {
+        region.is_empty() && resource.starts_with("role/") && !resource.contains(['\n', '\r'])
+    })
+});
+
+static ROLE_ARN: Shape = Shape::Text(matching(0, 1024, ROLE));
+static NAMESPACE: Shape = Shape::Text(matching(1, 100, VARIABLE));
+static ARTIFACT: Shape = Shape::Text(matching(1, 100, Pattern::Chars(r"[a-zA-Z0-9_\-]+", "_-")));
+static MINUTES: Shape = Shape::Number {
+    min: 5,
+    max: 86_400,
 };
 
-static CONFIGURATION: Kind = Kind::Map {
-    key: &text(1, 50, None),
-    value: &TEXT_1000,
-    most: usize::MAX,
-};
-
-static RULE_CONFIGURATION: Kind = Kind::Map {
-    key: &text(1, 50, None),
-    value: &text(1, 10_000, None),
-    most: 200,
-};
-
-static INPUTS: Kind = list(
-    &Kind::Shape(&[must("name", &text(1, 100, Some(ARTIFACT)))]),
-    0,
-    usize::MAX,
-);
-
-static OUTPUTS: Kind = list(
-    &Kind::Shape(&[
-        must("name", &text(1, 100, Some(ARTIFACT))),
-        may("files", &list(&TEXT_128, 1, 10)),
-    ]),
-    0,
-    usize::MAX,
-);
-
-static ACTION: Kind = Kind::Shape(&[
-    must("name", &NAME_100),
-    must(
-        "actionTypeId",
-        &Kind::Shape(&[
-            must(
-                "category",
-                &Kind::Choice(&[
-                    "Source", "Build", "Deploy", "Test", "Invoke", "Approval", "Compute",
-                ]),
-            ),
-            must("owner", &Kind::Choice(&["AWS", "ThirdParty", "Custom"])),
-            must("provider", &WORD_35),
-            must("version", &WORD_9),
-        ]),
-    ),
-    may(
-        "runOrder",
-        &Kind::Whole {
-            least: 1,
-            most: 999,
-        },
-    ),
-    may("configuration", &CONFIGURATION),
-    may("commands", &list(&TEXT_1000, 1, 50)),
-    may(
-        "environmentVariables",
-        &list(
-            &Kind::Shape(&[
-                must("name", &text(1, 128, Some(ENVIRONMENT))),
-                must("value", &text(1, 2000, None)),
-                may("type", &Kind::Choice(&["PLAINTEXT", "SECRETS_MANAGER"])),
-            ]),
-            1,
-            10,
-        ),
-    ),
-    may("outputVariables", &list(&TEXT_128, 1, 15)),
-    may("outputArtifacts", &OUTPUTS),
-    may("inputArtifacts", &INPUTS),
-    may("roleArn", &ROLE_ARN),
-    may("region", &REGION),
-    may("namespace", &NAMESPACE),
-    may("timeoutInMinutes", &MINUTES),
+static STORE: Shape = Shape::Struct(&[
+    required("type", &Shape::OneOf(&["S3"])),
+    required("location", &BUCKET),
+    optional("encryptionKey", &ENCRYPTION_KEY),
 ]);
+static BUCKET: Shape = Shape::Text(matching(3, 63, Pattern::Chars(r"[a-zA-Z0-9\-\.]+", "-.")));
+static ENCRYPTION_KEY: Shape = Shape::Struct(&[
+    required("id", &Shape::Text(text(1, 400))),
+    required("type", &Shape::OneOf(&["KMS"])),
+]);
+static STORES: Shape = Shape::MapOf {
+    key: REGION_TEXT,
+    of: &STORE,
+};
 
-static CONDITIONS: Kind = list(
-    &Kind::Shape(&[
-        may("result", &RESULT),
-        may(
-            "rules",
-            &list(
-                &Kind::Shape(&[
-                    must("name", &NAME_100),
-                    must(
-                        "ruleTypeId",
-                        &Kind::Shape(&[
-                            must("category", &Kind::Choice(&["Rule"])),
-                            may("owner", &Kind::Choice(&["AWS"])),
-                            must("provider", &WORD_35),
-                            may("version", &WORD_9),
-                        ]),
-                    ),
-                    may("configuration", &RULE_CONFIGURATION),
-                    may("commands", &list(&TEXT_1000, 1, 50)),
-                    may("inputArtifacts", &INPUTS),
-                    may("roleArn", &ROLE_ARN),
-                    may("region", &REGION),
-                    may("timeoutInMinutes", &MINUTES),
-                ]),
-                1,
-                5,
-            ),
-        ),
+static CONFIGURATION: Shape = Shape::Map {
+    max: MANY,
+    key: KEY_TEXT,
+    value: text(1, CONFIGURATION_VALUE),
+};
+static RULE_CONFIGURATION: Shape = Shape::Map {
+    max: 200,
+    key: KEY_TEXT,
+    value: text(1, 10_000),
+};
+static COMMANDS: Shape = list(&Shape::Text(text(1, 1000).secret()), 1, 50);
+static INPUTS: Shape = list(&Shape::Struct(&[required("name", &ARTIFACT)]), 0, MANY);
+static OUTPUTS: Shape = list(
+    &Shape::Struct(&[required("name", &ARTIFACT), optional("files", &FILES)]),
+    0,
+    MANY,
+);
+static FILES: Shape = list(&TEXT_128, 1, 10);
+static TEXT_128: Shape = Shape::Text(text(1, 128));
+
+static ACTION: Shape = Shape::Struct(&[
+    required("name", &NAME),
+    required("actionTypeId", &ACTION_TYPE_ID),
+    optional("runOrder", &Shape::Number { min: 1, max: 999 }),
+    optional("configuration", &CONFIGURATION),
+    optional("commands", &COMMANDS),
+    optional("environmentVariables", &ENVIRONMENT),
+    optional("outputVariables", &list(&TEXT_128, 1, 15)),
+    optional("outputArtifacts", &OUTPUTS),
+    optional("inputArtifacts", &INPUTS),
+    optional("roleArn", &ROLE_ARN),
+    optional("region", &REGION),
+    optional("namespace", &NAMESPACE),
+    optional("timeoutInMinutes", &MINUTES),
+]);
+static ENVIRONMENT: Shape = list(
+    &Shape::Struct(&[
+        required("name", &ENVIRONMENT_NAME),
+        required("value", &Shape::Text(matching(1, 2000, LINE).secret())),
+        optional("type", &Shape::OneOf(&["PLAINTEXT", "SECRETS_MANAGER"])),
     ]),
     1,
-    1,
+    10,
 );
+static ENVIRONMENT_NAME: Shape =
+    Shape::Text(matching(1, 128, Pattern::Chars("[A-Za-z0-9_]+", "_")));
 
-static RESULT: Kind = Kind::Choice(&["ROLLBACK", "FAIL", "RETRY", "SKIP"]);
-static GATE: Kind = Kind::Shape(&[must("conditions", &CONDITIONS)]);
-
-static STAGE: Kind = Kind::Shape(&[
-    must("name", &NAME_100),
-    may(
-        "blockers",
-        &list(
-            &Kind::Shape(&[
-                must("name", &text(1, 100, None)),
-                must("type", &Kind::Choice(&["Schedule"])),
-            ]),
-            0,
-            usize::MAX,
-        ),
+static CONDITIONS: Shape = list(&CONDITION, 1, 1);
+static CONDITION: Shape = Shape::Struct(&[
+    optional("result", &RESULT),
+    optional("rules", &list(&RULE, 1, 5)),
+]);
+static RULE: Shape = Shape::Struct(&[
+    required("name", &NAME),
+    required("ruleTypeId", &RULE_TYPE_ID),
+    optional("configuration", &RULE_CONFIGURATION),
+    optional("commands", &COMMANDS),
+    optional("inputArtifacts", &INPUTS),
+    optional("roleArn", &ROLE_ARN),
+    optional("region", &REGION),
+    optional("timeoutInMinutes", &MINUTES),
+]);
+static RULE_TYPE_ID: Shape = Shape::Struct(&[
+    required("category", &Shape::OneOf(&["Rule"])),
+    optional("owner", &RULE_OWNER),
+    required("provider", &PROVIDER),
+    optional("version", &VERSION),
+]);
+static RESULT: Shape = Shape::OneOf(&["ROLLBACK", "FAIL", "RETRY", "SKIP"]);
+static GATE: Shape = Shape::Struct(&[required("conditions", &CONDITIONS)]);
+static FAILURE_GATE: Shape = Shape::Struct(&[
+    optional("result", &RESULT),
+    optional(
+        "retryConfiguration",
+        &Shape::Struct(&[optional("retryMode", &RETRY_MODE)]),
     ),
-    must("actions", &list(&ACTION, 0, usize::MAX)),
-    may(
-        "onFailure",
-        &Kind::Shape(&[
-            may("result", &RESULT),
-            may(
-                "retryConfiguration",
-                &Kind::Shape(&[may(
-                    "retryMode",
-                    &Kind::Choice(&["FAILED_ACTIONS", "ALL_ACTIONS"]),
-                )]),
-            ),
-            may("conditions", &CONDITIONS),
-        ]),
-    ),
-    may("onSuccess", &GATE),
-    may("beforeEntry", &GATE),
+    optional("conditions", &CONDITIONS),
 ]);
 
-static PATTERNS: Kind = list(&text(1, 255, None), 1, 8);
-static FILTER: Kind = Kind::Shape(&[may("includes", &PATTERNS), may("excludes", &PATTERNS)]);
-
-static TRIGGER: Kind = Kind::Shape(&[
-    must("providerType", &Kind::Choice(&["CodeStarSourceConnection"])),
-    must(
-        "gitConfiguration",
-        &Kind::Shape(&[
-            must("sourceActionName", &NAME_100),
-            may(
-                "push",
-                &list(
-                    &Kind::Shape(&[
-                        may("tags", &FILTER),
-                        may("branches", &FILTER),
-                        may("filePaths", &FILTER),
-                    ]),
-                    1,
-                    3,
-                ),
-            ),
-            may(
-                "pullRequest",
-                &list(
-                    &Kind::Shape(&[
-                        may(
-                            "events",
-                            &list(&Kind::Choice(&["OPEN", "UPDATED", "CLOSED"]), 1, 3),
-                        ),
-                        may("branches", &FILTER),
-                        may("filePaths", &FILTER),
-                    ]),
-                    1,
-                    3,
-                ),
-            ),
-        ]),
-    ),
+static STAGE: Shape = Shape::Struct(&[
+    required("name", &NAME),
+    optional("blockers", &list(&BLOCKER, 0, MANY)),
+    required("actions", &list(&ACTION, 0, MANY)),
+    optional("onFailure", &FAILURE_GATE),
+    optional("onSuccess", &GATE),
+    optional("beforeEntry", &GATE),
 ]);
+static BLOCKER: Shape = Shape::Struct(&[
+    required("name", &Shape::Text(text(1, 100))),
+    required("type", &Shape::OneOf(&["Schedule"])),
+]);
+
+static TRIGGER: Shape = Shape::Struct(&[
+    required("providerType", &Shape::OneOf(&["CodeStarSourceConnection"])),
+    required("gitConfiguration", &GIT),
+]);
+static GIT: Shape = Shape::Struct(&[
+    required("sourceActionName", &NAME),
+    optional("push", &list(&PUSH, 1, 3)),
+    optional("pullRequest", &list(&PULL_REQUEST, 1, 3)),
+]);
+static PUSH: Shape = Shape::Struct(&[
+    optional("tags", &TAG_FILTER),
+    optional("branches", &FILTER),
+    optional("filePaths", &FILTER),
+]);
+static PULL_REQUEST: Shape = Shape::Struct(&[
+    optional("events", &list(&PULL_EVENT, 1, 3)),
+    optional("branches", &FILTER),
+    optional("filePaths", &FILTER),
+]);
+static PULL_EVENT: Shape = Shape::OneOf(&["OPEN", "UPDATED", "CLOSED"]);
+static FILTER: Shape = Shape::Struct(&[
+    optional("includes", &PATTERNS),
+    optional("excludes", &PATTERNS),
+]);
+static PATTERNS: Shape = list(&Shape::Text(matching(1, 255, LINE)), 1, 8);
+static TAG_FILTER: Shape = Shape::Struct(&[
+    optional("includes", &TAG_PATTERNS),
+    optional("excludes", &TAG_PATTERNS),
+]);
+static TAG_PATTERNS: Shape = list(&Shape::Text(text(1, 255)), 1, 8);
 
 /// `PipelineDeclaration`.
-pub(crate) static PIPELINE: Kind = Kind::Shape(&[
-    must("name", &NAME_100),
-    must("roleArn", &ROLE_ARN),
-    may("artifactStore", &STORE),
-    may("artifactStores", &STORES),
-    must("stages", &list(&STAGE, 0, usize::MAX)),
-    may(
-        "version",
-        &Kind::Whole {
-            least: 1,
-            most: i64::MAX,
-        },
-    ),
-    may(
+pub static PIPELINE: Shape = Shape::Struct(&[
+    required("name", &NAME),
+    required("roleArn", &ROLE_ARN),
+    optional("artifactStore", &STORE),
+    optional("artifactStores", &STORES),
+    required("stages", &list(&STAGE, 0, MANY)),
+    optional("version", &POSITIVE),
+    optional(
         "executionMode",
-        &Kind::Choice(&["QUEUED", "SUPERSEDED", "PARALLEL"]),
+        &Shape::OneOf(&["QUEUED", "SUPERSEDED", "PARALLEL"]),
     ),
-    may("pipelineType", &Kind::Choice(&["V1", "V2"])),
-    may(
-        "variables",
-        &list(
-            &Kind::Shape(&[
-                must("name", &text(1, 128, Some(PLAIN_NAME))),
-                may("defaultValue", &TEXT_1000),
-                may("description", &text(0, 200, None)),
-            ]),
-            0,
-            50,
-        ),
-    ),
-    may("triggers", &list(&TRIGGER, 0, 50)),
+    optional("pipelineType", &Shape::OneOf(&["V1", "V2"])),
+    optional("variables", &list(&VARIABLE_DECLARATION, 0, 50)),
+    optional("triggers", &list(&TRIGGER, 0, 50)),
+]);
+static VARIABLE_DECLARATION: Shape = Shape::Struct(&[
+    required("name", &VARIABLE_NAME),
+    optional("defaultValue", &VARIABLE_VALUE),
+    optional("description", &Shape::Text(matching(0, 200, LINE))),
 ]);
 
-static COUNT: Kind = Kind::Shape(&[
-    must("minimumCount", &Kind::Whole { least: 0, most: 5 }),
-    must("maximumCount", &Kind::Whole { least: 0, most: 5 }),
+/// `CreateCustomActionTypeInput`.
+pub(crate) static ACTION_TYPE: Shape = Shape::Struct(ACTION_TYPE_MEMBERS);
+/// Its members.
+pub static ACTION_TYPE_MEMBERS: &[Member] = &[
+    required("category", &CATEGORY),
+    required("provider", &PROVIDER),
+    required("version", &VERSION),
+    optional("settings", &SETTINGS),
+    optional("configurationProperties", &list(&PROPERTY, 0, 10)),
+    required("inputArtifactDetails", &COUNTS),
+    required("outputArtifactDetails", &COUNTS),
+    optional("tags", &TAGS),
+];
+static SETTINGS: Shape = Shape::Struct(&[
+    optional("thirdPartyConfigurationUrl", &URL),
+    optional("entityUrlTemplate", &URL),
+    optional("executionUrlTemplate", &URL),
+    optional("revisionUrlTemplate", &URL),
 ]);
-static URL: Kind = text(1, 2048, None);
+static PROPERTY: Shape = Shape::Struct(&[
+    required("name", &KEY),
+    required("required", &FLAG),
+    required("key", &FLAG),
+    required("secret", &FLAG),
+    optional("queryable", &FLAG),
+    optional("description", &Shape::Text(text(1, 160))),
+    optional("type", &Shape::OneOf(&["String", "Number", "Boolean"])),
+]);
+static COUNTS: Shape = Shape::Struct(&[
+    required("minimumCount", &COUNT),
+    required("maximumCount", &COUNT),
+]);
+static COUNT: Shape = Shape::Number { min: 0, max: 5 };
 
-/// `CreateCustomActionTypeInput` without tags.
-pub(crate) static ACTION_TYPE: Kind = Kind::Shape(&[
-    must(
-        "category",
-        &Kind::Choice(&[
-            "Source", "Build", "Deploy", "Test", "Invoke", "Approval", "Compute",
-        ]),
-    ),
-    must("provider", &WORD_35),
-    must("version", &WORD_9),
-    may(
-        "settings",
-        &Kind::Shape(&[
-            may("thirdPartyConfigurationUrl", &URL),
-            may("entityUrlTemplate", &URL),
-            may("executionUrlTemplate", &URL),
-            may("revisionUrlTemplate", &URL),
-        ]),
-    ),
-    may(
-        "configurationProperties",
-        &list(
-            &Kind::Shape(&[
-                must("name", &text(1, 50, None)),
-                must("required", &Kind::Flag),
-                must("key", &Kind::Flag),
-                must("secret", &Kind::Flag),
-                may("queryable", &Kind::Flag),
-                may("description", &text(1, 160, None)),
-                may("type", &Kind::Choice(&["String", "Number", "Boolean"])),
-            ]),
-            0,
-            10,
-        ),
-    ),
-    must("inputArtifactDetails", &COUNT),
-    must("outputArtifactDetails", &COUNT),
-]);
+/// Tags of a request.
+pub static TAGS: Shape = list(
+    &Shape::Struct(&[
+        required("key", &TAG_KEY),
+        required("value", &Shape::Text(text(0, 256))),
+    ]),
+    0,
+    MANY,
+);
+/// The key of a tag.
+pub static TAG_KEY: Shape = Shape::Text(text(1, 128));

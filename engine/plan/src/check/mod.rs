@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     definition::{CustomActionType, ExecutionMode, PipelineDeclaration, PipelineType},
-    model::{At, Kind, walk},
+    model::{self, Shape, broken},
     refusal::Refusal,
     schema,
 };
@@ -42,6 +42,16 @@ impl Finding {
     }
 }
 
+impl From<model::Broken> for Finding {
+    fn from(broken: model::Broken) -> Self {
+        Self {
+            refusal: broken.refusal(),
+            place: broken.place,
+            hint: broken.hint,
+        }
+    }
+}
+
 const STRUCTURE: &str = "InvalidStructureException";
 const STAGE: &str = "InvalidStageDeclarationException";
 const ACTION: &str = "InvalidActionDeclarationException";
@@ -59,7 +69,10 @@ pub struct Surroundings<'a> {
 pub fn check(definition: &PipelineDeclaration, surroundings: Surroundings<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     match serde_json::to_value(definition) {
-        Ok(value) => walk(&schema::PIPELINE, &value, &At::root("pipeline"), &mut found),
+        Ok(value) => {
+            let broken = broken(&schema::PIPELINE, &value, "pipeline", true);
+            found.extend(broken.into_iter().map(Finding::from));
+        }
         Err(error) => found.push(Finding::new(
             "SerializationException",
             error.to_string(),
@@ -82,7 +95,7 @@ pub fn parse(value: Value) -> Result<PipelineDeclaration, Box<Finding>> {
     parse_as(&schema::PIPELINE, "pipeline", value)
 }
 
-/// A custom action type from the JSON of CreateCustomActionType without `tags`.
+/// A custom action type from the JSON of CreateCustomActionType.
 ///
 /// # Errors
 /// As [`parse`].
@@ -91,26 +104,32 @@ pub fn parse_action_type(value: Value) -> Result<CustomActionType, Box<Finding>>
 }
 
 fn parse_as<T: serde::de::DeserializeOwned>(
-    kind: &Kind,
+    shape: &Shape,
     root: &str,
     mut value: Value,
 ) -> Result<T, Box<Finding>> {
     drop_nulls(&mut value);
-    let mut found = Vec::new();
-    walk(kind, &value, &At::root(root), &mut found);
-    match found.into_iter().next() {
-        Some(finding) => Err(Box::new(finding)),
-        None => serde_json::from_value(value).map_err(|error| {
-            Box::new(Finding::new(
-                "SerializationException",
-                error.to_string(),
-                "",
-            ))
-        }),
+    let broken = broken(shape, &value, root, true);
+    if let Some(refusal) = model::refusal(&broken) {
+        let first = broken.into_iter().next();
+        let (place, hint) = first.map_or_else(Default::default, |it| (it.place, it.hint));
+        return Err(Box::new(Finding {
+            refusal,
+            place,
+            hint,
+        }));
     }
+    serde_json::from_value(value).map_err(|error| {
+        Box::new(Finding::new(
+            "SerializationException",
+            error.to_string(),
+            "",
+        ))
+    })
 }
 
-fn drop_nulls(value: &mut Value) {
+/// A null member or map entry is an absent one.
+pub fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(object) => {
             object.retain(|_, member| !member.is_null());

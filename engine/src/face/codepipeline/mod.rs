@@ -10,10 +10,9 @@ use engine_plan::{
 };
 use http::HeaderValue;
 use jiff::{SignedDuration, Timestamp};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Call, Fault, JsonAnswer, call::respond, constraint};
+use super::{Call, Fault, JsonAnswer, call::respond, constraint::read as check};
 use crate::{
     app::App,
     clock::Clock,
@@ -200,16 +199,6 @@ impl Ground<'_> {
             .unwrap_or(Timestamp::MAX);
         (self.credentials)(task, expires)
     }
-}
-
-/// The request behind a body that fits the model.
-fn check<T: DeserializeOwned>(
-    body: Value,
-    members: &'static [constraint::Member],
-) -> Result<T, Refusal> {
-    constraint::check(&body, members)?;
-    serde_json::from_value(body)
-        .map_err(|error| Refusal::new("SerializationException", error.to_string()))
 }
 
 fn fault(refusal: Refusal) -> Fault {

@@ -47,12 +47,12 @@ fn broken_constraints_are_worded_as_aws_does() {
         (
             json!({"jobId": id, "outputVariables": {"a b": "x"}}),
             model::JOB_SUCCESS,
-            r"ValidationException: 1 validation error detected: Value 'a b' at 'outputVariables' failed to satisfy constraint: Map keys must satisfy constraint: [Member must satisfy regular expression pattern: [A-Za-z0-9@\-_]+]",
+            r"ValidationException: 1 validation error detected: Value at 'outputVariables' failed to satisfy constraint: Map keys must satisfy constraint: [Member must satisfy regular expression pattern: [A-Za-z0-9@\-_]+]",
         ),
         (
             json!({"name": 7}),
             model::BY_NAME,
-            "SerializationException: NUMBER_VALUE can not be converted to String",
+            "SerializationException: NUMBER_VALUE can not be converted to a String",
         ),
         (
             json!({"name": []}),

@@ -16,7 +16,7 @@ async fn s2_2_revisions_targets_and_declared_types() {
     let kind =
         json!({"category": "Build", "owner": "ThirdParty", "provider": "None", "version": "1"});
     let counts = json!({"minimumCount": 0, "maximumCount": 0});
-    let declared = json!({"actionType": {"id": kind, "executor": {}, "inputArtifactDetails": counts, "outputArtifactDetails": counts}});
+    let declared = json!({"actionType": {"id": kind, "executor": {"type": "Lambda", "configuration": {}}, "inputArtifactDetails": counts, "outputArtifactDetails": counts}});
     for (operation, body, exception) in [
         (
             "PutActionRevision",
