@@ -2,9 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
+use engine_events::route::{Delivery, Routes};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -15,6 +16,7 @@ const KEPT: usize = 4_096;
 #[derive(Debug, Clone)]
 pub struct Bus {
     ring: Ring<Value>,
+    routes: Arc<RwLock<Routes>>,
 }
 
 impl Bus {
@@ -22,15 +24,24 @@ impl Bus {
     pub fn new() -> Self {
         Self {
             ring: Ring::new(KEPT),
+            routes: Arc::default(),
         }
     }
 
-    /// Sends one event: the planner's shape and `id`.
-    pub fn publish(&self, id: &str, mut event: Value) {
-        if let Some(fields) = event.as_object_mut() {
-            fields.insert("id".to_owned(), Value::from(id));
-        }
+    /// Sends one event, complete with its `id`, to those who follow.
+    pub fn publish(&self, event: Value) {
         self.ring.push(event);
+    }
+
+    /// From now on events go by these rules.
+    pub fn route(&self, routes: Routes) {
+        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
+    }
+
+    /// The deliveries of one event that rules of this event bus want. Costs next to nothing without rules.
+    pub fn wanted(&self, event_bus: &str, event: &Value) -> Vec<Delivery> {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        routes.wanted(event_bus, event)
     }
 
     /// The kept events from this number on, oldest first.
@@ -219,7 +230,7 @@ mod tests {
     fn since_starts_at_the_number_or_at_the_oldest_kept() {
         let bus = Bus::new();
         for n in 0..3 {
-            bus.publish(&format!("id-{n}"), serde_json::json!({"detail": n}));
+            bus.publish(serde_json::json!({"id": format!("id-{n}"), "detail": n}));
         }
         let from_one: Vec<_> = bus.since(1).iter().map(|n| n.item["id"].clone()).collect();
         assert_eq!(from_one, ["id-1", "id-2"]);

@@ -10,6 +10,7 @@ use std::{
     thread,
 };
 
+use engine_events::route::Delivery;
 use engine_plan::{
     effect::{ActionTask, Effect},
     event::{Event, Settings},
@@ -26,9 +27,12 @@ use crate::{
     journal::{Journal, JournalError},
 };
 
+mod outbox;
 mod writer;
 
-use writer::{Writer, publish};
+use outbox::Outbox;
+use serde_json::Value;
+use writer::{Writer, number, publish};
 
 /// Carries out what the planner decided. Called in order, from one task; it must not wait.
 pub trait Perform: Send + Sync + 'static {
@@ -80,6 +84,19 @@ struct Inner {
     applied: watch::Receiver<Applied>,
     /// Taken by the first [`Desk::attach`].
     effects: Mutex<Option<async_mpsc::UnboundedReceiver<Queued>>>,
+    /// Taken by the first [`Desk::deliveries`].
+    deliveries: Mutex<Option<async_mpsc::UnboundedReceiver<Outgoing>>>,
+}
+
+/// An event on its way to one target of a rule; it comes again after a restart until [`Desk::delivered`] is told.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// What [`Desk::delivered`] wants.
+    pub number: i64,
+    /// The event and its target.
+    pub delivery: Delivery,
+    /// Keeps a fast clock from jumping.
+    pub busy: Busy,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -96,6 +113,14 @@ enum Request {
         answer: oneshot::Sender<Result<Answer, Refusal>>,
         busy: Busy,
     },
+    /// Events that are no input of the planner: PutEvents, S3, schedules.
+    Publish {
+        event_bus: String,
+        events: Vec<Value>,
+        answer: oneshot::Sender<()>,
+    },
+    /// An entry of the outbox is done.
+    Delivered(i64),
     Close,
 }
 
@@ -132,13 +157,15 @@ impl Desk {
         let mut last = Timestamp::UNIX_EPOCH;
         journal.replay(|seq, input| {
             last = last.max(input.at);
-            let (_, effects) =
+            let (_, mut effects) =
                 step(&mut state, &input).map_err(|refusal| OpenError::Replay { seq, refusal })?;
-            publish(&bus, &input, effects);
+            number(input.seed, &mut effects);
+            publish(&bus, effects);
             Ok::<_, OpenError>(())
         })?;
         clock.continue_from(last);
 
+        let (outbox, deliveries) = Outbox::open(&journal, &clock)?;
         let (effects, queue) = async_mpsc::unbounded_channel();
         for effect in state.outstanding() {
             effects.send((effect, clock.busy())).ok();
@@ -157,6 +184,7 @@ impl Desk {
             last,
             seeds,
             bus,
+            outbox,
             effects,
             applied,
         };
@@ -175,6 +203,7 @@ impl Desk {
                 requests,
                 applied: watch,
                 effects: Mutex::new(Some(queue)),
+                deliveries: Mutex::new(Some(deliveries)),
             }),
         })
     }
@@ -217,6 +246,33 @@ impl Desk {
             return Err(stopping());
         }
         answered.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Sends events to an event bus; they are on disk for the targets of its rules when this answers.
+    ///
+    /// # Errors
+    /// The engine is stopping.
+    pub async fn publish(&self, event_bus: &str, events: Vec<Value>) -> Result<(), Refusal> {
+        let (answer, answered) = oneshot::channel();
+        let event_bus = event_bus.to_owned();
+        let request = Request::Publish {
+            event_bus,
+            events,
+            answer,
+        };
+        self.inner.requests.send(request).map_err(|_| stopping())?;
+        answered.await.map_err(|_| stopping())
+    }
+
+    /// What rules want delivered, first what an earlier run left; a second call gets nothing.
+    pub fn deliveries(&self) -> Option<async_mpsc::UnboundedReceiver<Outgoing>> {
+        let deliveries = self.inner.deliveries.lock();
+        deliveries.unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Says that a delivery is over: it arrived, or was given up.
+    pub fn delivered(&self, number: i64) {
+        self.inner.requests.send(Request::Delivered(number)).ok();
     }
 
     /// Reads the state as of the last applied input. Keep it short: the writer waits.

@@ -277,3 +277,69 @@ async fn a_report_about_what_is_over_changes_nothing() {
     approve(&desk, &token(&desk).await).await;
     assert_eq!(ended(&desk, &id).await.status, ExecutionStatus::Succeeded);
 }
+
+/// A rule that wants every event of a pipeline execution for one target.
+fn routes() -> engine_events::route::Routes {
+    use engine_events::{pattern::Pattern, route::Route, target::Target};
+    let pattern = r#"{"detail-type": [{"prefix": "CodePipeline Pipeline"}]}"#;
+    let route = Route {
+        rule: "executions".to_owned(),
+        arn: "arn:rule".to_owned(),
+        pattern: Pattern::compile(pattern).unwrap(),
+        targets: vec![Target {
+            id: "f".to_owned(),
+            arn: "f".to_owned(),
+            ..Target::default()
+        }],
+    };
+    engine_events::route::Routes::new([("default".to_owned(), route)])
+}
+
+/// State and number of each delivery that is there.
+fn waiting(desk: &Desk) -> Vec<(String, i64)> {
+    let mut deliveries = desk.deliveries().unwrap();
+    let mut all = Vec::new();
+    while let Ok(outgoing) = deliveries.try_recv() {
+        let state = outgoing.delivery.event["detail"]["state"].as_str();
+        assert!(outgoing.delivery.event["id"].is_string());
+        all.push((state.unwrap_or("?").to_owned(), outgoing.number));
+    }
+    all
+}
+
+#[tokio::test]
+async fn a_wanted_event_comes_again_until_it_is_delivered() {
+    let (_folder, path) = folder();
+    let bus = Bus::new();
+    bus.route(routes());
+    let desk = Desk::open(&path, Clock::real(), bus.clone(), settings()).unwrap();
+    Scripted::attach(&desk);
+    create(&desk).await;
+    let id = started(&desk).await;
+    approve(&desk, &token(&desk).await).await;
+    ended(&desk, &id).await;
+    let own = serde_json::json!({"id": "1", "detail-type": "CodePipeline Pipeline x", "detail": {"state": "own"}});
+    let unwanted = serde_json::json!({"id": "2", "detail-type": "other"});
+    desk.publish("default", vec![own.clone(), unwanted])
+        .await
+        .unwrap();
+    desk.publish("elsewhere", vec![own]).await.unwrap();
+    let first = waiting(&desk);
+    let states: Vec<&str> = first.iter().map(|(state, _)| state.as_str()).collect();
+    assert_eq!(states, ["STARTED", "SUCCEEDED", "own"]);
+    desk.delivered(first[0].1);
+    // Nothing is said about the others: the engine dies here.
+    desk.close().await;
+    drop(desk);
+
+    let desk = Desk::open(&path, Clock::real(), bus.clone(), settings()).unwrap();
+    let again = waiting(&desk);
+    assert_eq!(again, first[1..]);
+    desk.delivered(again[0].1);
+    desk.delivered(again[1].1);
+    desk.close().await;
+    drop(desk);
+    let desk = Desk::open(&path, Clock::real(), bus, settings()).unwrap();
+    assert_eq!(waiting(&desk), []);
+    desk.close().await;
+}

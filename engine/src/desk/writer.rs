@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
 
+use engine_events::route::DEFAULT_BUS;
 use engine_plan::{
     effect::Effect,
     event::{Event, Input},
@@ -10,10 +11,11 @@ use engine_plan::{
     step::{Answer, step},
 };
 use jiff::Timestamp;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc as async_mpsc, oneshot, watch};
 
-use super::{Applied, OpenError, Queued, Request, Seeds};
+use super::{Applied, OpenError, Outbox, Queued, Request, Seeds};
 use crate::{
     bus::Bus,
     clock::{Busy, Clock},
@@ -32,6 +34,7 @@ pub(super) struct Writer {
     pub(super) last: Timestamp,
     pub(super) seeds: Seeds,
     pub(super) bus: Bus,
+    pub(super) outbox: Outbox,
     pub(super) effects: async_mpsc::UnboundedSender<Queued>,
     pub(super) applied: watch::Sender<Applied>,
 }
@@ -88,18 +91,34 @@ impl Writer {
         let mut inputs = Vec::with_capacity(batch.len());
         let mut released: Vec<Released> = Vec::with_capacity(batch.len());
         let mut decided = Vec::new();
+        let mut published = Vec::new();
         let state = Arc::clone(&self.state);
         {
             // Held until the commit, so that nobody reads what a crash could take back.
             let mut state = state.write().unwrap_or_else(PoisonError::into_inner);
             for request in batch {
-                let Request::Submit {
-                    event,
-                    answer,
-                    busy,
-                } = request
-                else {
-                    continue;
+                let (event, answer, busy) = match request {
+                    Request::Submit {
+                        event,
+                        answer,
+                        busy,
+                    } => (event, answer, busy),
+                    Request::Publish {
+                        event_bus,
+                        events,
+                        answer,
+                    } => {
+                        for event in &events {
+                            self.outbox.add(&self.bus, &event_bus, event);
+                        }
+                        published.push((events, answer));
+                        continue;
+                    }
+                    Request::Delivered(number) => {
+                        self.outbox.done(number);
+                        continue;
+                    }
+                    Request::Close => continue,
                 };
                 self.last = self.last.max(self.clock.now());
                 let input = Input {
@@ -107,23 +126,37 @@ impl Writer {
                     seed: (self.seeds)(),
                     event: *event,
                 };
-                let result = step(&mut state, &input).map(|(answer, effects)| {
-                    decided.push((inputs.len(), effects));
+                let result = step(&mut state, &input).map(|(answer, mut effects)| {
+                    number(input.seed, &mut effects);
+                    for effect in &effects {
+                        if let Effect::Emit(event) = effect {
+                            self.outbox.add(&self.bus, DEFAULT_BUS, event);
+                        }
+                    }
+                    decided.push(effects);
                     inputs.push(input);
                     answer
                 });
                 released.push((answer, result, busy));
             }
-            if !inputs.is_empty() {
-                self.journal.append(&inputs)?;
+            let outbox = self.outbox.take();
+            if !inputs.is_empty() || !outbox.is_empty() {
+                self.journal.commit(&inputs, &outbox)?;
             }
         }
-        self.announce(inputs.len() as u64);
-        for (index, effects) in decided {
-            for effect in publish(&self.bus, &inputs[index], effects) {
+        if !inputs.is_empty() {
+            self.announce(inputs.len() as u64);
+        }
+        for effects in decided {
+            for effect in publish(&self.bus, effects) {
                 self.effects.send((effect, self.clock.busy())).ok();
             }
         }
+        for (events, answer) in published {
+            events.into_iter().for_each(|event| self.bus.publish(event));
+            answer.send(()).ok();
+        }
+        self.outbox.let_go(&self.clock);
         for (answer, result, _busy) in released {
             answer.send(result).ok();
         }
@@ -144,13 +177,25 @@ impl Writer {
     }
 }
 
-/// Sends the events among the effects and answers the rest. An event's id comes from its input: it is the same after
-/// every replay, so that a follower can tell repeats.
-pub(super) fn publish(bus: &Bus, input: &Input, effects: Vec<Effect>) -> Vec<Effect> {
+/// Gives the events among the effects their ids. They come from the input: an event's id is the same after every
+/// replay, so that a follower can tell repeats.
+pub(super) fn number(seed: u128, effects: &mut [Effect]) {
+    for (index, effect) in effects.iter_mut().enumerate() {
+        if let Effect::Emit(event) = effect
+            && let Some(fields) = event.as_object_mut()
+        {
+            let id = event_id(seed, index as u64);
+            fields.insert("id".to_owned(), Value::from(id));
+        }
+    }
+}
+
+/// Sends the events among the effects and answers the rest.
+pub(super) fn publish(bus: &Bus, effects: Vec<Effect>) -> Vec<Effect> {
     let mut rest = Vec::new();
-    for (index, effect) in effects.into_iter().enumerate() {
+    for effect in effects {
         match effect {
-            Effect::Emit(event) => bus.publish(&event_id(input.seed, index as u64), *event),
+            Effect::Emit(event) => bus.publish(*event),
             other => rest.push(other),
         }
     }

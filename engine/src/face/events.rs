@@ -1,5 +1,6 @@
 //! EventBridge: PutEvents onto the engine's bus. Rules and targets are not built.
 
+use engine_events::route::DEFAULT_BUS;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -15,7 +16,7 @@ const ENTRIES: usize = 10;
 /// EventBridge's own refusals.
 pub async fn call(app: &App, call: &Call) -> JsonAnswer {
     match call.operation.as_str() {
-        "PutEvents" => put_events(app, call),
+        "PutEvents" => put_events(app, call).await,
         other => Err(Fault::not_built("events", other)),
     }
 }
@@ -41,17 +42,19 @@ struct Entry {
     time: Option<f64>,
 }
 
-fn put_events(app: &App, call: &Call) -> JsonAnswer {
+async fn put_events(app: &App, call: &Call) -> JsonAnswer {
     let request: PutEvents = call.json()?;
     if request.entries.is_empty() || request.entries.len() > ENTRIES {
         let text = format!("Entries must hold 1 to {ENTRIES} events");
         return Err(Fault::new(400, "ValidationException", text));
     }
     let mut failed = 0;
+    let mut events = Vec::new();
     let mut put = |entry: Entry| match event(app, entry) {
-        Ok(event) => {
+        Ok(mut event) => {
             let id = uuid::Uuid::new_v4().to_string();
-            app.bus.publish(&id, event);
+            event["id"] = json!(id);
+            events.push(event);
             json!({"EventId": id})
         }
         Err((code, message)) => {
@@ -60,6 +63,10 @@ fn put_events(app: &App, call: &Call) -> JsonAnswer {
         }
     };
     let entries: Vec<Value> = request.entries.into_iter().map(&mut put).collect();
+    app.desk
+        .publish(DEFAULT_BUS, events)
+        .await
+        .map_err(|refusal| Fault::new(500, refusal.exception, refusal.message))?;
     Ok(json!({"FailedEntryCount": failed, "Entries": entries}))
 }
 

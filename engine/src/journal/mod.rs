@@ -6,7 +6,10 @@ use engine_plan::event::Input;
 use rusqlite::{Connection, ErrorCode};
 use serde::{Deserialize, Serialize};
 
+mod outbox;
 mod schema;
+
+pub use outbox::OutboxChange;
 
 /// Version of one record; a change of its shape raises it and keeps reading the older ones.
 pub const RECORD_VERSION: u32 = 1;
@@ -126,6 +129,14 @@ impl Journal {
     /// # Errors
     /// The disk refuses.
     pub fn append(&mut self, inputs: &[Input]) -> Result<(), JournalError> {
+        self.commit(inputs, &OutboxChange::default())
+    }
+
+    /// [`Journal::append`] together with a change of the outbox.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn commit(&mut self, inputs: &[Input], outbox: &OutboxChange) -> Result<(), JournalError> {
         let Self { path, connection } = self;
         let fail = |e| storage(path, e);
         let transaction = connection.transaction().map_err(fail)?;
@@ -137,6 +148,7 @@ impl Journal {
                 insert.execute([encode(input)?]).map_err(fail)?;
             }
         }
+        outbox.write(&transaction).map_err(fail)?;
         transaction.commit().map_err(fail)
     }
 

@@ -26,7 +26,7 @@ impl Journal {
             db.pragma_query_value(None, name, |row| row.get::<_, i64>(0))
                 .map_err(fail)
         };
-        match (pragma("application_id")?, pragma("user_version")?) {
+        let outcome = match (pragma("application_id")?, pragma("user_version")?) {
             (0, 0) => db
                 .execute_batch(&format!(
                     "BEGIN; CREATE TABLE input (seq INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;
@@ -36,7 +36,9 @@ impl Journal {
             (APPLICATION_ID, SCHEMA_VERSION) => Ok(()),
             (APPLICATION_ID, other) => Err(self.foreign(format!("format {other}"))),
             _ => Err(self.foreign("another program's database".to_owned())),
-        }
+        };
+        // Journals of the first version lack it.
+        outcome.and_then(|()| db.execute_batch(super::outbox::TABLE).map_err(fail))
     }
 }
 
