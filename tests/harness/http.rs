@@ -63,13 +63,33 @@ pub fn request(
 /// # Errors
 /// As [`request`].
 pub fn codepipeline(address: &str, operation: &str, input: &Value) -> io::Result<Answer> {
+    codepipeline_raw(address, operation, input.to_string().as_bytes())
+}
+
+/// The same with any bytes as body.
+///
+/// # Errors
+/// As [`request`].
+pub fn codepipeline_raw(address: &str, operation: &str, body: &[u8]) -> io::Result<Answer> {
     let target = format!("CodePipeline_20150709.{operation}");
     let headers = [
         ("content-type", "application/x-amz-json-1.1"),
         ("x-amz-target", target.as_str()),
         ("authorization", &authorization("codepipeline")),
     ];
-    request(address, "POST", "/", &headers, input.to_string().as_bytes())
+    request(address, "POST", "/", &headers, body)
+}
+
+/// One call of a service that speaks Query, such as SNS.
+///
+/// # Errors
+/// As [`request`].
+pub fn form(address: &str, service: &str, body: &str) -> io::Result<Answer> {
+    let headers = [
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("authorization", &authorization(service)),
+    ];
+    request(address, "POST", "/", &headers, body.as_bytes())
 }
 
 /// One GET of S3 by path.

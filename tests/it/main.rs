@@ -1,6 +1,7 @@
 //! Whole-system tests in one binary.
 
 mod clients;
+mod conformance;
 mod example;
 mod faults;
 mod garbage;

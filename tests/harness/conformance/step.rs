@@ -1,0 +1,316 @@
+//! Plays the steps of one case: operations with what they give, and the work of a job worker.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Templates,
+    expect::{differs, fits, refusal},
+    way::Way,
+};
+use crate::http;
+
+/// Nothing in a case takes longer.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Members of a step that say what is expected.
+const EXPECTATIONS: [&str; 5] = ["gives", "exactly", "until", "refused", "status"];
+
+/// One case under way.
+pub struct Play<'a> {
+    way: &'a dyn Way,
+    templates: &'a Templates,
+    known: BTreeMap<String, Value>,
+    /// Jobs that were polled and not yet taken: id, nonce, data.
+    jobs: Vec<Value>,
+}
+
+impl<'a> Play<'a> {
+    /// With nothing captured.
+    pub fn new(way: &'a dyn Way, templates: &'a Templates) -> Self {
+        Self {
+            way,
+            templates,
+            known: BTreeMap::from([("url".to_owned(), json!(way.url()))]),
+            jobs: Vec::new(),
+        }
+    }
+
+    /// All steps.
+    ///
+    /// # Errors
+    /// The step that failed, what was expected and what came.
+    pub fn all(&mut self, steps: &[Value]) -> Result<(), String> {
+        for (number, step) in steps.iter().enumerate() {
+            let again = step["times"].as_u64().unwrap_or(1);
+            for _ in 0..again {
+                self.one(step).map_err(|problem| {
+                    format!("  step {}: {}\n{problem}", number + 1, shown(step))
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, step: &Value) -> Result<(), String> {
+        let fields = step.as_object().ok_or("  a step is a map")?;
+        let verb = fields
+            .keys()
+            .find(|name| !EXPECTATIONS.contains(&name.as_str()) && *name != "times")
+            .ok_or("  a step names an operation")?;
+        let request = self.templates.fill(&fields[verb], &self.known)?;
+        match verb.as_str() {
+            "raw" => {
+                let operation = request["operation"].as_str().unwrap_or_default().to_owned();
+                let body = request["body"].as_str().unwrap_or_default().to_owned();
+                self.ask(&operation, body.as_bytes(), fields)
+            }
+            "take" => self.take(&request).map(drop),
+            "pass" => {
+                let mut result = request["with"].clone();
+                let job = self.take(&request)?;
+                result["jobId"] = job;
+                self.ask(
+                    "PutJobSuccessResult",
+                    result.to_string().as_bytes(),
+                    &Map::new(),
+                )
+            }
+            "fail" => {
+                let job = self.take(&request)?;
+                let failure = json!({"type": "JobFailed", "message": "it failed"});
+                let result = json!({"jobId": job, "failureDetails": failure});
+                self.ask(
+                    "PutJobFailureResult",
+                    result.to_string().as_bytes(),
+                    &Map::new(),
+                )
+            }
+            "ends" => self.ends(&request),
+            "idle" => self.idle(&request),
+            "form" => self.form(&request, fields),
+            "page" => self.page(&request, fields),
+            operation => self.ask(operation, request.to_string().as_bytes(), fields),
+        }
+    }
+
+    fn ask(
+        &mut self,
+        operation: &str,
+        body: &[u8],
+        expected: &Map<String, Value>,
+    ) -> Result<(), String> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let (status, reply) = self.call(operation, body)?;
+            if let Some(problem) = self.templates.model.judge(operation, status, &reply) {
+                return Err(format!("  against the model: {problem}"));
+            }
+            match self.check(status, &reply, expected)? {
+                None => return Ok(()),
+                Some(_) if expected.contains_key("until") && Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Some(problem) => return Err(problem),
+            }
+        }
+    }
+
+    fn call(&self, operation: &str, body: &[u8]) -> Result<(u16, Value), String> {
+        let answer = self.way.call(operation, body);
+        answer.map_err(|error| format!("  no answer: {error}"))
+    }
+
+    /// What is wrong with a reply; an error if the expectation itself is.
+    fn check(
+        &mut self,
+        status: u16,
+        reply: &Value,
+        expected: &Map<String, Value>,
+    ) -> Result<Option<String>, String> {
+        if let Some(written) = expected.get("refused") {
+            let written = self.templates.fill(written, &self.known)?;
+            let wanted = refusal(written.as_str().unwrap_or_default());
+            let got = format!(
+                "{}: {}",
+                reply["__type"].as_str().unwrap_or("no refusal"),
+                reply["message"].as_str().unwrap_or_default()
+            );
+            let code = expected.get("status").and_then(Value::as_u64);
+            let code = code.unwrap_or(match wanted.split(':').next() {
+                // botocore models it so from 1.44.5 on
+                Some("ConflictException") => 409,
+                _ => 400,
+            });
+            let wanted = if wanted.contains(": ") {
+                wanted
+            } else {
+                wanted + ": …"
+            };
+            let wrong = u64::from(status) != code || !fits(&wanted, &got);
+            return Ok(wrong.then(|| {
+                let got = if status == 200 {
+                    format!("200 {reply}")
+                } else {
+                    format!("{status} {got}")
+                };
+                format!("  expected {code} {wanted}\n  got      {got}")
+            }));
+        }
+        if status != 200 {
+            return Ok(Some(format!("  got      {status} {reply}")));
+        }
+        for (name, whole) in [("gives", false), ("until", false), ("exactly", true)] {
+            let Some(wanted) = expected.get(name) else {
+                continue;
+            };
+            let wanted = self.templates.fill(wanted, &self.known)?;
+            if let Some(problem) = differs(&wanted, reply, whole, &mut self.known) {
+                return Ok(Some(format!("  {problem}\n  in       {reply}")));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A job worker's poll and acknowledgement for an action; its id is captured as `job`, or as named by `as`.
+    fn take(&mut self, wanted: &Value) -> Result<Value, String> {
+        let (action, execution) = match wanted {
+            Value::String(action) => (action.as_str(), None),
+            other => (
+                other["action"].as_str().unwrap_or_default(),
+                other["execution"].as_str(),
+            ),
+        };
+        let until = Instant::now() + PATIENCE;
+        let job = loop {
+            let fits = |job: &Value| {
+                let context = &job["data"]["pipelineContext"];
+                context["action"]["name"] == action
+                    && execution.is_none_or(|id| context["pipelineExecutionId"] == id)
+            };
+            if let Some(at) = self.jobs.iter().position(fits) {
+                break self.jobs.remove(at);
+            }
+            self.poll()?;
+            if !self.jobs.iter().any(fits) {
+                if Instant::now() > until {
+                    return Err(format!(
+                        "  no job of {action} came; there are {:?}",
+                        self.jobs
+                    ));
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        let nonce = json!({"jobId": job["id"], "nonce": job["nonce"]});
+        let (status, reply) = self.call("AcknowledgeJob", nonce.to_string().as_bytes())?;
+        if status != 200 {
+            return Err(format!("  AcknowledgeJob: {status} {reply}"));
+        }
+        let name = wanted["as"].as_str().unwrap_or("job").to_owned();
+        self.known
+            .insert(format!("{name}.data"), job["data"].clone());
+        self.known.insert(name, job["id"].clone());
+        Ok(job["id"].clone())
+    }
+
+    fn poll(&mut self) -> Result<(), String> {
+        for category in ["Source", "Build"] {
+            let id = json!({"category": category, "owner": "Custom", "provider": "Work", "version": "1"});
+            let request = json!({"actionTypeId": id, "maxBatchSize": 100});
+            let (status, reply) = self.call("PollForJobs", request.to_string().as_bytes())?;
+            let missing = reply["__type"] == "ActionTypeNotFoundException";
+            if status != 200 && !missing {
+                return Err(format!("  PollForJobs: {status} {reply}"));
+            }
+            if let Some(problem) = self.templates.model.judge("PollForJobs", status, &reply) {
+                return Err(format!("  against the model: {problem}"));
+            }
+            let jobs = reply["jobs"].as_array().cloned();
+            self.jobs.extend(jobs.unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// Waits until an execution has this status.
+    fn ends(&mut self, request: &Value) -> Result<(), String> {
+        let (execution, status) = (&request[0], &request[1]);
+        let name = request.get(2).cloned().unwrap_or(json!("p"));
+        let body = json!({"pipelineName": name, "pipelineExecutionId": execution});
+        let until = json!({"until": {"pipelineExecution": {"status": status}}});
+        let until = until.as_object().cloned().unwrap_or_default();
+        self.ask("GetPipelineExecution", body.to_string().as_bytes(), &until)
+    }
+
+    /// No job waits for this action.
+    fn idle(&mut self, action: &Value) -> Result<(), String> {
+        self.poll()?;
+        let found = self
+            .jobs
+            .iter()
+            .find(|job| job["data"]["pipelineContext"]["action"]["name"] == *action);
+        found.map_or(Ok(()), |job| Err(format!("  a job is there: {job}")))
+    }
+
+    /// A Query call of another service, as `{service: sns, Action: …}`; its XML text is the reply.
+    fn form(&mut self, request: &Value, expected: &Map<String, Value>) -> Result<(), String> {
+        let service = request["service"].as_str().unwrap_or_default();
+        let pairs = request.as_object().into_iter().flatten();
+        let pairs = pairs.filter(|(name, _)| *name != "service");
+        let text = |value: &Value| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        };
+        let body: Vec<String> = pairs
+            .map(|(n, v)| format!("{n}={}", percent(&text(v))))
+            .collect();
+        let answer = http::form(&self.way.url(), service, &body.join("&"));
+        let answer = answer.map_err(|error| format!("  no answer: {error}"))?;
+        match self.check(answer.status, &json!(answer.text()), expected)? {
+            None => Ok(()),
+            Some(problem) => Err(problem),
+        }
+    }
+
+    /// A page of the engine itself, read until it is as expected.
+    fn page(&mut self, path: &Value, expected: &Map<String, Value>) -> Result<(), String> {
+        let path = path.as_str().unwrap_or_default();
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let answer = http::request(&self.way.url(), "GET", path, &[], b"");
+            let answer = answer.map_err(|error| format!("  no answer: {error}"))?;
+            match self.check(answer.status, &answer.json(), expected)? {
+                None => return Ok(()),
+                Some(_) if Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Some(problem) => return Err(problem),
+            }
+        }
+    }
+}
+
+fn percent(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
+    text.bytes()
+        .map(|b| {
+            if plain(b) {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
+}
+
+fn shown(step: &Value) -> String {
+    let text = step.to_string();
+    match text.char_indices().nth(400) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}
