@@ -21,6 +21,8 @@ pub const ROLLBACK_TARGET_DAYS: i64 = 365;
 /// Characters of a configuration value. The model and the quotas say 1,000; refusals of the service seen in public
 /// since 2022 say 50,000.
 pub const CONFIGURATION_VALUE: usize = 1000;
+/// Days a transition may be disabled for waiting executions to go on when it is enabled (section 3.3).
+pub const DISABLED_TRANSITION_DAYS: i64 = 30;
 /// Tags of a resource.
 pub const TAGS: usize = 50;
 /// Bytes of all output variables of one action.

@@ -28,6 +28,7 @@ mod start;
 mod stop;
 mod timer;
 mod transition;
+mod update;
 mod verdict;
 
 /// What a request is answered with; reads are done on the state.

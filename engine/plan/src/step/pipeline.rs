@@ -9,13 +9,13 @@ use super::{Answer, Turn, start::Wanted};
 use crate::{
     action_type,
     check::{Surroundings, check, check_action_type, pipeline_type},
-    definition::{CustomActionType, ExecutionMode, PipelineDeclaration, StageDeclaration},
+    definition::{CustomActionType, PipelineDeclaration, StageDeclaration},
     effect::Effect,
     event::Trigger,
     executions::Executions,
     limit,
     refusal::Refusal,
-    state::{ExecutionStatus, Pipeline, Position, StageState, Transition},
+    state::{Pipeline, StageState, Transition},
 };
 
 /// What replies show instead of a secret; sent back, it keeps the stored value.
@@ -83,65 +83,6 @@ impl Turn<'_> {
             );
         }
         Ok(Answer::Version(1))
-    }
-
-    pub(super) fn update_pipeline(
-        &mut self,
-        definition: &PipelineDeclaration,
-    ) -> Result<Answer, Refusal> {
-        self.checked(definition)?;
-        let name = &definition.name;
-        // The model lists no PipelineNotFoundException here; this is what moto answers.
-        let Some(known) = self.state.pipelines.get(name) else {
-            return Err(Refusal::new(
-                "ResourceNotFoundException",
-                format!(
-                    "The account with id '{}' does not include a pipeline with the name '{name}'",
-                    self.state.account()
-                ),
-            ));
-        };
-        let version = known.definition.version.unwrap_or(1) + 1;
-        let mut updated = filled(definition, version);
-        self.keep_secrets(&known.definition, &mut updated);
-        let updated = Arc::new(updated);
-        let active: Vec<usize> = known.active.iter().copied().collect();
-        if let Some(known) = self.state.pipelines.get_mut(name) {
-            let mut old = std::mem::take(&mut known.stages);
-            known.stages = updated
-                .stages
-                .iter()
-                .map(|stage| {
-                    let kept = old.iter().position(|it| it.name == stage.name);
-                    kept.map_or_else(|| new_stage(stage), |at| old.swap_remove(at))
-                })
-                .collect();
-            known.versions.insert(version, Arc::clone(&updated));
-            known.definition = updated;
-            known.updated = self.at;
-        }
-        for execution in active {
-            self.outdate(name, execution);
-        }
-        Ok(Answer::Version(version))
-    }
-
-    /// The definition changed under an execution: it ends once nothing is in progress (not in PARALLEL mode).
-    fn outdate(&mut self, pipeline: &str, execution: usize) {
-        let parallel = self
-            .definition(pipeline, execution)
-            .is_none_or(|definition| definition.mode() == ExecutionMode::Parallel);
-        if parallel {
-            return;
-        }
-        let Some(run) = self.execution_mut(pipeline, execution) else {
-            return;
-        };
-        run.outdated = true;
-        if matches!(run.position, Position::Before(_)) {
-            self.leave_queue(pipeline, execution);
-            self.end_execution(pipeline, execution, ExecutionStatus::Cancelled);
-        }
     }
 
     /// Deletes a pipeline with everything of it; an absent one is no error (as in moto).
@@ -276,7 +217,7 @@ impl Turn<'_> {
         Answer::Done
     }
 
-    fn checked(&self, definition: &PipelineDeclaration) -> Result<(), Refusal> {
+    pub(super) fn checked(&self, definition: &PipelineDeclaration) -> Result<(), Refusal> {
         let surroundings = Surroundings {
             known: &self.state.action_types,
             region: self.state.region(),
@@ -288,7 +229,7 @@ impl Turn<'_> {
     }
 
     /// Puts the stored secrets where the update holds the mask.
-    fn keep_secrets(&self, old: &PipelineDeclaration, new: &mut PipelineDeclaration) {
+    pub(super) fn keep_secrets(&self, old: &PipelineDeclaration, new: &mut PipelineDeclaration) {
         for stage in &mut new.stages {
             let Some(before) = old.stage(&stage.name).and_then(|at| old.stages.get(at)) else {
                 continue;
@@ -347,7 +288,7 @@ fn same(a: &CustomActionType, b: &CustomActionType) -> bool {
     (&a.category, &a.provider, &a.version) == (&b.category, &b.provider, &b.version)
 }
 
-fn new_stage(stage: &StageDeclaration) -> StageState {
+pub(super) fn new_stage(stage: &StageDeclaration) -> StageState {
     StageState {
         name: stage.name.clone(),
         held_by: None,
@@ -361,7 +302,7 @@ fn new_stage(stage: &StageDeclaration) -> StageState {
 }
 
 /// The definition with what the service fills in.
-fn filled(definition: &PipelineDeclaration, version: u64) -> PipelineDeclaration {
+pub(super) fn filled(definition: &PipelineDeclaration, version: u64) -> PipelineDeclaration {
     PipelineDeclaration {
         version: Some(version),
         execution_mode: Some(definition.mode()),

@@ -1,5 +1,7 @@
 //! RetryStageExecution.
 
+use std::collections::BTreeSet;
+
 use super::{Answer, Turn, start::room_for_one};
 use crate::{
     definition::ExecutionMode,
@@ -8,7 +10,7 @@ use crate::{
     refusal::Refusal,
     state::{
         ActionStatus, ConditionStatus, Execution, ExecutionStatus, Pipeline, Position,
-        RetryTrigger, StageStatus,
+        RetryTrigger, StageRun, StageStatus,
     },
 };
 
@@ -145,8 +147,8 @@ fn retryable(known: &Pipeline, stage: &str, id: &str, mode: RetryMode) -> Result
     if Some(run.pipeline_version) != known.definition.version {
         return no("the structure of the pipeline has changed since");
     }
-    let counted = &stage_run.actions[stage_run.first..];
-    let in_progress = counted
+    let in_progress = stage_run
+        .actions
         .iter()
         .any(|action| action.status == ActionStatus::InProgress);
     match (run.status, stage_run.status) {
@@ -163,12 +165,27 @@ fn retryable(known: &Pipeline, stage: &str, id: &str, mode: RetryMode) -> Result
             if mode == RetryMode::AllActions {
                 return no("actions are in progress");
             }
+            if being_retried(stage_run) {
+                return no("another retry is in progress");
+            }
             if stage_run.failed().is_empty() {
                 return no("no action has failed");
             }
         }
         (ExecutionStatus::Stopping, _) => return no("the execution is being stopped"),
+        (_, StageStatus::Skipped) => return no("the stage was skipped"),
+        (_, StageStatus::Succeeded) => return no("all actions have succeeded"),
         _ => return no("it has not failed"),
     }
     Ok(index)
+}
+
+/// Whether an action that ran in this stage before runs again, or will as soon as it may.
+fn being_retried(stage: &StageRun) -> bool {
+    let mut seen = BTreeSet::new();
+    !stage.again.is_empty()
+        || stage
+            .actions
+            .iter()
+            .any(|action| !seen.insert(&action.name) && action.status == ActionStatus::InProgress)
 }

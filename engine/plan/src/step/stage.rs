@@ -63,26 +63,16 @@ impl Turn<'_> {
             // a PARALLEL execution on an old definition whose stage is gone: nothing gates it
             return self.enter(pipeline, execution, stage);
         };
-        let overtaken: Vec<String> = match definition.mode() {
-            ExecutionMode::Superseded => state.waiting.drain(..).collect(),
+        state.waiting.push_back(id.clone());
+        let overtaken = match definition.mode() {
+            ExecutionMode::Superseded => overtaken(known, name, &id),
             ExecutionMode::Queued | ExecutionMode::Parallel => Vec::new(),
         };
-        state.waiting.push_back(id);
         for older in overtaken {
-            self.supersede(pipeline, &older);
+            self.leave_queue(pipeline, older);
+            self.end_execution(pipeline, older, ExecutionStatus::Superseded);
         }
         self.admit(pipeline, name);
-    }
-
-    fn supersede(&mut self, pipeline: &str, id: &str) {
-        let index = self
-            .state
-            .pipelines
-            .get(pipeline)
-            .and_then(|known| known.execution_index.get(id).copied());
-        if let Some(index) = index {
-            self.end_execution(pipeline, index, ExecutionStatus::Superseded);
-        }
     }
 
     /// Lets in who may enter a stage now.
@@ -243,11 +233,13 @@ impl Turn<'_> {
         };
         let run = &known.executions[execution];
         let (id, standard) = (run.id.clone(), run.rollback_of.is_none());
+        // a PARALLEL execution may outlive its definition
+        let current = Some(run.pipeline_version) == known.definition.version;
         if let Some(state) = stage_state(known, stage) {
             if state.held_by.as_ref() == Some(&id) {
                 state.held_by = None;
             }
-            if status == StageStatus::Succeeded && standard {
+            if status == StageStatus::Succeeded && standard && current {
                 state.succeeded = Some(execution);
             }
         }
@@ -288,6 +280,20 @@ impl Turn<'_> {
             }
         }
     }
+}
+
+/// Who waits in front of a stage and gives way to a newer arrival: all but executions that ignore each other, which may
+/// be left from a PARALLEL definition.
+fn overtaken(known: &Pipeline, stage: &str, newer: &str) -> Vec<usize> {
+    let waiting = known.stage(stage).into_iter().flat_map(|it| &it.waiting);
+    waiting
+        .filter(|id| *id != newer)
+        .filter_map(|id| known.execution_index.get(id).copied())
+        .filter(|index| {
+            let definition = known.definition_of(&known.executions[*index]);
+            definition.is_some_and(|it| it.mode() != ExecutionMode::Parallel)
+        })
+        .collect()
 }
 
 fn stage_state<'a>(pipeline: &'a mut Pipeline, name: &str) -> Option<&'a mut StageState> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine_plan::{
+    check::parse_action_type,
     definition::PipelineDeclaration,
     effect::{ActionTask, Effect},
     event::{Event, ExecutionDetails, Input, Outcome, RetryMode, Revision, Trigger},
@@ -43,6 +44,25 @@ impl Desk {
     /// With a created pipeline that has not started.
     pub fn with(definition: PipelineDeclaration) -> Self {
         let mut desk = Self::new();
+        desk.tell(Event::CreatePipeline {
+            definition,
+            tags: BTreeMap::new(),
+            start: false,
+        });
+        desk
+    }
+
+    /// [`Desk::with`] after the custom action type of `w` actions was made.
+    pub fn with_worker(definition: PipelineDeclaration) -> Self {
+        let mut desk = Self::new();
+        let action_type = parse_action_type(serde_json::json!({
+            "category": "Test", "provider": "Worker", "version": "1",
+            "configurationProperties": [{"name": "Job", "required": true, "key": true, "secret": false}],
+            "inputArtifactDetails": {"minimumCount": 0, "maximumCount": 1},
+            "outputArtifactDetails": {"minimumCount": 0, "maximumCount": 0},
+        }))
+        .unwrap();
+        desk.tell(Event::CreateCustomActionType { action_type });
         desk.tell(Event::CreatePipeline {
             definition,
             tags: BTreeMap::new(),
@@ -272,6 +292,7 @@ pub fn succeeded_with(action_execution: &str, variables: &[(&str, &str)]) -> Eve
 /// `l` Lambda, `a` approval, `w` custom worker.
 pub fn pipeline(stages: &[(&str, &[&str])]) -> Value {
     let source = stages[0].1[0];
+    let source = source.split_once('@').map_or(source, |(name, _)| name);
     let stages: Vec<Value> = stages
         .iter()
         .map(|(name, actions)| {
@@ -352,4 +373,12 @@ pub fn approval(action: &str, token: &Hidden, approved: bool) -> Event {
         summary: "because".to_owned(),
         by: "arn:aws:iam::123456789012:user/dana".to_owned(),
     }
+}
+
+/// One source and a stage of three actions, the last of them alone.
+pub fn simple() -> Desk {
+    Desk::with(declared(pipeline(&[
+        ("Source", &["s"]),
+        ("Build", &["b", "b2", "b3@2"]),
+    ])))
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use engine_plan::{
-    check::parse_action_type,
     definition::ActionTypeId,
     event::{Event, ExecutionDetails, Settings},
     state::JobStatus,
@@ -176,20 +175,11 @@ fn job_results_are_checked() {
 
 #[test]
 fn a_worker_polls_acknowledges_and_reports() {
-    let mut desk = Desk::new();
-    let action_type = parse_action_type(json!({
-        "category": "Test", "provider": "Worker", "version": "1",
-        "configurationProperties": [{"name": "Job", "required": true, "key": true, "secret": false}],
-        "inputArtifactDetails": {"minimumCount": 0, "maximumCount": 1},
-        "outputArtifactDetails": {"minimumCount": 0, "maximumCount": 0},
-    }))
-    .unwrap();
-    desk.tell(Event::CreateCustomActionType { action_type });
-    desk.tell(Event::CreatePipeline {
-        definition: declared(pipeline(&[("Source", &["s"]), ("Deploy", &["w"])])),
-        tags: BTreeMap::new(),
-        start: true,
-    });
+    let mut desk = Desk::with_worker(declared(pipeline(&[
+        ("Source", &["s"]),
+        ("Deploy", &["w"]),
+    ])));
+    desk.start();
     desk.succeed("s");
     let kind = ActionTypeId {
         category: "Test".to_owned(),

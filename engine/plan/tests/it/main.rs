@@ -6,12 +6,17 @@
     reason = "a test fails by panicking"
 )]
 
+mod cases;
 mod checks;
 mod conditions;
+mod definitions;
 mod flow;
 mod harness;
+mod histories;
 mod job;
-mod model;
+mod modes;
+mod reference;
+mod retries;
 mod rule_jobs;
 mod stages;
 mod timeouts;
