@@ -97,9 +97,17 @@ pub fn form(address: &str, service: &str, body: &str) -> io::Result<Answer> {
 /// # Errors
 /// As [`request`].
 pub fn s3(address: &str, path: &str) -> io::Result<Answer> {
+    s3_request(address, "GET", path, b"")
+}
+
+/// One request of S3 by path.
+///
+/// # Errors
+/// As [`request`].
+pub fn s3_request(address: &str, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
     let headers = [("authorization", authorization("s3"))];
     let headers = headers.each_ref().map(|(n, v)| (*n, v.as_str()));
-    request(address, "GET", path, &headers, b"")
+    request(address, method, path, &headers, body)
 }
 
 fn authorization(service: &str) -> String {

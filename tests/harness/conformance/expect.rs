@@ -64,6 +64,10 @@ fn compare(
                 known.insert(name.to_owned(), got.clone());
                 return None;
             }
+            if let Some((name, piece)) = within(text, got.as_str().unwrap_or_default()) {
+                known.insert(name, piece.into());
+                return None;
+            }
             let fits = match text.as_str() {
                 "<any>" => true,
                 "<uuid>" => got.as_str().is_some_and(is_uuid),
@@ -80,6 +84,15 @@ fn compare(
         (Value::Number(a), Value::Number(b)) if a.as_f64() == b.as_f64() => None,
         (wanted, got) => no(format!("{got} is not {wanted}")),
     }
+}
+
+/// `…before<=name>after…`: what stands between the two in a text, and its name.
+fn within(wanted: &str, got: &str) -> Option<(String, String)> {
+    let (before, rest) = wanted.strip_prefix('…')?.split_once("<=")?;
+    let (name, after) = rest.strip_suffix('…')?.split_once('>')?;
+    let (_, found) = got.split_once(before)?;
+    let (piece, _) = found.split_once(after)?;
+    Some((name.to_owned(), piece.to_owned()))
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -189,5 +202,11 @@ mod tests {
             None
         );
         assert_eq!(known["x"], 7);
+        let wanted = json!("…k=<=y>&…");
+        assert_eq!(
+            differs(&wanted, &json!("a?k=8&l=9"), false, &mut known),
+            None
+        );
+        assert_eq!(known["y"], "8");
     }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::workspace::{files, root};
 
 mod expect;
+pub mod matrix;
 pub mod model;
 mod request;
 mod step;
@@ -113,7 +114,7 @@ fn read(file: &str, entry: &Value, templates: &Templates, cases: &mut Vec<Case>)
 pub fn play(cases: &[Case], templates: &Templates, way: &dyn Way) -> Vec<String> {
     let mut failed = Vec::new();
     for case in cases {
-        let mut play = Play::new(way, templates);
+        let mut play = Play::new(way, templates, case.fast);
         let done = std::panic::catch_unwind(AssertUnwindSafe(|| play.all(&case.steps)));
         let problem = match done {
             Ok(Ok(())) => None,

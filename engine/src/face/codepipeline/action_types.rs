@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Ground,
+    Ground, page,
     shape::{self, Object},
     tags::Tag,
 };
@@ -20,6 +20,7 @@ use super::{
 pub(super) struct List {
     action_owner_filter: Option<String>,
     region_filter: Option<String>,
+    next_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +87,8 @@ pub(super) async fn delete(ground: &Ground<'_>, request: Delete) -> Result<Value
 }
 
 pub(super) fn list(ground: &Ground<'_>, request: List) -> Result<Value, Refusal> {
+    // all types are on one page
+    page::position::<usize>(request.next_token.as_deref())?;
     ground.read(|state| {
         let here = request
             .region_filter
