@@ -16,7 +16,7 @@ use engine_plan::{
     event::{Event, Settings},
     refusal::Refusal,
     state::State,
-    step::{Answer, step},
+    step::Answer,
 };
 use jiff::Timestamp;
 use tokio::sync::{mpsc as async_mpsc, oneshot, watch};
@@ -27,12 +27,18 @@ use crate::{
     journal::{Journal, JournalError},
 };
 
+mod consequence;
 mod outbox;
+mod past;
+mod restore;
 mod writer;
 
 use outbox::Outbox;
+use past::Shelf;
+pub use past::{History, Past};
+use restore::{Restored, restore};
 use serde_json::Value;
-use writer::{Writer, number, publish};
+use writer::Writer;
 
 /// Carries out what the planner decided. Called in order, from one task; it must not wait.
 pub trait Perform: Send + Sync + 'static {
@@ -79,6 +85,8 @@ pub struct Desk {
 struct Inner {
     clock: Clock,
     state: Arc<RwLock<State>>,
+    /// Empty once the writer has ended.
+    journal: Shelf,
     requests: mpsc::Sender<Request>,
     /// Number of applied inputs and the planner's next timer, as of the last batch.
     applied: watch::Receiver<Applied>,
@@ -127,7 +135,7 @@ enum Request {
 type Queued = (Effect, Busy);
 
 impl Desk {
-    /// Opens the journal, replays it, notes the settings if they are new, and starts the writer. What was started and
+    /// Opens the journal, restores the state from it, notes the settings if they are new, and starts the writer. What was started and
     /// had not ended is performed again once something is attached.
     ///
     /// # Errors
@@ -152,17 +160,17 @@ impl Desk {
         settings: Settings,
         seeds: Seeds,
     ) -> Result<Self, OpenError> {
-        let journal = Journal::open(journal)?;
-        let mut state = State::default();
-        let mut last = Timestamp::UNIX_EPOCH;
-        journal.replay(|seq, input| {
-            last = last.max(input.at);
-            let (_, mut effects) =
-                step(&mut state, &input).map_err(|refusal| OpenError::Replay { seq, refusal })?;
-            number(input.seed, &mut effects);
-            publish(&bus, effects);
-            Ok::<_, OpenError>(())
-        })?;
+        let mut journal = Journal::open(journal)?;
+        let Restored {
+            state,
+            last,
+            events,
+            snapshot,
+        } = restore(&mut journal)?;
+        tracing::debug!(snapshot, "the state is restored");
+        for event in events {
+            bus.publish(event);
+        }
         clock.continue_from(last);
 
         let (outbox, deliveries) = Outbox::open(&journal, &clock)?;
@@ -177,9 +185,10 @@ impl Desk {
         let (requests, inbox) = mpsc::channel();
         let (applied, watch) = watch::channel(Applied::default());
         let state = Arc::new(RwLock::new(state));
+        let journal: Shelf = Arc::new(Mutex::new(Some(journal)));
         let mut writer = Writer {
             state: Arc::clone(&state),
-            journal,
+            journal: Arc::clone(&journal),
             clock: clock.clone(),
             last,
             seeds,
@@ -192,6 +201,7 @@ impl Desk {
             writer.configure(event)?;
         }
         writer.announce(0);
+        writer.tidy(false)?;
         thread::Builder::new()
             .name("desk".to_owned())
             .spawn(move || writer.run(&inbox))
@@ -200,6 +210,7 @@ impl Desk {
             inner: Arc::new(Inner {
                 clock,
                 state,
+                journal,
                 requests,
                 applied: watch,
                 effects: Mutex::new(Some(queue)),
@@ -223,7 +234,7 @@ impl Desk {
                 match effect {
                     Effect::Perform(task) => performer.perform(*task, busy),
                     Effect::Cancel { action_execution } => performer.cancel(&action_execution),
-                    Effect::Emit(_) => {}
+                    Effect::Emit(_) | Effect::Archive(_) | Effect::Forget { .. } => {}
                 }
             }
         });
@@ -284,6 +295,12 @@ impl Desk {
                 .read()
                 .unwrap_or_else(PoisonError::into_inner),
         )
+    }
+
+    /// Reads the state together with what has left memory: both as of the last applied input. Keep it short, as
+    /// [`Desk::read`].
+    pub fn read_all<R>(&self, look: impl FnOnce(&State, &Past<'_>) -> R) -> R {
+        self.read(|state| look(state, &Past::new(&self.inner.journal)))
     }
 
     /// Waits until `look` finds something; it is asked now and after every batch of inputs. `None` when the desk

@@ -6,6 +6,7 @@ use crate::{
     definition::{ActionTypeId, EncryptionKey, EnvironmentVariable},
     event::SourceRevisionOverride,
     hidden::Hidden,
+    state::Execution,
 };
 
 /// The closed list of effects.
@@ -15,8 +16,21 @@ pub enum Effect {
     Perform(Box<ActionTask>),
     /// Stop it; its provider may answer `Stopped`, nobody waits for it.
     Cancel { action_execution: String },
+    /// An ended execution has left memory: keep it where it can be found again. A later one replaces it.
+    Archive(Box<Archived>),
+    /// A pipeline was deleted: nothing archived of it may be found again.
+    Forget { pipeline: String },
     /// An EventBridge event, ready but for `id`: `{version, detail-type, source, account, time, region, resources, detail}`.
     Emit(Box<serde_json::Value>),
+}
+
+/// An ended execution that is not in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Archived {
+    pub pipeline: String,
+    /// Its number in [`crate::state::Pipeline::executions`].
+    pub number: usize,
+    pub execution: Execution,
 }
 
 /// Everything a provider needs; all variables are resolved.

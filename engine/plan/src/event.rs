@@ -153,6 +153,35 @@ pub enum Event {
     TimePassed,
 }
 
+impl Event {
+    /// Pipeline and id of the execution that a request is about, which may have left memory.
+    pub fn about(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Stop {
+                pipeline,
+                execution,
+                ..
+            }
+            | Self::Retry {
+                pipeline,
+                execution,
+                ..
+            }
+            | Self::Override {
+                pipeline,
+                execution,
+                ..
+            }
+            | Self::Rollback {
+                pipeline,
+                target: execution,
+                ..
+            } => Some((pipeline, execution)),
+            _ => None,
+        }
+    }
+}
+
 /// Choices of one engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

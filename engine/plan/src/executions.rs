@@ -66,6 +66,17 @@ impl Executions {
         self.next
     }
 
+    /// Puts one back under its old number.
+    pub(crate) fn restore(&mut self, number: usize, run: Execution) {
+        debug_assert!(number < self.next);
+        self.kept.insert(number, run);
+    }
+
+    /// Takes one out.
+    pub(crate) fn take(&mut self, number: usize) -> Option<Execution> {
+        self.kept.remove(&number)
+    }
+
     /// Keeps a new one; its number.
     pub(crate) fn push(&mut self, run: Execution) -> usize {
         let number = self.next;

@@ -16,8 +16,10 @@ pub const CONCURRENT_EXECUTIONS: usize = 50;
 pub const CONCURRENT_ACTIONS: usize = 5;
 /// Automatic retries of one run of a stage.
 pub const AUTOMATIC_RETRIES: u32 = 1;
-/// Days after its start in which an execution may be a rollback's target: history is kept 12 months.
-pub const ROLLBACK_TARGET_DAYS: i64 = 365;
+/// Days that history is kept: 12 months.
+pub const HISTORY_DAYS: i64 = 365;
+/// Days after its start in which an execution may be a rollback's target.
+pub const ROLLBACK_TARGET_DAYS: i64 = HISTORY_DAYS;
 /// Characters of a configuration value. The model and the quotas say 1,000; refusals of the service seen in public
 /// since 2022 say 50,000.
 pub const CONFIGURATION_VALUE: usize = 1000;
@@ -33,5 +35,9 @@ pub const RESOLVED_CONFIGURATION_BYTES: usize = 100 * 1024;
 pub const LAMBDA_SILENCE_MINUTES: i64 = 20;
 /// Ours: ended jobs that are still answered with `InvalidJobStateException` instead of `JobNotFoundException`.
 pub const ENDED_JOBS_KEPT: usize = 10_000;
+/// Ours: ended executions of a pipeline that stay in memory besides those its stages show.
+pub const ENDED_EXECUTIONS_KEPT: usize = 16;
+/// Ours: ended executions that may gather before the older ones leave memory together.
+pub const ENDED_EXECUTIONS_AT_MOST: usize = 2 * ENDED_EXECUTIONS_KEPT;
 /// Ours: executions of a pipeline whose client token is remembered.
 pub const CLIENT_TOKENS_KEPT: usize = 1_000;

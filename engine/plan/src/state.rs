@@ -17,6 +17,14 @@ use crate::{
     hidden::Hidden,
 };
 
+mod job;
+
+pub use job::{Job, JobPlace, JobStatus};
+
+/// Version of what the state looks like in a snapshot: raise it when a snapshot of before would be read as something
+/// else. One that cannot be read at all is noticed.
+pub const SHAPE: u32 = 1;
+
 /// The whole state.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -349,45 +357,4 @@ pub struct ArtifactPlace {
 pub struct ActionError {
     pub code: String,
     pub message: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum JobStatus {
-    Created,
-    Queued,
-    Dispatched,
-    InProgress,
-    TimedOut,
-    Succeeded,
-    Failed,
-}
-
-/// Whose job it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum JobPlace {
-    Action(Place),
-    Rule(RulePlace),
-}
-
-impl JobPlace {
-    /// The pipeline it belongs to.
-    pub fn pipeline(&self) -> &str {
-        match self {
-            Self::Action(place) => &place.pipeline,
-            Self::Rule(place) => &place.pipeline,
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Job {
-    pub id: String,
-    pub nonce: String,
-    pub place: JobPlace,
-    /// Of the action or the rule.
-    pub action_execution: String,
-    pub action_type: ActionTypeId,
-    pub status: JobStatus,
-    pub continuation_token: Option<String>,
-    pub created: Timestamp,
 }

@@ -54,10 +54,17 @@ impl State {
 
     /// The task that a job, open or recently ended, belongs to.
     pub fn task_of_job(&self, job: &str) -> Option<ActionTask> {
+        let place = &self.jobs.get(job)?.place;
+        let pipeline = self.pipelines.get(place.pipeline())?;
+        self.task_of_ended_job(job, pipeline.executions.get(place.execution())?)
+    }
+
+    /// The same for an ended job whose execution is not in memory.
+    pub fn task_of_ended_job(&self, job: &str, execution: &Execution) -> Option<ActionTask> {
         let job = self.jobs.get(job)?;
         let mut task = match &job.place {
-            JobPlace::Action(place) => self.task_at(place)?,
-            JobPlace::Rule(place) => self.rule_task(place)?,
+            JobPlace::Action(place) => self.task_in(execution, place)?,
+            JobPlace::Rule(place) => self.rule_task_in(execution, place)?,
         };
         task.job = Some(JobTask::from(job));
         Some(task)
@@ -121,7 +128,11 @@ impl State {
     /// A rule's task: that of an action of category `Rule` with the rule's name.
     pub(crate) fn rule_task(&self, place: &RulePlace) -> Option<ActionTask> {
         let pipeline = self.pipelines.get(&place.pipeline)?;
-        let execution = pipeline.executions.get(place.execution)?;
+        self.rule_task_in(pipeline.executions.get(place.execution)?, place)
+    }
+
+    fn rule_task_in(&self, execution: &Execution, place: &RulePlace) -> Option<ActionTask> {
+        let pipeline = self.pipelines.get(&place.pipeline)?;
         let definition = pipeline.definition_of(execution)?;
         let stage = execution.stages.get(place.stage)?;
         let condition = stage.conditions.get(place.condition)?;
@@ -168,7 +179,11 @@ impl State {
     /// The whole task of the run at a place.
     pub(crate) fn task_at(&self, place: &Place) -> Option<ActionTask> {
         let pipeline = self.pipelines.get(&place.pipeline)?;
-        let execution = pipeline.executions.get(place.execution)?;
+        self.task_in(pipeline.executions.get(place.execution)?, place)
+    }
+
+    fn task_in(&self, execution: &Execution, place: &Place) -> Option<ActionTask> {
+        let pipeline = self.pipelines.get(&place.pipeline)?;
         let definition = pipeline.definition_of(execution)?;
         let stage = execution.stages.get(place.stage)?;
         let run = stage.actions.get(place.action)?;

@@ -4,6 +4,8 @@ mod functions;
 mod model;
 mod raw;
 
+use std::borrow::Cow;
+
 use askama::Template;
 use axum::{
     Router,
@@ -158,12 +160,13 @@ async fn one(
 
 fn picture(app: &App, name: &str, execution: Option<&str>, query: Option<&str>) -> Response {
     let now = app.clock.now();
-    let shown = app.desk.read(|state| {
+    let shown = app.desk.read_all(|state, past| {
         let pipeline = state.pipelines.get(name)?;
         let run = match execution {
-            Some(id) => Some(pipeline.execution(id)?),
-            None => pipeline.executions.last(),
+            Some(id) => Some(past.find(pipeline, id).ok()??.1),
+            None => pipeline.executions.last().map(Cow::Borrowed),
         };
+        let run = run.as_deref();
         let stages = model::stages(pipeline, run, now);
         let end = |e: &Execution| if e.has_ended() { e.updated } else { now };
         Some(Picture {
@@ -183,7 +186,11 @@ fn picture(app: &App, name: &str, execution: Option<&str>, query: Option<&str>) 
             stages,
             variables: run.map(model::variables).unwrap_or_default(),
             artifacts: run.map(model::artifacts).unwrap_or_default(),
-            history: model::history(pipeline, HISTORY),
+            history: past
+                .history(pipeline, None, None, HISTORY)
+                .take(HISTORY)
+                .filter_map(|run| Some(model::past(pipeline, &run.ok()?.1)))
+                .collect(),
         })
     });
     let Some(mut shown) = shown else {
@@ -213,11 +220,11 @@ async fn log(
     Path((name, execution, action)): Path<(String, String, String)>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let found: Option<ActionBox> = app.desk.read(|state| {
+    let found: Option<ActionBox> = app.desk.read_all(|state, past| {
         let pipeline = state.pipelines.get(&name)?;
-        let run = pipeline.execution(&execution)?;
+        let (_, run) = past.find(pipeline, &execution).ok()??;
         let path = format!("/log/{action}");
-        model::stages(pipeline, Some(run), app.clock.now())
+        model::stages(pipeline, Some(run.as_ref()), app.clock.now())
             .into_iter()
             .flat_map(|s| s.groups)
             .flatten()

@@ -315,20 +315,15 @@ fn is_web(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
 }
 
-/// The newest executions first.
-pub fn history(pipeline: &Pipeline, most: usize) -> Vec<Past> {
-    pipeline
-        .executions
-        .iter()
-        .rev()
-        .take(most)
-        .map(|e| Past {
-            id: e.id.clone(),
-            status: status(Some(e), &stages(pipeline, Some(e), Timestamp::UNIX_EPOCH)),
-            trigger: e.trigger.trigger_type.clone(),
-            started: time(e.started),
-        })
-        .collect()
+/// A line of the history.
+pub fn past(pipeline: &Pipeline, run: &Execution) -> Past {
+    let stages = stages(pipeline, Some(run), Timestamp::UNIX_EPOCH);
+    Past {
+        id: run.id.clone(),
+        status: status(Some(run), &stages),
+        trigger: run.trigger.trigger_type.clone(),
+        started: time(run.started),
+    }
 }
 
 /// Name, bucket and key of every artifact.

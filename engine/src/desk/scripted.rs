@@ -192,8 +192,12 @@ pub(crate) async fn create(desk: &Desk) {
 }
 
 pub(crate) fn start() -> Event {
+    start_of("shop")
+}
+
+pub(crate) fn start_of(pipeline: &str) -> Event {
     Event::Start {
-        pipeline: "shop".to_owned(),
+        pipeline: pipeline.to_owned(),
         trigger: Trigger {
             trigger_type: "StartPipelineExecution".to_owned(),
             trigger_detail: "arn:aws:iam::123456789012:user/dana".to_owned(),

@@ -4,22 +4,25 @@ use std::sync::{Arc, PoisonError, RwLock, mpsc};
 
 use engine_events::route::DEFAULT_BUS;
 use engine_plan::{
-    effect::Effect,
     event::{Event, Input},
+    limit::HISTORY_DAYS,
     refusal::Refusal,
     state::State,
-    step::{Answer, step},
+    step::{Answer, step_with},
 };
-use jiff::Timestamp;
-use serde_json::Value;
-use sha2::{Digest, Sha256};
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc as async_mpsc, oneshot, watch};
 
-use super::{Applied, OpenError, Outbox, Queued, Request, Seeds};
+use super::{
+    Applied, OpenError, Outbox, Queued, Request, Seeds,
+    consequence::Consequences,
+    past::{Shelf, locked, unreadable},
+    restore::snapshot,
+};
 use crate::{
     bus::Bus,
     clock::{Busy, Clock},
-    journal::{Journal, JournalError},
+    journal::{Batch, JournalError},
 };
 
 /// Inputs that share one transaction at most: bounds the time a reader waits.
@@ -28,7 +31,7 @@ const BATCH: usize = 256;
 /// What the writer's thread owns.
 pub(super) struct Writer {
     pub(super) state: Arc<RwLock<State>>,
-    pub(super) journal: Journal,
+    pub(super) journal: Shelf,
     pub(super) clock: Clock,
     /// Time of the newest input: inputs never go back in time.
     pub(super) last: Timestamp,
@@ -56,7 +59,7 @@ impl Writer {
                 batch.push(more);
             }
             let close = batch.iter().any(|r| matches!(r, Request::Close));
-            if let Err(error) = self.take(batch) {
+            if let Err(error) = self.take(batch).and_then(|()| self.tidy(close)) {
                 let error: &dyn std::error::Error = &error;
                 tracing::error!(error, "the journal cannot be written: the engine stops");
                 break;
@@ -68,7 +71,7 @@ impl Writer {
         let Self {
             journal, applied, ..
         } = self;
-        drop(journal);
+        drop(locked(&journal).take());
         applied.send_modify(|a| a.ended = true);
     }
 
@@ -87,16 +90,21 @@ impl Writer {
         }
     }
 
-    fn take(&mut self, batch: Vec<Request>) -> Result<(), JournalError> {
-        let mut inputs = Vec::with_capacity(batch.len());
-        let mut released: Vec<Released> = Vec::with_capacity(batch.len());
-        let mut decided = Vec::new();
+    fn take(&mut self, requests: Vec<Request>) -> Result<(), JournalError> {
+        let mut released: Vec<Released> = Vec::with_capacity(requests.len());
+        let mut decided = Vec::with_capacity(requests.len());
         let mut published = Vec::new();
         let state = Arc::clone(&self.state);
+        let shelf = Arc::clone(&self.journal);
         {
-            // Held until the commit, so that nobody reads what a crash could take back.
+            // Both are held until the commit, so that nobody reads what a crash could take back.
             let mut state = state.write().unwrap_or_else(PoisonError::into_inner);
-            for request in batch {
+            let mut shelf = locked(&shelf);
+            let Some(journal) = shelf.as_mut() else {
+                return Ok(());
+            };
+            let mut batch = journal.batch()?;
+            for request in requests {
                 let (event, answer, busy) = match request {
                     Request::Submit {
                         event,
@@ -126,29 +134,29 @@ impl Writer {
                     seed: (self.seeds)(),
                     event: *event,
                 };
-                let result = step(&mut state, &input).map(|(answer, mut effects)| {
-                    number(input.seed, &mut effects);
-                    for effect in &effects {
-                        if let Effect::Emit(event) = effect {
-                            self.outbox.add(&self.bus, DEFAULT_BUS, event);
-                        }
+                let result = decide(&mut state, &mut batch, &input)?.map(|(answer, follows)| {
+                    for event in &follows.events {
+                        self.outbox.add(&self.bus, DEFAULT_BUS, event);
                     }
-                    decided.push(effects);
-                    inputs.push(input);
+                    decided.push(follows);
                     answer
                 });
                 released.push((answer, result, busy));
             }
             let outbox = self.outbox.take();
-            if !inputs.is_empty() || !outbox.is_empty() {
-                self.journal.commit(&inputs, &outbox)?;
+            if !decided.is_empty() || !outbox.is_empty() {
+                batch.outbox(&outbox)?;
+                batch.commit()?;
             }
         }
-        if !inputs.is_empty() {
-            self.announce(inputs.len() as u64);
+        if !decided.is_empty() {
+            self.announce(decided.len() as u64);
         }
-        for effects in decided {
-            for effect in publish(&self.bus, effects) {
+        for follows in decided {
+            for event in follows.events {
+                self.bus.publish(event);
+            }
+            for effect in follows.tasks {
                 self.effects.send((effect, self.clock.busy())).ok();
             }
         }
@@ -159,6 +167,29 @@ impl Writer {
         self.outbox.let_go(&self.clock);
         for (answer, result, _busy) in released {
             answer.send(result).ok();
+        }
+        Ok(())
+    }
+
+    /// Writes a snapshot when it pays, or at the end, and drops history that is too old. Only this thread changes the
+    /// state, so it is still what the newest record left; readers go on while it is written down.
+    pub(super) fn tidy(&self, closing: bool) -> Result<(), JournalError> {
+        let pays = locked(&self.journal)
+            .as_ref()
+            .is_some_and(|it| it.snapshot_is_due() || closing && it.has_news());
+        if !pays {
+            return Ok(());
+        }
+        let body = {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            snapshot(&state, self.last, &self.bus).map_err(JournalError::Encode)?
+        };
+        if let Some(journal) = locked(&self.journal).as_mut() {
+            journal.keep_snapshot(&body)?;
+            let year = SignedDuration::from_hours(24 * HISTORY_DAYS);
+            if let Ok(oldest) = self.clock.now().checked_sub(year) {
+                journal.expire(oldest)?;
+            }
         }
         Ok(())
     }
@@ -177,38 +208,32 @@ impl Writer {
     }
 }
 
-/// Gives the events among the effects their ids. They come from the input: an event's id is the same after every
-/// replay, so that a follower can tell repeats.
-pub(super) fn number(seed: u128, effects: &mut [Effect]) {
-    for (index, effect) in effects.iter_mut().enumerate() {
-        if let Effect::Emit(event) = effect
-            && let Some(fields) = event.as_object_mut()
-        {
-            let id = event_id(seed, index as u64);
-            fields.insert("id".to_owned(), Value::from(id));
-        }
+/// Decides one input and writes it down with what follows; a refused one leaves no trace.
+pub(super) fn decide(
+    state: &mut State,
+    batch: &mut Batch<'_>,
+    input: &Input,
+) -> Result<Result<(Answer, Consequences), Refusal>, JournalError> {
+    let row = match state.missing(&input.event) {
+        Some((pipeline, id)) => batch
+            .archived(pipeline, id)?
+            .map(|row| row.decode(pipeline)),
+        None => None,
+    };
+    let past = match row.transpose() {
+        Ok(past) => past,
+        Err(error) => return Ok(Err(unreadable(&error))),
+    };
+    let place = past.as_ref().map(|it| (it.pipeline.clone(), it.number));
+    let (answer, effects) = match step_with(state, input, past) {
+        Ok(decided) => decided,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let seq = batch.append(input)?;
+    if let Some((pipeline, number)) = place {
+        batch.recall(seq, &pipeline, number)?;
     }
-}
-
-/// Sends the events among the effects and answers the rest.
-pub(super) fn publish(bus: &Bus, effects: Vec<Effect>) -> Vec<Effect> {
-    let mut rest = Vec::new();
-    for effect in effects {
-        match effect {
-            Effect::Emit(event) => bus.publish(*event),
-            other => rest.push(other),
-        }
-    }
-    rest
-}
-
-fn event_id(seed: u128, index: u64) -> String {
-    let mut hash = Sha256::new_with_prefix(b"event");
-    hash.update(seed.to_be_bytes());
-    hash.update(index.to_be_bytes());
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash.finalize()[..16]);
-    uuid::Builder::from_random_bytes(bytes)
-        .into_uuid()
-        .to_string()
+    let follows = Consequences::of(input, effects);
+    follows.keep(batch)?;
+    Ok(Ok((answer, follows)))
 }

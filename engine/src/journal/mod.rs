@@ -1,18 +1,27 @@
 //! The append-only record (SQLite, WAL): every accepted input, in order, as versioned JSON.
+//!
+//! The inputs are the truth and are never deleted. What follows from them is kept beside them, in the transaction of the
+//! input it follows: the archive of ended executions, and snapshots of the state. Both can be made anew.
 
 use std::path::{Path, PathBuf};
 
 use engine_plan::event::Input;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, Params, Transaction};
 use serde::{Deserialize, Serialize};
 
+mod archive;
 mod outbox;
 mod schema;
+mod snapshot;
 
+pub use archive::Row;
 pub use outbox::OutboxChange;
 
 /// Version of one record; a change of its shape raises it and keeps reading the older ones.
 pub const RECORD_VERSION: u32 = 1;
+/// Prepared statements kept: all there are.
+const STATEMENTS: usize = 32;
+
 /// Why the journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -45,6 +54,17 @@ pub enum JournalError {
         #[source]
         source: serde_json::Error,
     },
+    /// An archived execution cannot be read back.
+    #[error("execution {number} of pipeline {pipeline} cannot be read from the archive")]
+    Archived {
+        /// Its pipeline.
+        pipeline: String,
+        /// Its number.
+        number: usize,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
     /// A record cannot be written as JSON.
     #[error("an input cannot be written down")]
     Encode(#[source] serde_json::Error),
@@ -73,6 +93,24 @@ pub enum JournalError {
 pub struct Journal {
     path: PathBuf,
     connection: Connection,
+    /// Number of the newest record.
+    head: i64,
+    /// Bytes of the records that are newer than the newest snapshot.
+    since: u64,
+    /// Size of the newest snapshot.
+    snapshot: u64,
+    /// An archived execution could not be read: no more snapshots, so that the next start makes all of it anew.
+    distrusted: bool,
+}
+
+/// Records and what follows from them, in one transaction: all of it is on disk after [`Batch::commit`], or nothing.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    path: &'a Path,
+    transaction: Transaction<'a>,
+    head: &'a mut i64,
+    since: &'a mut u64,
+    added: (i64, u64),
 }
 
 /// One line of the journal. The field names are the format: see the golden file in the tests.
@@ -94,62 +132,61 @@ impl Journal {
             source,
         })?;
         let connection = Connection::open(path).map_err(fail)?;
-        let journal = Self {
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        let mut journal = Self {
             path: path.to_owned(),
             connection,
+            head: 0,
+            since: 0,
+            snapshot: 0,
+            distrusted: false,
         };
         journal.prepare()?;
+        journal.head = journal
+            .connection
+            .query_row("SELECT coalesce(max(seq), 0) FROM input", [], |row| {
+                row.get(0)
+            })
+            .map_err(fail)?;
         Ok(journal)
     }
 
-    /// Reads every record in order.
+    /// At most so many records after `seq`, in order, with their numbers. They count towards the next snapshot.
     ///
     /// # Errors
-    /// The first record that cannot be read, or the first error of `each`.
-    pub fn replay<E: From<JournalError>>(
-        &self,
-        mut each: impl FnMut(i64, Input) -> Result<(), E>,
-    ) -> Result<(), E> {
+    /// The first record that cannot be read.
+    pub fn records(&mut self, seq: i64, most: usize) -> Result<Vec<(i64, Input)>, JournalError> {
         let fail = |e| storage(&self.path, e);
         let mut query = self
             .connection
-            .prepare("SELECT seq, body FROM input ORDER BY seq")
+            .prepare_cached("SELECT seq, body FROM input WHERE seq > ?1 ORDER BY seq LIMIT ?2")
             .map_err(fail)?;
-        let mut rows = query.query([]).map_err(fail)?;
+        let mut rows = query.query((seq, most)).map_err(fail)?;
+        let mut records = Vec::with_capacity(most);
+        let mut bytes = 0;
         while let Some(row) = rows.next().map_err(fail)? {
             let seq = row.get(0).map_err(fail)?;
             let body = row.get_ref(1).and_then(|v| Ok(v.as_str()?)).map_err(fail)?;
-            each(seq, self.decode(seq, body)?)?;
+            bytes += body.len() as u64;
+            records.push((seq, self.decode(seq, body)?));
         }
-        Ok(())
+        self.since += bytes;
+        Ok(records)
     }
 
-    /// Adds records in one transaction: all of them are on disk afterwards, or none.
+    /// Begins a transaction.
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn append(&mut self, inputs: &[Input]) -> Result<(), JournalError> {
-        self.commit(inputs, &OutboxChange::default())
-    }
-
-    /// [`Journal::append`] together with a change of the outbox.
-    ///
-    /// # Errors
-    /// The disk refuses.
-    pub fn commit(&mut self, inputs: &[Input], outbox: &OutboxChange) -> Result<(), JournalError> {
-        let Self { path, connection } = self;
-        let fail = |e| storage(path, e);
-        let transaction = connection.transaction().map_err(fail)?;
-        {
-            let mut insert = transaction
-                .prepare_cached("INSERT INTO input (body) VALUES (?1)")
-                .map_err(fail)?;
-            for input in inputs {
-                insert.execute([encode(input)?]).map_err(fail)?;
-            }
-        }
-        outbox.write(&transaction).map_err(fail)?;
-        transaction.commit().map_err(fail)
+    pub fn batch(&mut self) -> Result<Batch<'_>, JournalError> {
+        let transaction = self.connection.transaction();
+        Ok(Batch {
+            path: &self.path,
+            transaction: transaction.map_err(|e| storage(&self.path, e))?,
+            added: (self.head, 0),
+            head: &mut self.head,
+            since: &mut self.since,
+        })
     }
 
     fn decode(&self, seq: i64, body: &str) -> Result<Input, JournalError> {
@@ -182,6 +219,41 @@ impl Journal {
             path: self.path.clone(),
             found,
         }
+    }
+}
+
+impl Batch<'_> {
+    /// Adds a record; its number.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn append(&mut self, input: &Input) -> Result<i64, JournalError> {
+        let body = encode(input)?;
+        self.run("INSERT INTO input (body) VALUES (?1)", [&body])?;
+        self.added = (
+            self.transaction.last_insert_rowid(),
+            self.added.1 + body.len() as u64,
+        );
+        Ok(self.added.0)
+    }
+
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn commit(self) -> Result<(), JournalError> {
+        let path = self.path;
+        self.transaction.commit().map_err(|e| storage(path, e))?;
+        *self.head = self.added.0;
+        *self.since += self.added.1;
+        Ok(())
+    }
+
+    fn run(&self, sql: &str, with: impl Params) -> Result<usize, JournalError> {
+        self.transaction
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(with))
+            .map_err(|e| storage(self.path, e))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rusqlite::{Transaction, params};
 
-use super::{Journal, JournalError, storage};
+use super::{Batch, Journal, JournalError, storage};
 
 /// The table.
 pub(super) const TABLE: &str =
@@ -23,7 +23,7 @@ impl OutboxChange {
         self.added.is_empty() && self.done.is_empty()
     }
 
-    pub(super) fn write(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    fn write(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         if self.is_empty() {
             return Ok(());
         }
@@ -37,6 +37,17 @@ impl OutboxChange {
             delete.execute([number])?;
         }
         Ok(())
+    }
+}
+
+impl Batch<'_> {
+    /// Changes the outbox.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn outbox(&self, change: &OutboxChange) -> Result<(), JournalError> {
+        let written = change.write(&self.transaction);
+        written.map_err(|e| storage(self.path, e))
     }
 }
 

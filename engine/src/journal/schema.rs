@@ -5,9 +5,26 @@ use std::path::Path;
 use super::{Journal, JournalError, storage};
 
 /// Version of the tables.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 /// `PRAGMA application_id`: "SWJL".
 const APPLICATION_ID: i64 = 0x5357_4a4c;
+
+/// The records.
+const INPUTS: &str = "CREATE TABLE input (seq INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;";
+
+/// What follows from the records: archived executions with what lists ask for, in which stages they succeeded; those
+/// that record `seq` brought back to memory; the newest snapshot. Bodies stand last, so that a scan does not read them.
+const DERIVED: &str = "
+    CREATE TABLE execution (pipeline TEXT NOT NULL, number INTEGER NOT NULL, id TEXT NOT NULL,
+        updated INTEGER NOT NULL, succeeded TEXT NOT NULL, body BLOB NOT NULL) STRICT;
+    CREATE UNIQUE INDEX execution_number ON execution (pipeline, number);
+    CREATE UNIQUE INDEX execution_id ON execution (pipeline, id);
+    CREATE INDEX execution_updated ON execution (updated);
+    CREATE TABLE success (pipeline TEXT NOT NULL, stage TEXT NOT NULL, number INTEGER NOT NULL,
+        PRIMARY KEY (pipeline, stage, number)) STRICT, WITHOUT ROWID;
+    CREATE TABLE recalled (seq INTEGER PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+    CREATE TABLE snapshot (seq INTEGER PRIMARY KEY, shape INTEGER NOT NULL, checksum INTEGER NOT NULL,
+        body BLOB NOT NULL) STRICT;";
 
 impl Journal {
     /// Locks the file and makes its tables.
@@ -26,13 +43,16 @@ impl Journal {
             db.pragma_query_value(None, name, |row| row.get::<_, i64>(0))
                 .map_err(fail)
         };
+        let make = |tables: String| {
+            db.execute_batch(&format!(
+                "BEGIN; {tables} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            ))
+            .map_err(fail)
+        };
         let outcome = match (pragma("application_id")?, pragma("user_version")?) {
-            (0, 0) => db
-                .execute_batch(&format!(
-                    "BEGIN; CREATE TABLE input (seq INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;
-                     PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-                ))
-                .map_err(fail),
+            (0, 0) => make(format!("{INPUTS}{DERIVED}")),
+            // version 1 had the records only
+            (APPLICATION_ID, 1) => make(DERIVED.to_owned()),
             (APPLICATION_ID, SCHEMA_VERSION) => Ok(()),
             (APPLICATION_ID, other) => Err(self.foreign(format!("format {other}"))),
             _ => Err(self.foreign("another program's database".to_owned())),

@@ -2,10 +2,12 @@
 //!
 //! Requests are checked completely before anything is changed, so a refused input leaves no trace.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::{
-    effect::Effect,
+    effect::{Archived, Effect},
     event::{Event, Input},
     ids::Ids,
     refusal::Refusal,
@@ -14,6 +16,7 @@ use crate::{
 
 mod action;
 mod approval;
+mod archive;
 mod condition;
 mod finish;
 mod job;
@@ -46,19 +49,45 @@ pub enum Answer {
     Job(crate::state::JobStatus),
 }
 
-/// Applies one input. A refused input changes nothing and is not journaled.
+/// Applies one input whose event is about nothing archived ([`State::missing`]). A refused input changes nothing and is
+/// not journaled.
 ///
 /// # Errors
 /// The modelled exception of the operation that the input stands for.
 pub fn step(state: &mut State, input: &Input) -> Result<(Answer, Vec<Effect>), Refusal> {
+    step_with(state, input, None)
+}
+
+/// Applies one input. `past` is the execution that [`State::missing`] names, as the last [`Effect::Archive`] gave it:
+/// it is in memory again unless the input is refused.
+///
+/// # Errors
+/// As [`step`].
+pub fn step_with(
+    state: &mut State,
+    input: &Input,
+    past: Option<Archived>,
+) -> Result<(Answer, Vec<Effect>), Refusal> {
     let mut turn = Turn {
         state,
         at: input.at,
         ids: Ids::new(input.seed),
         effects: Vec::new(),
+        ended: BTreeSet::new(),
     };
-    let answer = turn.take(&input.event)?;
-    Ok((answer, turn.effects))
+    let recalled = past.and_then(|past| turn.recall(past));
+    match turn.take(&input.event) {
+        Ok(answer) => {
+            turn.archive();
+            Ok((answer, turn.effects))
+        }
+        Err(refusal) => {
+            if let Some((pipeline, number)) = recalled {
+                turn.leave(&pipeline, number);
+            }
+            Err(refusal)
+        }
+    }
 }
 
 /// One step under way.
@@ -67,6 +96,8 @@ struct Turn<'a> {
     at: Timestamp,
     ids: Ids,
     effects: Vec<Effect>,
+    /// Pipelines of which an execution ended, or came back from the archive.
+    ended: BTreeSet<String>,
 }
 
 impl Turn<'_> {

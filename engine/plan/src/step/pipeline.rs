@@ -127,6 +127,9 @@ impl Turn<'_> {
             self.state.queued_jobs.retain(|id| jobs.contains_key(id));
             self.state.ended_jobs.retain(|id| jobs.contains_key(id));
             self.state.pipelines.remove(name);
+            self.effects.push(Effect::Forget {
+                pipeline: name.to_owned(),
+            });
         }
         Answer::Done
     }

@@ -256,6 +256,7 @@ impl Turn<'_> {
             return;
         };
         known.active.remove(&execution);
+        self.ended.insert(pipeline.to_owned());
         let run = &mut known.executions[execution];
         run.status = status;
         run.position = Position::Ended;

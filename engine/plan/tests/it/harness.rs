@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use engine_plan::{
     check::parse_action_type,
     definition::PipelineDeclaration,
-    effect::{ActionTask, Effect},
+    effect::{ActionTask, Archived, Effect},
     event::{Event, ExecutionDetails, Input, Outcome, RetryMode, Revision, Trigger},
     gate::GateKind,
     hidden::Hidden,
     refusal::Refusal,
-    state::State,
-    step::{Answer, step},
+    state::{Execution, State},
+    step::{Answer, step_with},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -25,7 +25,42 @@ pub struct Desk {
     pub tasks: Vec<ActionTask>,
     pub cancelled: Vec<String>,
     pub emitted: Vec<Value>,
+    pub archive: Archive,
     seed: u128,
+}
+
+/// What left memory, by pipeline and number.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Archive(pub BTreeMap<(String, usize), Archived>);
+
+impl Archive {
+    /// Steps with what the event needs of the archive, and keeps what the step archives.
+    pub fn step(
+        &mut self,
+        state: &mut State,
+        input: &Input,
+    ) -> Result<(Answer, Vec<Effect>), Refusal> {
+        let wanted = state.missing(&input.event);
+        let place = wanted.and_then(|(pipeline, id)| {
+            let mut all = self.0.iter();
+            let found = all.find(|(_, it)| it.pipeline == pipeline && it.execution.id == id);
+            found.map(|(place, _)| place.clone())
+        });
+        let past = place.as_ref().and_then(|place| self.0.get(place).cloned());
+        let (answer, effects) = step_with(state, input, past)?;
+        place.map(|place| self.0.remove(&place));
+        let mut rest = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Archive(it) => {
+                    self.0.insert((it.pipeline.clone(), it.number), *it);
+                }
+                Effect::Forget { pipeline } => self.0.retain(|(of, _), _| *of != pipeline),
+                other => rest.push(other),
+            }
+        }
+        Ok((answer, rest))
+    }
 }
 
 impl Desk {
@@ -37,6 +72,7 @@ impl Desk {
             tasks: Vec::new(),
             cancelled: Vec::new(),
             emitted: Vec::new(),
+            archive: Archive::default(),
             seed: 0,
         }
     }
@@ -79,7 +115,7 @@ impl Desk {
             event,
         };
         let before = self.state.clone();
-        match step(&mut self.state, &input) {
+        match self.archive.step(&mut self.state, &input) {
             Ok((answer, effects)) => {
                 self.inputs.push(input);
                 for effect in effects {
@@ -89,6 +125,7 @@ impl Desk {
                             self.cancelled.push(action_execution);
                         }
                         Effect::Emit(event) => self.emitted.push(*event),
+                        Effect::Archive(_) | Effect::Forget { .. } => {}
                     }
                 }
                 Ok(answer)
@@ -101,6 +138,20 @@ impl Desk {
                 Err(refusal)
             }
         }
+    }
+
+    /// Goes on with what a snapshot of the state gives back.
+    pub fn restore(&mut self) {
+        let text = serde_json::to_string(&self.state).unwrap();
+        let restored: State = serde_json::from_str(&text).unwrap();
+        assert!(restored == self.state, "a snapshot gives another state");
+        self.state = restored;
+    }
+
+    /// The execution of that number, in memory or archived.
+    pub fn execution(&self, number: usize) -> &Execution {
+        let kept = self.state.pipelines["p"].executions.get(number);
+        kept.unwrap_or_else(|| &self.archive.0[&("p".to_owned(), number)].execution)
     }
 
     pub fn tell(&mut self, event: Event) -> Answer {
@@ -233,11 +284,13 @@ impl Desk {
     /// The same inputs again give the same state.
     pub fn replayed(&self) -> State {
         let mut state = State::default();
+        let mut archive = Archive::default();
         for input in &self.inputs {
             let text = serde_json::to_string(input).unwrap();
             let input: Input = serde_json::from_str(&text).unwrap();
-            step(&mut state, &input).unwrap();
+            archive.step(&mut state, &input).unwrap();
         }
+        assert!(archive == self.archive, "replay archives something else");
         state
     }
 }

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod archive;
 mod cases;
 mod checks;
 mod conditions;

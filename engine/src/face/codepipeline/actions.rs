@@ -1,6 +1,6 @@
 //! ListActionExecutions.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, iter};
 
 use engine_plan::{
     definition::ActionDeclaration,
@@ -12,10 +12,12 @@ use serde_json::{Value, json};
 
 use super::{
     Ground,
-    executions::newest_first,
-    page::{page, position},
+    page::{page_of, position},
     shape::{self, Object},
 };
+
+/// Executions read at once for a page of what they hold.
+pub(super) const EXECUTIONS: usize = 16;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -51,51 +53,33 @@ pub(super) fn list(ground: &Ground<'_>, request: List) -> Result<Value, Refusal>
     let id = latest
         .map(|latest| latest.pipeline_execution_id)
         .or(request.filter.pipeline_execution_id);
-    ground.read(|state| {
+    ground.read_all(|state, past| {
         let pipeline = shape::pipeline(state, &request.pipeline_name)?;
-        let only = match &id {
-            None => None,
-            Some(id) => {
-                shape::execution(pipeline, id)?;
-                pipeline.execution_index.get(id).copied()
+        let items = |at, execution: &Execution| {
+            let mut items = Vec::new();
+            for (stage_at, stage) in execution.stages.iter().enumerate().rev() {
+                for (action_at, run) in stage.actions.iter().enumerate().rev() {
+                    let latest = || stage.latest(&run.name).map(|latest| &latest.id);
+                    if !only_latest || latest() == Some(&run.id) {
+                        let shown = action(state, pipeline, execution, &stage.name, run);
+                        items.push(((at, stage_at, action_at), shown));
+                    }
+                }
             }
+            items
         };
-        let end = only.or(from.map(|from| from.0)).map(|at| at + 1);
-        let items = newest_first(pipeline, end)
-            .take(if only.is_some() { 1 } else { usize::MAX })
-            .flat_map(|(at, execution)| {
-                execution
-                    .stages
-                    .iter()
-                    .enumerate()
-                    .rev()
-                    .flat_map(move |(stage_at, stage)| {
-                        stage
-                            .actions
-                            .iter()
-                            .enumerate()
-                            .rev()
-                            .map(move |(action_at, run)| {
-                                ((at, stage_at, action_at), execution, stage, run)
-                            })
-                    })
-            })
-            .filter(|(_, _, stage, run)| {
-                !only_latest
-                    || stage
-                        .latest(&run.name)
-                        .is_some_and(|latest| latest.id == run.id)
-            })
-            .skip_while(|(at, ..)| from.is_some_and(|from| *at > from))
-            .map(|(at, execution, stage, run)| {
-                (at, action(state, pipeline, execution, &stage.name, run))
-            });
-        Ok(page(
-            "actionExecutionDetails",
-            items,
-            request.max_results,
-            100,
-        ))
+        let (list, size) = ("actionExecutionDetails", request.max_results);
+        match &id {
+            Some(id) => {
+                let only = shape::execution(pipeline, past, id)?;
+                page_of(list, iter::once(Ok(only)), from.as_ref(), items, size)
+            }
+            None => {
+                let end = from.map(|from: At| from.0.saturating_add(1));
+                let executions = past.history(pipeline, end, None, EXECUTIONS);
+                page_of(list, executions, from.as_ref(), items, size)
+            }
+        }
     })
 }
 

@@ -1,5 +1,7 @@
 //! Stage conditions in replies: ListRuleExecutions, ListRuleTypes, OverrideStageCondition, condition states.
 
+use std::{iter, ptr};
+
 use engine_plan::{
     event::{Event, ExecutionDetails},
     gate::{GateKind, Rule, RuleTypeId},
@@ -14,8 +16,8 @@ use serde_json::{Value, json};
 
 use super::{
     Ground,
-    executions::newest_first,
-    page::{page, position},
+    actions::EXECUTIONS,
+    page::{page_of, position},
     shape::{self, Object},
 };
 
@@ -85,52 +87,37 @@ pub(super) fn executions(ground: &Ground<'_>, request: List) -> Result<Value, Re
     let id = latest
         .map(|latest| latest.pipeline_execution_id)
         .or(request.filter.pipeline_execution_id);
-    ground.read(|state| {
+    ground.read_all(|state, past| {
         let pipeline = shape::pipeline(state, &request.pipeline_name)?;
-        let only = match &id {
-            None => None,
-            Some(id) => {
-                shape::execution(pipeline, id)?;
-                pipeline.execution_index.get(id).copied()
+        let items = |at, execution: &Execution| {
+            let mut items = Vec::new();
+            for (stage_at, stage) in execution.stages.iter().enumerate().rev() {
+                for (number, condition) in stage.conditions.iter().enumerate().rev() {
+                    let latest = stage.condition(condition.gate);
+                    if only_latest && !latest.is_some_and(|latest| ptr::eq(latest, condition)) {
+                        continue;
+                    }
+                    for (rule, run) in condition.rules.iter().enumerate().rev() {
+                        let declared = declared(pipeline, execution, stage, condition, rule);
+                        let shown = detail(state, execution, &stage.name, declared, run);
+                        items.push(((at, stage_at, number, rule), shown));
+                    }
+                }
             }
+            items
         };
-        let end = only.or(from.map(|from| from.0)).map(|at| at + 1);
-        let items = newest_first(pipeline, end)
-            .take(if only.is_some() { 1 } else { usize::MAX })
-            .flat_map(|(at, execution)| {
-                let stages = execution.stages.iter().enumerate().rev();
-                stages.map(move |(stage_at, stage)| ((at, stage_at), execution, stage))
-            })
-            .flat_map(|(at, execution, stage)| {
-                let conditions = stage.conditions.iter().enumerate().rev();
-                conditions.map(move |(number, condition)| {
-                    ((at.0, at.1, number), execution, stage, condition)
-                })
-            })
-            .filter(|(.., stage, condition)| {
-                !only_latest
-                    || stage
-                        .condition(condition.gate)
-                        .is_some_and(|latest| std::ptr::eq(latest, *condition))
-            })
-            .flat_map(|(at, execution, stage, condition)| {
-                let rules = condition.rules.iter().enumerate().rev();
-                rules.map(move |(number, run)| {
-                    let at: At = (at.0, at.1, at.2, number);
-                    (at, execution, stage, condition, run, number)
-                })
-            })
-            .skip_while(|(at, ..)| from.is_some_and(|from| *at > from))
-            .map(|(at, execution, stage, condition, run, number)| {
-                let declared = declared(pipeline, execution, stage, condition, number);
-                (at, detail(state, execution, &stage.name, declared, run))
-            });
-        Ok(page(
-            "ruleExecutionDetails",
-            items,
-            request.max_results,
-            100,
-        ))
+        let (list, size) = ("ruleExecutionDetails", request.max_results);
+        match &id {
+            Some(id) => {
+                let only = shape::execution(pipeline, past, id)?;
+                page_of(list, iter::once(Ok(only)), from.as_ref(), items, size)
+            }
+            None => {
+                let end = from.map(|from: At| from.0.saturating_add(1));
+                let executions = past.history(pipeline, end, None, EXECUTIONS);
+                page_of(list, executions, from.as_ref(), items, size)
+            }
+        }
     })
 }
 

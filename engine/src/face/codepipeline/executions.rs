@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use engine_plan::{
     event::{Event, RetryMode, SourceRevisionOverride, Trigger},
     refusal::Refusal,
-    state::{Execution, Pipeline, StageStatus},
+    state::{Execution, Pipeline},
     step::Answer,
 };
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     Ground,
-    page::{page, position},
+    page::{MOST, page_of, position},
     shape::{self, Object},
     unexpected,
 };
@@ -144,9 +144,10 @@ pub(super) async fn rollback(ground: &Ground<'_>, request: Rollback) -> Result<V
 }
 
 pub(super) fn get(ground: &Ground<'_>, request: Get) -> Result<Value, Refusal> {
-    ground.read(|state| {
+    ground.read_all(|state, past| {
         let pipeline = shape::pipeline(state, &request.pipeline_name)?;
-        let execution = shape::execution(pipeline, &request.pipeline_execution_id)?;
+        let (_, execution) = shape::execution(pipeline, past, &request.pipeline_execution_id)?;
+        let execution = execution.as_ref();
         let revisions: Vec<Value> = execution
             .artifacts
             .iter()
@@ -181,32 +182,15 @@ pub(super) fn list(ground: &Ground<'_>, request: List) -> Result<Value, Refusal>
         .filter
         .succeeded_in_stage
         .and_then(|stage| stage.stage_name);
-    ground.read(|state| {
+    ground.read_all(|state, past| {
         let pipeline = shape::pipeline(state, &request.pipeline_name)?;
-        let items = newest_first(pipeline, before.map(|at| at + 1))
-            .filter(|(_, execution)| {
-                succeeded_in.as_deref().is_none_or(|stage| {
-                    execution
-                        .stage(stage)
-                        .is_some_and(|run| run.status == StageStatus::Succeeded)
-                })
-            })
-            .map(|(at, execution)| (at, summary(pipeline, execution)));
-        Ok(page(
-            "pipelineExecutionSummaries",
-            items,
-            request.max_results,
-            100,
-        ))
+        let end = before.map(|at| at.saturating_add(1));
+        let expected = request.max_results.unwrap_or(MOST) + 1;
+        let executions = past.history(pipeline, end, succeeded_in.as_deref(), expected);
+        let items = |at, execution: &Execution| vec![(at, summary(pipeline, execution))];
+        let list = "pipelineExecutionSummaries";
+        page_of(list, executions, None, items, request.max_results)
     })
-}
-
-/// Executions with numbers below `end`, newest first.
-pub(super) fn newest_first(
-    pipeline: &Pipeline,
-    end: Option<usize>,
-) -> impl Iterator<Item = (usize, &Execution)> {
-    pipeline.executions.before(end.unwrap_or(usize::MAX)).rev()
 }
 
 fn summary(pipeline: &Pipeline, execution: &Execution) -> Value {

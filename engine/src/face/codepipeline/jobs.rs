@@ -109,10 +109,16 @@ pub(super) async fn failed(ground: &Ground<'_>, request: Failure) -> Result<Valu
 }
 
 pub(super) fn details(ground: &Ground<'_>, request: ByJob) -> Result<Value, Refusal> {
-    let (task, account) = ground.read(|state| {
-        let task = state
-            .task_of_job(&request.job_id)
-            .ok_or_else(job_not_found)?;
+    let (task, account) = ground.read_all(|state, past| {
+        let job = state.jobs.get(&request.job_id).ok_or_else(job_not_found)?;
+        let task = match state.task_of_job(&job.id) {
+            Some(task) => Some(task),
+            // it has ended, and its execution has left memory
+            None => past
+                .numbered(state, job.place.pipeline(), job.place.execution())?
+                .and_then(|execution| state.task_of_ended_job(&job.id, &execution)),
+        };
+        let task = task.ok_or_else(job_not_found)?;
         Ok((task, shape::account(state).to_owned()))
     })?;
     let data = job_data(&task, ground.credentials(&task));

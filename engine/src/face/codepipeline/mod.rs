@@ -16,7 +16,7 @@ use super::{Call, Fault, JsonAnswer, call::respond, constraint::read as check};
 use crate::{
     app::App,
     clock::Clock,
-    desk::Desk,
+    desk::{Desk, Past},
     vault::{Scope, Vault},
 };
 
@@ -188,6 +188,14 @@ impl Ground<'_> {
 
     fn read<R>(&self, look: impl FnOnce(&State) -> Result<R, Refusal>) -> Result<R, Refusal> {
         self.desk.read(look)
+    }
+
+    /// Reads executions too that have left memory.
+    fn read_all<R>(
+        &self,
+        look: impl FnOnce(&State, &Past<'_>) -> Result<R, Refusal>,
+    ) -> Result<R, Refusal> {
+        self.desk.read_all(look)
     }
 
     /// `artifactCredentials` for a task, from now on.

@@ -1,9 +1,14 @@
 //! Pages of long lists: the token names where the next page starts, so that new entries do not shift it.
 
+use std::borrow::Cow;
+
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use engine_plan::refusal::Refusal;
+use engine_plan::{refusal::Refusal, state::Execution};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
+
+/// Items of a page unless the request says less.
+pub(super) const MOST: usize = 100;
 
 /// Reads a token of the same operation; `None` starts at the first page.
 pub(super) fn position<P: DeserializeOwned>(token: Option<&str>) -> Result<Option<P>, Refusal> {
@@ -19,6 +24,28 @@ pub(super) fn position<P: DeserializeOwned>(token: Option<&str>) -> Result<Optio
                 "The next token was specified in an invalid format. Make sure that the next token you provided is the token returned by a previous call.",
             )
         })
+}
+
+/// One page of what executions, newest first, hold: `items` gives it in the page's order, each with its position. `from`
+/// is the position of the first item; positions fall.
+pub(super) fn page_of<'a, P: Serialize + PartialOrd>(
+    name: &str,
+    executions: impl Iterator<Item = Result<(usize, Cow<'a, Execution>), Refusal>>,
+    from: Option<&P>,
+    items: impl Fn(usize, &Execution) -> Vec<(P, Value)>,
+    size: Option<usize>,
+) -> Result<Value, Refusal> {
+    let size = size.unwrap_or(MOST);
+    let mut list = Vec::new();
+    for execution in executions {
+        let (number, run) = execution?;
+        let items = items(number, &run).into_iter();
+        list.extend(items.filter(|(at, _)| from.is_none_or(|from| at <= from)));
+        if list.len() > size {
+            break;
+        }
+    }
+    Ok(page(name, list.into_iter(), Some(size), MOST))
 }
 
 /// One page under `name`: at most `size` of the items, each with its position.

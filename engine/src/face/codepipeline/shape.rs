@@ -1,6 +1,6 @@
 //! Reply shapes shared by the operations; absent members are left out, not null.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use engine_plan::{
     action_type,
@@ -13,6 +13,8 @@ use engine_plan::{
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+
+use crate::desk::Past;
 
 /// What a secret reads back as.
 const MASK: &str = "****";
@@ -76,9 +78,13 @@ pub(super) fn pipeline<'a>(state: &'a State, name: &str) -> Result<&'a Pipeline,
     })
 }
 
-/// The execution, or AWS's refusal.
-pub(super) fn execution<'a>(pipeline: &'a Pipeline, id: &str) -> Result<&'a Execution, Refusal> {
-    pipeline.execution(id).ok_or_else(|| {
+/// The execution and its number, or AWS's refusal.
+pub(super) fn execution<'a>(
+    pipeline: &'a Pipeline,
+    past: &Past<'_>,
+    id: &str,
+) -> Result<(usize, Cow<'a, Execution>), Refusal> {
+    past.find(pipeline, id)?.ok_or_else(|| {
         Refusal::new(
             "PipelineExecutionNotFoundException",
             format!(

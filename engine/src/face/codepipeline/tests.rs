@@ -9,6 +9,7 @@ use crate::desk::scripted::{Scripted, definition, ended, open, token, until};
 
 mod conditions;
 mod constraints;
+mod history;
 mod rest;
 mod stages;
 

@@ -18,7 +18,7 @@ pub mod outsider;
 pub mod rules;
 
 use outsider::Outsider;
-use rules::check;
+use rules::{archive, check};
 
 /// One thing that may happen; numbers choose among what there is.
 #[derive(Debug, Clone)]
@@ -37,6 +37,7 @@ enum Op {
     Update,
     Pass(u32),
     Resume,
+    Restore,
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -56,6 +57,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Update),
         2 => (0u32..40_000).prop_map(Op::Pass),
         1 => Just(Op::Resume),
+        1 => Just(Op::Restore),
     ]
 }
 
@@ -118,6 +120,7 @@ impl Run {
         let ids: Vec<String> = self.desk.state.pipelines["p"]
             .executions
             .iter()
+            .chain(self.desk.archive.0.values().map(|it| &it.execution))
             .map(|run| run.id.clone())
             .collect();
         let chosen = |at: usize| ids.get(at % ids.len().max(1)).cloned();
@@ -187,6 +190,7 @@ impl Run {
             Op::Resume => {
                 self.desk.tell(Event::Resumed);
             }
+            Op::Restore => self.desk.restore(),
             Op::Pass(seconds) => self.desk.pass(i64::from(*seconds)),
         }
         self.listen();
@@ -244,6 +248,7 @@ impl Run {
 
     fn check(&self) {
         check(&self.desk.state, &self.outsider.seen);
+        archive(&self.desk, &self.outsider.seen);
     }
 
     /// Lets everything succeed: then nothing may be left.
@@ -298,4 +303,13 @@ fn queued_histories_keep_the_rules() {
 #[test]
 fn parallel_histories_keep_the_rules() {
     histories("PARALLEL");
+}
+
+#[test]
+fn long_histories_are_archived() {
+    let mode = prop_oneof![Just("SUPERSEDED"), Just("QUEUED"), Just("PARALLEL")];
+    let steps = (mode, any::<bool>(), prop::collection::vec(op(), 400..600));
+    cases("long histories", 4, &steps, |(mode, gated, ops)| {
+        history(mode, *gated, ops);
+    });
 }

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine_plan::{
     definition::ExecutionMode,
+    limit::ENDED_EXECUTIONS_AT_MOST,
     state::{ActionStatus, Execution, ExecutionStatus, JobStatus, Pipeline, Position, State, Wake},
 };
 
 use super::outsider::Seen;
+use crate::harness::Desk;
 
 /// What an execution that has not ended waits for, in words; nobody waits for nothing.
 pub fn waits_for(state: &State, known: &Pipeline, index: usize) -> Vec<String> {
@@ -179,4 +181,36 @@ fn indexes_agree(state: &State) {
     for (id, index) in &known.execution_index {
         assert_eq!(known.executions[*index].id, *id);
     }
+}
+
+/// Every execution is in memory or in the archive; what a stage shows is in memory; memory is bounded.
+pub fn archive(desk: &Desk, seen: &BTreeMap<String, Seen>) {
+    let known = &desk.state.pipelines["p"];
+    let archive = &desk.archive.0;
+    let kept = known.executions.iter().map(|run| &run.id);
+    let all: BTreeSet<_> = kept
+        .chain(archive.values().map(|it| &it.execution.id))
+        .collect();
+    assert_eq!(all.len(), known.executions.len() + archive.len());
+    assert_eq!(all, seen.keys().collect());
+    for it in archive.values() {
+        assert!(it.execution.has_ended(), "{} is archived", it.execution.id);
+    }
+    let mut shown = 0;
+    for stage in &known.stages {
+        assert_eq!(
+            stage.latest.is_some(),
+            known.latest_stage_run(&stage.name).is_some()
+        );
+        for name in stage.actions.keys() {
+            assert!(known.latest_run(&stage.name, name).is_some());
+            shown += 1;
+        }
+        shown += 2;
+    }
+    let ended = known.executions.len() - known.active.len();
+    assert!(
+        ended <= ENDED_EXECUTIONS_AT_MOST + shown,
+        "{ended} in memory"
+    );
 }

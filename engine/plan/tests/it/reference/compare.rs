@@ -15,9 +15,9 @@ impl Both {
         self.effects();
         let state = &self.desk.state;
         let known = &state.pipelines["p"];
-        assert_eq!(known.executions.len(), self.world.runs.len());
+        assert_eq!(known.executions.started(), self.world.runs.len());
         for (at, run) in self.world.runs.iter().enumerate() {
-            let theirs = &known.executions[at];
+            let theirs = self.desk.execution(at);
             assert_eq!(format!("{:?}", theirs.status), run.status, "execution {at}");
             let place = match run.place {
                 Place::Before(stage) => Position::Before(stage),
@@ -29,7 +29,7 @@ impl Both {
                 (theirs.attempt, theirs.pipeline_version),
                 (run.attempt, run.version as u64)
             );
-            let target = run.rollback_of.map(|it| known.executions[it].id.clone());
+            let target = run.rollback_of.map(|it| self.desk.execution(it).id.clone());
             assert_eq!(theirs.rollback_of, target);
             let ours: Vec<_> = run
                 .tries

@@ -281,7 +281,7 @@ impl Both {
     }
 
     pub(super) fn execution(&self, run: usize) -> &Execution {
-        &self.desk.state.pipelines["p"].executions[run]
+        self.desk.execution(run)
     }
 
     pub(super) fn run(&self, (run, stage, act): Spot) -> &engine_plan::state::ActionRun {
