@@ -7,6 +7,7 @@ use crate::{
     clock::Clock,
     config::Config,
     desk::Desk,
+    eventbridge::EventRules,
     lambda::LambdaHost,
     logs::Logs,
     mail::MailSink,
@@ -34,6 +35,8 @@ pub struct App {
     pub mail: MailSink,
     /// EventBridge events that went out.
     pub bus: Bus,
+    /// EventBridge rules and their targets.
+    pub rules: EventRules,
     /// Output of builds and functions, by action execution.
     pub logs: Logs,
     /// Starts function binaries.

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod console;
 pub mod desk;
+pub mod eventbridge;
 pub mod face;
 pub mod journal;
 pub mod lambda;

@@ -1,4 +1,4 @@
-//! A function that does what functions should not: `misbehave crash|error|hang|silent|twice|init|record FILE`.
+//! A function that does what functions should not: `misbehave crash|error|hang|silent|twice|init|record FILE|append FILE`.
 //!
 //! Speaks the Lambda Runtime API with plain sockets, so that nothing of ours stands between it and the engine.
 
@@ -98,6 +98,17 @@ fn main() {
                 let file = env::args().nth(2).expect("misbehave record FILE");
                 fs::write(file, &body).expect("the event is kept");
                 report(&job);
+            }
+            "append" => {
+                let file = env::args().nth(2).expect("misbehave append FILE");
+                let mut options = fs::OpenOptions::new();
+                let mut file = options
+                    .append(true)
+                    .create(true)
+                    .open(file)
+                    .expect("a file");
+                file.write_all(format!("{body}\n").as_bytes())
+                    .expect("the event is kept");
             }
             "twice" => {
                 report(&job);

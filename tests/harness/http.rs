@@ -92,6 +92,29 @@ pub fn form(address: &str, service: &str, body: &str) -> io::Result<Answer> {
     request(address, "POST", "/", &headers, body.as_bytes())
 }
 
+/// One call of a JSON 1.1 service; `target` is `X-Amz-Target`.
+///
+/// # Errors
+/// As [`request`].
+pub fn json(address: &str, service: &str, target: &str, input: &Value) -> io::Result<Answer> {
+    let headers = [
+        ("content-type", "application/x-amz-json-1.1"),
+        ("x-amz-target", target),
+        ("authorization", &authorization(service)),
+    ];
+    request(address, "POST", "/", &headers, input.to_string().as_bytes())
+}
+
+/// One PUT of S3 by path.
+///
+/// # Errors
+/// As [`request`].
+pub fn put(address: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
+    let headers = [("authorization", authorization("s3"))];
+    let headers = headers.each_ref().map(|(n, v)| (*n, v.as_str()));
+    request(address, "PUT", path, &headers, body)
+}
+
 /// One GET of S3 by path.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 mod clients;
 mod conformance;
+mod events;
 mod example;
 mod faults;
 mod garbage;

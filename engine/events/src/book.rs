@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     input::Input,
     pattern::Pattern,
-    route::{DEFAULT_BUS, Route, Routes},
+    route::{DEFAULT_BUS, Route, Routes, SCHEDULED},
     schedule::{Schedule, ScheduleError},
     target::{Destination, Target, TargetError},
 };
@@ -30,6 +30,9 @@ pub const TAGS: usize = 50;
 pub struct Book {
     /// By name; the default one is always there.
     buses: BTreeMap<String, Bus>,
+    /// S3 buckets that tell the default bus of their objects.
+    #[serde(default)]
+    buckets: BTreeSet<String>,
 }
 
 /// Where the book is: part of every ARN.
@@ -137,6 +140,20 @@ impl Book {
             rules: BTreeMap::new(),
             tags: BTreeMap::new(),
         });
+    }
+
+    /// Whether an S3 bucket tells of its objects.
+    pub fn notifies(&self, bucket: &str) -> bool {
+        self.buckets.contains(bucket)
+    }
+
+    /// PutBucketNotificationConfiguration with or without EventBridge.
+    pub fn notify(&mut self, bucket: &str, on: bool) {
+        if on {
+            self.buckets.insert(bucket.to_owned());
+        } else {
+            self.buckets.remove(bucket);
+        }
     }
 
     /// PutRule: makes a rule or changes everything of one but its targets and tags.
@@ -297,22 +314,30 @@ impl Book {
         found.map_or_else(|| no_rule(bus, name), Ok)
     }
 
-    /// The enabled rules with patterns and targets.
+    /// The enabled rules with targets, by what they want: their events, the event of their schedule.
     pub fn routes(&self, home: &Home) -> Routes {
-        Routes::new(self.buses.iter().flat_map(|(bus, kept)| {
-            kept.rules.iter().filter_map(move |(name, rule)| {
-                if !rule.enabled || rule.targets.is_empty() {
-                    return None;
+        let mut routes = Vec::new();
+        for (bus, kept) in &self.buses {
+            let acting = |(_, rule): &(&String, &Rule)| rule.enabled && !rule.targets.is_empty();
+            for (name, rule) in kept.rules.iter().filter(acting) {
+                let arn = home.rule_arn(bus, name);
+                let own = rule.pattern.as_deref().map(Pattern::compile);
+                let fired = rule
+                    .schedule
+                    .as_ref()
+                    .map(|_| Pattern::compile(&fired_by(&arn)));
+                for pattern in own.into_iter().chain(fired).flatten() {
+                    let route = Route {
+                        rule: name.clone(),
+                        arn: arn.clone(),
+                        pattern,
+                        targets: rule.targets.values().cloned().collect(),
+                    };
+                    routes.push((bus.clone(), route));
                 }
-                let route = Route {
-                    rule: name.clone(),
-                    arn: home.rule_arn(bus, name),
-                    pattern: Pattern::compile(rule.pattern.as_deref()?).ok()?,
-                    targets: rule.targets.values().cloned().collect(),
-                };
-                Some((bus.clone(), route))
-            })
-        }))
+            }
+        }
+        Routes::new(routes)
     }
 
     /// The enabled rules with a schedule: name, rule, schedule.
@@ -324,6 +349,16 @@ impl Book {
         };
         rules.into_iter().flatten().filter_map(scheduled).collect()
     }
+}
+
+/// The pattern of the events that a schedule makes.
+fn fired_by(rule_arn: &str) -> String {
+    serde_json::json!({
+        "source": ["aws.events"],
+        "detail-type": [SCHEDULED],
+        "resources": [rule_arn],
+    })
+    .to_string()
 }
 
 fn no_rule<T>(bus: &str, name: &str) -> Result<T, Denied> {

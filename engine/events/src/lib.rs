@@ -10,4 +10,5 @@ pub mod path;
 pub mod pattern;
 pub mod route;
 pub mod schedule;
+pub mod start;
 pub mod target;

@@ -10,6 +10,9 @@ use crate::{pattern::Pattern, target::Target};
 /// The bus of AWS's own events.
 pub const DEFAULT_BUS: &str = "default";
 
+/// `detail-type` of the event of a schedule.
+pub const SCHEDULED: &str = "Scheduled Event";
+
 /// The enabled rules with targets, their patterns compiled.
 #[derive(Debug, Clone, Default)]
 pub struct Routes {

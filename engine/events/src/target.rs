@@ -74,6 +74,13 @@ pub enum TargetError {
     NotBuilt(String),
 }
 
+impl Target {
+    /// Whether it gets something else than the event.
+    pub fn has_input(&self) -> bool {
+        self.input.is_some() || self.input_path.is_some() || self.input_transformer.is_some()
+    }
+}
+
 impl Destination {
     /// Reads a target's ARN; a function may also be named without one, as elsewhere in the engine.
     ///

@@ -9,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+use engine_events::book::Home;
 use engine_plan::{definition::PipelineDeclaration, event::Settings};
 use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -20,6 +21,7 @@ use crate::{
     clock::Clock,
     config::{BucketConfig, Config},
     desk::{Desk, OpenError},
+    eventbridge::{self, EventRules},
     face,
     lambda::{HostSettings, LambdaHost},
     logs::{LogLine, Logs},
@@ -181,6 +183,14 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
         region: config.engine.region.clone(),
         continuation_seconds: config.engine.continuation_seconds,
     };
+    let home = Home {
+        account: config.engine.account.clone(),
+        region: config.engine.region.clone(),
+    };
+    // Before the desk: its first events already go by the rules.
+    let folder = state_dir.join("rules");
+    let rules = EventRules::open(&folder, home, bus.clone(), clock.clone())
+        .map_err(unusable("the rules in", &folder))?;
     let desk = Desk::open(
         &state_dir.join("journal.db"),
         clock.clone(),
@@ -232,6 +242,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
         topics,
         mail,
         bus,
+        rules,
         logs,
         lambda,
         vault: Vault::open(&vault).map_err(unusable("the vault", &vault))?,
@@ -319,6 +330,7 @@ impl Engine {
         self.app
             .desk
             .attach(Performer::new(self.app.clone(), provider::all()));
+        eventbridge::start(&self.app);
     }
 
     /// Ends functions, builds and the listener; what is journaled stays.

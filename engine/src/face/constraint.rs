@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use engine_plan::model::{
-    Member, Pattern, Shape, broken, list, matching, optional, refusal, required, text,
+    Member, Pattern, Shape, Text, broken, list, matching, optional, refusal, required, text,
 };
 
 /// Checks a request body against its members; unknown members are ignored, as AWS does.

@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use axum::Router;
+use engine_events::book::Home;
 use engine_plan::event::Settings;
 use http::{HeaderMap, Method, StatusCode};
 use jiff::SignedDuration;
@@ -18,6 +19,7 @@ use crate::{
     clock::Clock,
     config::Config,
     desk::Desk,
+    eventbridge::EventRules,
     lambda::{HostSettings, LambdaHost},
     logs::Logs,
     mail::MailSink,
@@ -606,6 +608,16 @@ fn assemble(folder: &Path, base_url: &str) -> App {
         vault: Vault::open(&folder.join("vault.key")).unwrap(),
         state_dir: Arc::new(folder.to_owned()),
         upstream: None,
+        rules: EventRules::open(
+            &folder.join("rules"),
+            Home {
+                account: config.engine.account.clone(),
+                region: config.engine.region.clone(),
+            },
+            bus.clone(),
+            clock.clone(),
+        )
+        .unwrap(),
         clock,
         mail,
         bus,

@@ -21,6 +21,7 @@ use std::{
 
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -76,6 +77,8 @@ pub struct CallContext {
     pub log: Option<LogTarget>,
     /// Cancelled: the process that serves the call is killed.
     pub stop: CancellationToken,
+    /// Told when the first attempt of an asynchronous call is over.
+    pub tried: Option<Arc<Notify>>,
 }
 
 /// The answer of one invocation.
@@ -215,6 +218,9 @@ impl LambdaHost {
         for attempt in 1.. {
             let recipe = self.find(function)?;
             let result = call::once(self, recipe, &request_id, payload.clone(), &context).await;
+            if let Some(tried) = &context.tried {
+                tried.notify_one();
+            }
             let result = match result {
                 Err(InvokeError::Stopped(_)) => return Ok(AsyncOutcome::Stopped),
                 other => other?,

@@ -67,6 +67,7 @@ async fn watch(function: String, job: String, event: Bytes, task: ActionTask, co
             action_execution: task.action_execution,
         }),
         stop: context.stop.clone(),
+        tried: None,
     };
     let outcome = app.lambda.invoke_async(&function, event, call).await;
     let (kind, message) = match outcome {

@@ -61,6 +61,7 @@ impl S3Call<'_> {
 
     pub(super) async fn delete_bucket(&self) -> Result<Response, S3Fault> {
         self.app.objects.delete_bucket(&self.bucket).await?;
+        self.notify(false)?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
         Ok(response)

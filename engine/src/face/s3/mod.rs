@@ -14,6 +14,7 @@ mod bucket;
 pub mod chunked;
 mod fault;
 mod multipart;
+mod notify;
 mod object;
 mod operation;
 mod range;
@@ -170,6 +171,8 @@ impl S3Call<'_> {
             Operation::GetBucketLocation => self.location().await,
             Operation::GetBucketVersioning => self.versioning().await,
             Operation::PutBucketVersioning => self.set_versioning(body).await,
+            Operation::GetBucketNotificationConfiguration => self.notifications().await,
+            Operation::PutBucketNotificationConfiguration => self.set_notifications(body).await,
             Operation::GetBucketWebsite => self.website().await,
             Operation::PutBucketWebsite => self.set_website(true).await,
             Operation::DeleteBucketWebsite => self.set_website(false).await,

@@ -133,6 +133,7 @@ impl S3Call<'_> {
                 self.condition()?,
             )
             .await?;
+        self.created(&info, "CompleteMultipartUpload").await?;
         let mut response = xml::Writer::default()
             .text(
                 "Location",

@@ -110,6 +110,7 @@ impl S3Call<'_> {
             .objects
             .put(&self.bucket, &self.key, options, StoredBody::Stream(stream))
             .await?;
+        self.created(&info, "PutObject").await?;
         let mut response = Response::new(Body::empty());
         let out = response.headers_mut();
         set(out, "etag", format!("\"{}\"", info.etag));
@@ -170,6 +171,7 @@ impl S3Call<'_> {
             .objects
             .put(&self.bucket, &self.key, options, StoredBody::File(path))
             .await?;
+        self.created(&info, "CopyObject").await?;
         let mut response = xml::Writer::default()
             .text("LastModified", xml::time(info.last_modified))
             .text("ETag", format!("\"{}\"", info.etag))

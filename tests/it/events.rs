@@ -1,0 +1,311 @@
+//! Events reach the targets of their rules, in order, and also after the engine was killed; changes start pipelines.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use harness::{
+    http,
+    process::{PATIENCE, Server, client, finish, shown},
+    workspace::{root, stagewright},
+};
+use serde_json::{Value, json};
+
+const PIPELINE: &str = "arn:aws:codepipeline:eu-west-1:123456789012:shop";
+
+/// A folder with a configuration whose function `watch` is `misbehave` in the given way.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { folder }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("events.jsonl")
+    }
+
+    fn serve(&self, how: &str) -> Server {
+        let misbehave = stagewright().with_file_name("misbehave");
+        let config = format!(
+            "[bucket.sources]\nversioned = true\n[bucket.artifacts]\n[function.watch]\ntimeout_seconds = 60\ncommand = [{:?}, {how:?}, {:?}]\n",
+            misbehave,
+            self.file()
+        );
+        let path = self.folder.path().join("stagewright.toml");
+        fs::write(&path, config).expect("a file");
+        let path = path.display().to_string();
+        Server::start(&self.folder.path().join("state"), &["--config", &path])
+    }
+
+    /// The events the function got, once there are as many.
+    fn events(&self, count: usize) -> Vec<Value> {
+        wait(&format!("{count} events"), || {
+            let text = fs::read_to_string(self.file()).unwrap_or_default();
+            let lines = text.lines().map(serde_json::from_str::<Value>);
+            let events: Vec<Value> = lines.filter_map(Result::ok).collect();
+            (events.len() >= count).then_some(events)
+        })
+    }
+}
+
+fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < until, "waited too long for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn events(server: &Server, operation: &str, input: &Value) -> Value {
+    let target = format!("AWSEvents.{operation}");
+    let answer = http::json(&server.url, "events", &target, input).expect("an answer");
+    assert_eq!(answer.status, 200, "{operation}: {}", answer.text());
+    answer.json()
+}
+
+fn codepipeline(server: &Server, operation: &str, input: &Value) -> Value {
+    let answer = http::codepipeline(&server.url, operation, input).expect("an answer");
+    assert_eq!(answer.status, 200, "{operation}: {}", answer.text());
+    answer.json()
+}
+
+fn rule(server: &Server, name: &str, pattern: &Value, target: &Value) {
+    let put = json!({"Name": name, "EventPattern": pattern.to_string()});
+    events(server, "PutRule", &put);
+    let put = json!({"Rule": name, "Targets": [target]});
+    events(server, "PutTargets", &put);
+}
+
+/// A source from S3 and an approval that nobody gives.
+fn pipeline(server: &Server) {
+    let action = |name: &str, category: &str, provider: &str| json!({"name": name, "actionTypeId": {"category": category, "owner": "AWS", "provider": provider, "version": "1"}});
+    let mut source = action("Code", "Source", "S3");
+    source["configuration"] =
+        json!({"S3Bucket": "sources", "S3ObjectKey": "shop.zip", "PollForSourceChanges": "false"});
+    source["outputArtifacts"] = json!([{"name": "Code"}]);
+    let definition = json!({
+        "name": "shop", "roleArn": "arn:aws:iam::123456789012:role/r", "pipelineType": "V2", "executionMode": "QUEUED",
+        "artifactStore": {"type": "S3", "location": "artifacts"},
+        "stages": [
+            {"name": "Source", "actions": [source]},
+            {"name": "Ask", "actions": [action("Ok", "Approval", "Manual")]}],
+    });
+    codepipeline(server, "CreatePipeline", &json!({"pipeline": definition}));
+}
+
+fn upload(server: &Server, body: &[u8]) {
+    let answer = http::put(&server.url, "/sources/shop.zip", body).expect("an answer");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+/// Newest first: trigger type, trigger detail, status.
+fn executions(server: &Server) -> Vec<Value> {
+    let listed = codepipeline(
+        server,
+        "ListPipelineExecutions",
+        &json!({"pipelineName": "shop"}),
+    );
+    listed["pipelineExecutionSummaries"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default()
+}
+
+/// What the event is about, in short.
+fn short(event: &Value) -> String {
+    let detail = &event["detail"];
+    let about = ["action", "stage", "pipeline"];
+    let about = about.iter().find_map(|name| detail[name].as_str());
+    format!(
+        "{} {}",
+        about.unwrap_or("?"),
+        detail["state"].as_str().unwrap_or("?")
+    )
+}
+
+#[test]
+fn a_function_gets_the_events_of_a_pipeline_in_order() {
+    let place = Place::new();
+    let server = place.serve("append");
+    upload(&server, b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+    rule(
+        &server,
+        "all",
+        &json!({"source": ["aws.codepipeline"], "detail": {"pipeline": ["shop"]}}),
+        &json!({"Id": "watch", "Arn": "arn:aws:lambda:eu-west-1:123456789012:function:watch"}),
+    );
+    pipeline(&server);
+    let seen: Vec<String> = place.events(7).iter().map(short).collect();
+    assert_eq!(
+        seen,
+        [
+            "shop STARTED",
+            "Source STARTED",
+            "Code STARTED",
+            "Code SUCCEEDED",
+            "Source SUCCEEDED",
+            "Ask STARTED",
+            "Ok STARTED",
+        ]
+    );
+    let first = &place.events(1)[0];
+    assert_eq!(first["resources"], json!([PIPELINE]));
+    assert_eq!(
+        first["detail"]["execution-trigger"]["trigger-type"],
+        "CreatePipeline"
+    );
+    assert!(first["id"].is_string(), "{first}");
+}
+
+#[test]
+fn what_was_not_delivered_comes_after_a_kill() {
+    let place = Place::new();
+    // The function takes the first event and never returns.
+    let server = place.serve("hang");
+    rule(
+        &server,
+        "own",
+        &json!({"source": ["shop"], "detail": {"n": [{"numeric": [">=", 0]}]}}),
+        &json!({"Id": "watch", "Arn": "watch"}),
+    );
+    let entry = |n: u32| json!({"Source": "shop", "DetailType": "Sold", "Detail": json!({"n": n}).to_string()});
+    let put = json!({"Entries": (0..5).map(entry).collect::<Vec<_>>()});
+    let answer = events(&server, "PutEvents", &put);
+    assert_eq!(answer["FailedEntryCount"], 0, "{answer}");
+    server.kill();
+
+    let server = place.serve("append");
+    let got: Vec<Value> = place
+        .events(5)
+        .iter()
+        .map(|event| event["detail"]["n"].clone())
+        .collect();
+    assert_eq!(got, [0, 1, 2, 3, 4]);
+    let again = events(&server, "ListTargetsByRule", &json!({"Rule": "own"}));
+    assert_eq!(again["Targets"][0]["Arn"], "watch", "rules are kept too");
+    // Delivered is delivered: a further kill brings nothing back but what comes then.
+    let put = json!({"Entries": [entry(5)]});
+    events(&server, "PutEvents", &put);
+    assert_eq!(place.events(6).len(), 6);
+    drop(server);
+}
+
+#[test]
+fn changes_start_the_pipeline() {
+    let place = Place::new();
+    let server = place.serve("append");
+    upload(&server, b"one");
+    pipeline(&server);
+    wait("the first execution", || {
+        (executions(&server).len() == 1).then_some(())
+    });
+    let sources = json!({"source": ["aws.s3"], "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": ["sources"]}, "object": {"key": ["shop.zip"]}}});
+    let transformer = json!({
+        "InputPathsMap": {"v": "$.detail.object.version-id"},
+        "InputTemplate": r#"{"sourceRevisions": [{"actionName": "Code", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": <v>}]}"#});
+    rule(
+        &server,
+        "s3",
+        &sources,
+        &json!({"Id": "p", "Arn": PIPELINE, "InputTransformer": transformer}),
+    );
+    let repository = json!({"source": ["aws.codecommit"], "detail-type": ["CodeCommit Repository State Change"],
+        "detail": {"event": ["referenceCreated", "referenceUpdated"], "referenceName": ["main"]}});
+    rule(
+        &server,
+        "codecommit",
+        &repository,
+        &json!({"Id": "p", "Arn": PIPELINE}),
+    );
+    let image = json!({"source": ["aws.ecr"], "detail-type": ["ECR Image Action"],
+        "detail": {"action-type": ["PUSH"], "result": ["SUCCESS"], "repository-name": ["shop"]}});
+    rule(&server, "ecr", &image, &json!({"Id": "p", "Arn": PIPELINE}));
+
+    // Without notifications the bucket is silent.
+    upload(&server, b"two");
+    let configuration =
+        b"<NotificationConfiguration><EventBridgeConfiguration/></NotificationConfiguration>";
+    let answer = http::put(&server.url, "/sources?notification", configuration).expect("an answer");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    upload(&server, b"three");
+    let found = wait("the S3 execution", || {
+        let all = executions(&server);
+        (all.len() == 2).then_some(all)
+    });
+    let rule_arn = |name: &str| format!("arn:aws:events:eu-west-1:123456789012:rule/{name}");
+    let trigger =
+        |name: &str| json!({"triggerType": "CloudWatchEvent", "triggerDetail": rule_arn(name)});
+    assert_eq!(found[0]["trigger"], trigger("s3"));
+
+    let entry = |source: &str, kind: &str, detail: Value| json!({"Source": source, "DetailType": kind, "Detail": detail.to_string()});
+    let commit = |branch: &str| {
+        entry(
+            "aws.codecommit",
+            "CodeCommit Repository State Change",
+            json!({"event": "referenceUpdated", "repositoryName": "shop", "referenceType": "branch", "referenceName": branch, "commitId": "abc"}),
+        )
+    };
+    let pushed = json!({"result": "SUCCESS", "action-type": "PUSH", "repository-name": "shop", "image-digest": "sha256:1", "image-tag": "latest"});
+    let entries = [
+        commit("main"),
+        commit("other"),
+        entry("aws.ecr", "ECR Image Action", pushed),
+    ];
+    let answer = events(&server, "PutEvents", &json!({"Entries": entries}));
+    assert_eq!(answer["FailedEntryCount"], 0, "{answer}");
+    let found = wait("two more", || {
+        let all = executions(&server);
+        (all.len() >= 4).then_some(all)
+    });
+    let mut triggers: Vec<Value> = found[..2].iter().map(|e| e["trigger"].clone()).collect();
+    triggers.sort_by_key(Value::to_string);
+    assert_eq!(triggers, [trigger("codecommit"), trigger("ecr")]);
+    assert_eq!(found.len(), 4, "the other branch starts nothing");
+    // The S3 execution took the version of its own event.
+    let id = found[2]["pipelineExecutionId"].as_str().expect("an id");
+    let get = json!({"pipelineName": "shop", "pipelineExecutionId": id});
+    let revision = wait("its revision", || {
+        let shown = codepipeline(&server, "GetPipelineExecution", &get);
+        let revisions = shown["pipelineExecution"]["artifactRevisions"]
+            .as_array()
+            .cloned()?;
+        revisions.first()?["revisionId"].as_str().map(str::to_owned)
+    });
+    let versions = http::s3(&server.url, "/sources?versions")
+        .expect("an answer")
+        .text();
+    let newest = versions
+        .split("<VersionId>")
+        .nth(1)
+        .and_then(|rest| rest.split('<').next());
+    assert_eq!(Some(revision.as_str()), newest, "{versions}");
+}
+
+#[test]
+fn boto3_and_the_face_agree() {
+    let Some(python) = client("python3") else {
+        return;
+    };
+    let place = Place::new();
+    let server = place.serve("append");
+    let script: &Path = &root().join("tests/clients/events_session.py");
+    let output = finish(Command::new(python).arg(script).arg(&server.url));
+    assert!(output.status.success(), "{}", shown(&output));
+    assert!(
+        String::from_utf8_lossy(&output.stdout).ends_with("ok\n"),
+        "{}",
+        shown(&output)
+    );
+    assert_eq!(place.events(1)[0], json!({"what": "Sold", "count": 3}));
+}
