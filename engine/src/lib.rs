@@ -6,6 +6,7 @@ pub mod bus;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod connection;
 pub mod console;
 pub mod desk;
 pub mod eventbridge;

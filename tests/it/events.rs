@@ -309,3 +309,105 @@ fn boto3_and_the_face_agree() {
     );
     assert_eq!(place.events(1)[0], json!({"what": "Sold", "count": 3}));
 }
+
+/// A git repository with a commit on `main` and another on `topic`; their ids.
+fn repository(folder: &Path) -> (String, String) {
+    fs::create_dir_all(folder).expect("a folder");
+    let git = |arguments: &[&str]| {
+        let output = finish(
+            Command::new("git")
+                .args(["-c", "user.name=dana", "-c", "user.email=dana@example.com"])
+                .args(arguments)
+                .current_dir(folder),
+        );
+        assert!(output.status.success(), "{}", shown(&output));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    git(&["init", "-q", "-b", "main"]);
+    git(&["commit", "-q", "--allow-empty", "-m", "first"]);
+    let main = git(&["rev-parse", "HEAD"]);
+    git(&["checkout", "-q", "-b", "topic"]);
+    git(&["commit", "-q", "--allow-empty", "-m", "second"]);
+    (main, git(&["rev-parse", "HEAD"]))
+}
+
+#[test]
+fn a_pull_request_on_a_connection_starts_with_its_source_commit() {
+    const CONNECTION: &str = "arn:aws:codeconnections:eu-west-1:123456789012:connection/c";
+    let folder = tempfile::tempdir().expect("a folder");
+    let (main, topic) = repository(&folder.path().join("app"));
+    let config = format!(
+        "[bucket.artifacts]\n[connection.{CONNECTION:?}]\ngit = {:?}\n",
+        folder.path().join("app")
+    );
+    let path = folder.path().join("stagewright.toml");
+    fs::write(&path, config).expect("a file");
+    let path = path.display().to_string();
+    let server = Server::start(&folder.path().join("state"), &["--config", &path]);
+    let git = json!({"sourceActionName": "Code",
+        "push": [{"branches": {"includes": ["main"]}, "filePaths": {"includes": ["src/**"]}}],
+        "pullRequest": [{"events": ["OPEN"], "branches": {"includes": ["main"]}}]});
+    let definition = json!({
+        "name": "shop", "roleArn": "arn:aws:iam::123456789012:role/r", "pipelineType": "V2", "executionMode": "QUEUED",
+        "artifactStore": {"type": "S3", "location": "artifacts"},
+        "triggers": [{"providerType": "CodeStarSourceConnection", "gitConfiguration": git}],
+        "stages": [
+            {"name": "Source", "actions": [{"name": "Code", "outputArtifacts": [{"name": "Code"}],
+                "actionTypeId": {"category": "Source", "owner": "AWS", "provider": "CodeStarSourceConnection", "version": "1"},
+                "configuration": {"ConnectionArn": CONNECTION, "FullRepositoryId": "shop/app", "BranchName": "main"}}]},
+            {"name": "Ask", "actions": [{"name": "Ok",
+                "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}}]}],
+    });
+    codepipeline(&server, "CreatePipeline", &json!({"pipeline": definition}));
+
+    let tell = |event: &str, delivery: &str, payload: &Value| -> Value {
+        let headers = [("x-github-event", event), ("x-github-delivery", delivery)];
+        let body = payload.to_string();
+        let door = format!("/_stagewright/connection?arn={CONNECTION}");
+        let answer = http::request(&server.url, "POST", &door, &headers, body.as_bytes());
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    };
+    let repository = json!({"full_name": "shop/app"});
+    let push = |file: &str| {
+        json!({"ref": "refs/heads/main", "after": main, "head_commit": {"id": main}, "repository": repository,
+            "commits": [{"modified": [file]}]})
+    };
+    let none = json!({"started": [], "refused": [], "undecided": []});
+    assert_eq!(tell("push", "d-1", &push("docs/a.md")), none);
+    let pulled = json!({"action": "opened", "repository": repository, "pull_request": {
+        "head": {"ref": "topic", "sha": topic}, "base": {"ref": "main", "sha": main}}});
+    let told = tell("pull_request", "d-2", &pulled);
+    assert_eq!(told["started"][0]["pipelineName"], "shop", "{told}");
+    assert_eq!(
+        tell("pull_request", "d-2", &pulled),
+        told,
+        "told twice, started once"
+    );
+    let id = told["started"][0]["pipelineExecutionId"].clone();
+    let get = json!({"pipelineName": "shop", "pipelineExecutionId": id});
+    let execution = wait("the revision", || {
+        let shown =
+            codepipeline(&server, "GetPipelineExecution", &get)["pipelineExecution"].clone();
+        shown["artifactRevisions"][0]["revisionId"]
+            .is_string()
+            .then_some(shown)
+    });
+    assert_eq!(
+        execution["artifactRevisions"][0]["revisionId"],
+        json!(topic)
+    );
+    assert_eq!(
+        execution["trigger"],
+        json!({"triggerType": "WebhookV2", "triggerDetail": CONNECTION})
+    );
+    assert_eq!(
+        tell("push", "d-3", &push("src/a.rs"))["started"][0]["pipelineName"],
+        "shop"
+    );
+
+    // A page of another site can send a form, but not this header.
+    let answer = http::request(&server.url, "POST", "/_stagewright/connection", &[], b"{}");
+    assert_eq!(answer.expect("an answer").status, 400);
+}

@@ -60,6 +60,7 @@ pub fn router(app: App) -> Router {
         .merge(s3::site::routes())
         .merge(crate::mail::routes())
         .merge(sns::routes())
+        .merge(crate::connection::routes())
         .merge(crate::lambda::url::routes())
         .with_state(app.clone());
     front::router(app, pages)

@@ -21,3 +21,4 @@ mod retries;
 mod rule_jobs;
 mod stages;
 mod timeouts;
+mod triggers;
