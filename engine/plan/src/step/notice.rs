@@ -28,8 +28,10 @@ impl Turn<'_> {
                 "trigger-detail": run.trigger.trigger_detail,
             });
         }
-        if state == "STOPPING" {
-            detail["stop-execution-comments"] = json!(run.stop_reason);
+        if state == "STOPPING"
+            && let Some(comments) = &run.stop_reason
+        {
+            detail["stop-execution-comments"] = json!(comments);
         }
         self.emit(
             pipeline,
@@ -103,6 +105,7 @@ impl Turn<'_> {
                 detail["execution-result"] = result(run);
             }
             ActionStatus::Failed => {
+                detail["input-artifacts"] = artifacts(&run.inputs);
                 detail["output-artifacts"] = json!([]);
                 detail["execution-result"] = result(run);
             }

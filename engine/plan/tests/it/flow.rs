@@ -191,6 +191,7 @@ fn events_have_the_shape_of_aws() {
         .emitted
         .iter()
         .find(|it| short(it) == "action Build/b FAILED");
+    assert_eq!(failed.unwrap()["detail"]["input-artifacts"], artifact);
     assert_eq!(
         failed.unwrap()["detail"]["execution-result"],
         json!({"external-execution-summary": "it broke", "error-code": "JobFailed"})
