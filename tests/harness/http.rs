@@ -105,16 +105,6 @@ pub fn json(address: &str, service: &str, target: &str, input: &Value) -> io::Re
     request(address, "POST", "/", &headers, input.to_string().as_bytes())
 }
 
-/// One PUT of S3 by path.
-///
-/// # Errors
-/// As [`request`].
-pub fn put(address: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
-    let headers = [("authorization", authorization("s3"))];
-    let headers = headers.each_ref().map(|(n, v)| (*n, v.as_str()));
-    request(address, "PUT", path, &headers, body)
-}
-
 /// One GET of S3 by path.
 ///
 /// # Errors

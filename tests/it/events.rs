@@ -104,7 +104,8 @@ fn pipeline(server: &Server) {
 }
 
 fn upload(server: &Server, body: &[u8]) {
-    let answer = http::put(&server.url, "/sources/shop.zip", body).expect("an answer");
+    let answer =
+        http::s3_request(&server.url, "PUT", "/sources/shop.zip", body).expect("an answer");
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
@@ -236,7 +237,8 @@ fn changes_start_the_pipeline() {
     upload(&server, b"two");
     let configuration =
         b"<NotificationConfiguration><EventBridgeConfiguration/></NotificationConfiguration>";
-    let answer = http::put(&server.url, "/sources?notification", configuration).expect("an answer");
+    let answer = http::s3_request(&server.url, "PUT", "/sources?notification", configuration)
+        .expect("an answer");
     assert_eq!(answer.status, 200, "{}", answer.text());
     upload(&server, b"three");
     let found = wait("the S3 execution", || {
