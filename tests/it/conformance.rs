@@ -1,8 +1,11 @@
 //! The specification row by row: the cases of `tests/conformance` in this process and over the wire.
 
-use harness::conformance::{
-    Case, Templates, cases, matrix, play,
-    way::{InProcess, Way, Wire},
+use harness::{
+    conformance::{
+        Case, Templates, cases, matrix, play,
+        way::{InProcess, Way, Wire},
+    },
+    http,
 };
 
 /// Only these, for work on them: a piece of `SECTION TITLE [FILE]`.
@@ -140,4 +143,23 @@ fn a_body_that_is_too_large_is_refused_over_the_wire() {
     }
     let (status, reply) = way.call("ListPipelines", b"{}").expect("an answer");
     assert_eq!(status, 200, "{reply}");
+}
+
+#[test]
+fn the_protocol_that_no_sdk_sends_by_default_is_refused_in_its_own_terms() {
+    let state = tempfile::tempdir().expect("a folder");
+    let way = Wire::start(state.path(), false);
+    let headers = [
+        ("content-type", "application/cbor"),
+        ("smithy-protocol", "rpc-v2-cbor"),
+        (
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=any/20260101/eu-west-1/codepipeline/aws4_request, SignedHeaders=host, Signature=0",
+        ),
+    ];
+    let path = "/service/CodePipeline_20150709/operation/ListPipelines";
+    let answer = http::request(&way.url(), "POST", path, &headers, b"\xa0").expect("an answer");
+    assert_eq!(answer.status, 400);
+    assert_eq!(&answer.body[..10], b"\xa2\x79\x00\x06__type");
+    assert!(answer.text().contains("awsJson1_1"), "{}", answer.text());
 }

@@ -153,7 +153,8 @@ pub fn patch(value: &mut Value, changes: &Value) {
     }
 }
 
-fn numbered(value: &Value, n: u64) -> Value {
+/// A value with `{n}` in its texts replaced.
+pub fn numbered(value: &Value, n: u64) -> Value {
     match value {
         Value::String(text) => Value::String(text.replace("{n}", &n.to_string())),
         Value::Array(items) => items.iter().map(|item| numbered(item, n)).collect(),

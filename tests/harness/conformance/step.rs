@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Templates,
     expect::{differs, fits, refusal},
+    request::numbered,
     way::Way,
 };
 use crate::http;
@@ -50,7 +51,8 @@ impl<'a> Play<'a> {
     pub fn all(&mut self, steps: &[Value]) -> Result<(), String> {
         for (number, step) in steps.iter().enumerate() {
             let again = step["times"].as_u64().unwrap_or(1);
-            for _ in 0..again {
+            for n in 1..=again {
+                let step = if again > 1 { &numbered(step, n) } else { step };
                 self.one(step).map_err(|problem| {
                     format!("  step {}: {}\n{problem}", number + 1, shown(step))
                 })?;

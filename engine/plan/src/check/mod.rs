@@ -80,9 +80,11 @@ pub fn check(definition: &PipelineDeclaration, surroundings: Surroundings<'_>) -
         )),
     }
     if found.is_empty() {
-        structure::check(definition, surroundings, &mut found);
+        // in the order of table 1.3
+        structure::stages(definition, &mut found);
         action::check(definition, surroundings, &mut found);
         reference::check(definition, &mut found);
+        structure::rest(definition, surroundings, &mut found);
     }
     found
 }

@@ -9,19 +9,24 @@ use crate::{
     limit,
 };
 
-pub(super) fn check(
+/// What comes before the actions are looked at one by one.
+pub(super) fn stages(definition: &PipelineDeclaration, found: &mut Vec<Finding>) {
+    counts(definition, found);
+    sources(definition, found);
+    names(definition, found);
+}
+
+/// What comes after the actions.
+pub(super) fn rest(
     definition: &PipelineDeclaration,
     surroundings: Surroundings<'_>,
     found: &mut Vec<Finding>,
 ) {
-    counts(definition, found);
-    sources(definition, found);
-    names(definition, found);
-    stores(definition, surroundings.region, found);
-    v1(definition, found);
     variables(definition, found);
-    triggers(definition, found);
+    v1(definition, found);
     gates::check(definition, found);
+    triggers(definition, found);
+    stores(definition, surroundings.region, found);
     blockers(definition, found);
 }
 
@@ -248,6 +253,8 @@ fn v1(definition: &PipelineDeclaration, found: &mut Vec<Finding>) {
                 format!("stages[{at}].{gate}"),
             );
         }
+    }
+    for (at, stage) in definition.stages.iter().enumerate() {
         for (number, action) in stage.actions.iter().enumerate() {
             if let Some(known) = action_type::find(&action.action_type_id).filter(|it| it.v2) {
                 wrong(

@@ -230,7 +230,7 @@ fn v1_pipelines_have_no_v2_members() {
         (
             "/stages/1/actions/0",
             json!({"name": "c", "actionTypeId": {"category": "Compute", "owner": "AWS", "provider": "Commands", "version": "1"},
-            "inputArtifacts": [{"name": "s"}]}),
+            "commands": ["ls"], "inputArtifacts": [{"name": "s"}]}),
             "stages[1].actions[0].actionTypeId.provider: InvalidActionDeclarationException: Commands Action can only be used with V2 pipelines.",
         ),
     ] {
