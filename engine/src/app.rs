@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use crate::{
+    alarm::Alarms,
     bus::Bus,
     clock::Clock,
     config::Config,
@@ -31,6 +32,8 @@ pub struct App {
     pub keys: Keys,
     /// SNS.
     pub topics: Topics,
+    /// CloudWatch.
+    pub alarms: Alarms,
     /// SES and SNS e-mail end here.
     pub mail: MailSink,
     /// EventBridge events that went out.

@@ -1,5 +1,6 @@
 //! Runs a CodePipeline definition on one machine, with the real function binaries, speaking AWS's protocols.
 
+pub mod alarm;
 pub mod app;
 pub mod assemble;
 pub mod bus;

@@ -18,7 +18,7 @@ use crate::{
     app::App,
     clock::Busy,
     desk::{Desk, Perform},
-    provider::{Context, Progress, Provider, failed},
+    provider::{Context, Held, Progress, Provider, failed},
 };
 
 /// Tokens of actions that somebody else reports on are looked through when there are more than this.
@@ -88,7 +88,12 @@ impl Running {
     fn prune(&self, desk: &Desk) {
         self.with(|tokens| {
             if tokens.len() > HANDED_OVER {
-                desk.read(|state| tokens.retain(|id, _| state.running.contains_key(id)));
+                desk.read(|state| {
+                    let runs = |id: &str| {
+                        state.running.contains_key(id) || state.running_rules.contains_key(id)
+                    };
+                    tokens.retain(|id, _| runs(id));
+                });
             }
         });
     }
@@ -117,7 +122,9 @@ impl Perform for Performer {
         let app = self.app.clone();
         tokio::spawn(async move {
             let desk = app.desk.clone();
+            let held = Held::new(app.clock.clone(), busy);
             let context = Context {
+                held: held.clone(),
                 progress: Progress {
                     action_execution: task.action_execution.clone(),
                     desk: desk.clone(),
@@ -129,6 +136,7 @@ impl Perform for Performer {
             let outcome = run(provider, task, context).await;
             let Some(outcome) = outcome else {
                 running.prune(&desk);
+                held.release();
                 return;
             };
             running.end(&action_execution);
@@ -140,7 +148,7 @@ impl Perform for Performer {
                 // Only while the engine stops: the action is performed again when it comes back.
                 tracing::debug!(%refusal, "the end of an action was not taken");
             }
-            drop(busy);
+            held.release();
         });
     }
 

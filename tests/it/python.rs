@@ -10,6 +10,11 @@ use serde_json::{Value, json};
 
 /// Runs a pipeline whose invoke actions have these `UserParameters`, in this order; answers status and output.
 fn run(parameters: &[&str]) -> Option<(Option<i32>, String)> {
+    run_with(parameters, &json!({}))
+}
+
+/// As [`run`], with these further members of the stage that calls.
+fn run_with(parameters: &[&str], members: &Value) -> Option<(Option<i32>, String)> {
     let python = client("python3")?;
     let ready = finish(Command::new(&python).args(["-c", "import awslambdaric"]));
     if !ready.status.success() {
@@ -23,7 +28,7 @@ fn run(parameters: &[&str]) -> Option<(Option<i32>, String)> {
     fs::write(at("source/index.html"), "bread").expect("a file");
     fs::write(at("source/style.css"), "p{}").expect("a file");
     let config = format!(
-        "[engine]\nasync_retry_seconds = [0, 0]\n[function.python-action]\ntimeout_seconds = 60\ncwd = {:?}\n\
+        "[engine]\nasync_retry_seconds = [0, 0]\ncontinuation_seconds = 0\n[function.python-action]\ntimeout_seconds = 60\ncwd = {:?}\n\
          command = [{:?}, \"-m\", \"awslambdaric\", \"function.handler\"]\n\
          environment = {{ PYTHONDONTWRITEBYTECODE = \"1\" }}\n",
         root().join("tests/clients"),
@@ -39,7 +44,7 @@ fn run(parameters: &[&str]) -> Option<(Option<i32>, String)> {
         })
     };
     let actions: Vec<Value> = (1..).zip(parameters).map(|(n, p)| action(n, p)).collect();
-    let definition = json!({
+    let mut definition = json!({
         "name": "python", "roleArn": "arn:aws:iam::123456789012:role/r", "pipelineType": "V2",
         "artifactStore": {"type": "S3", "location": "artifacts"},
         "stages": [
@@ -48,6 +53,9 @@ fn run(parameters: &[&str]) -> Option<(Option<i32>, String)> {
                 "configuration": {"RepositoryName": "site", "BranchName": "main"}, "outputArtifacts": [{"name": "Site"}]}]},
             {"name": "Call", "actions": actions}]
     });
+    for (member, value) in members.as_object().into_iter().flatten() {
+        definition["stages"][1][member] = value.clone();
+    }
     fs::write(at("pipeline.json"), definition.to_string()).expect("a file");
     let output = finish(
         Command::new(stagewright())
@@ -79,4 +87,25 @@ fn an_exception_in_python_fails_the_action_in_its_own_words() {
         told.contains("RuntimeError") && told.contains("the dice fell badly"),
         "{told}"
     );
+}
+
+#[test]
+fn a_python_function_decides_as_a_rule_in_two_jobs() {
+    let id =
+        json!({"category": "Rule", "owner": "AWS", "provider": "LambdaInvoke", "version": "1"});
+    let rule = json!({"name": "Ready", "ruleTypeId": id, "inputArtifacts": [{"name": "Site"}],
+        "configuration": {"FunctionName": "python-action", "UserParameters": "rule"}});
+    let gate = json!({"beforeEntry": {"conditions": [{"result": "FAIL", "rules": [rule]}]}});
+    let Some((status, told)) = run_with(&["list"], &gate) else {
+        return;
+    };
+    assert_eq!(status, Some(0), "{told}");
+    for expected in [
+        "asked by Call Ready first",
+        "asked by Call Ready again",
+        "all tables are there",
+        "beforeEntry condition succeeded",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
 }

@@ -16,6 +16,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    alarm::Alarms,
     app::App,
     bus::{Bus, Follower},
     clock::Clock,
@@ -233,6 +234,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
     )
     .map_err(unusable("the topics in", &folder))?;
     let vault = state_dir.join("vault.key");
+    let alarms = state_dir.join("alarms.json");
     let app = App {
         clock,
         desk,
@@ -240,6 +242,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
         tables,
         keys,
         topics,
+        alarms: Alarms::open(&alarms).map_err(unusable("the alarms in", &alarms))?,
         mail,
         bus,
         rules,

@@ -39,7 +39,9 @@ pub async fn follow(
     let mut seen: Option<View> = None;
     loop {
         let news = app.desk.wait_until(|state| {
-            let now = view(state.pipelines.get(pipeline)?.execution(execution)?);
+            let known = state.pipelines.get(pipeline)?;
+            let run = known.execution(execution)?;
+            let now = view(known.definition_of(run).unwrap_or(&known.definition), run);
             (seen.as_ref() != Some(&now)).then_some(now)
         });
         tokio::select! {

@@ -12,6 +12,7 @@ use engine_plan::{
     check::{Surroundings, check as findings_of},
     definition::PipelineDeclaration,
     event::{Event, Trigger},
+    gate::GateKind,
     state::{ExecutionStatus, State},
     step::Answer,
 };
@@ -176,6 +177,13 @@ fn opening(
         .unwrap_or(&entry.definition);
     let width =
         |names: &mut dyn Iterator<Item = &str>| names.map(|n| n.chars().count()).max().unwrap_or(0);
+    let gates = definition.stages.iter().flat_map(|stage| {
+        let conditions = GateKind::ALL.map(|gate| stage.condition(gate));
+        conditions.into_iter().flatten().flat_map(|it| &it.rules)
+    });
+    // a sign and a space stand before a rule's name
+    let rules = width(&mut gates.map(|rule| rule.name.as_str()));
+    let rules = if rules > 0 { rules + 2 } else { 0 };
     let actions = || definition.stages.iter().flat_map(|s| &s.actions);
     Some(Opening {
         pipeline: pipeline.to_owned(),
@@ -184,7 +192,7 @@ fn opening(
         actions: actions().count(),
         widths: (
             width(&mut definition.stages.iter().map(|s| s.name.as_str())),
-            width(&mut actions().map(|a| a.name.as_str())),
+            width(&mut actions().map(|a| a.name.as_str())).max(rules),
         ),
         started: run.started,
         notes,

@@ -1,6 +1,12 @@
 //! What a person wants to know of one execution, and what changed since they last looked. Pure.
 
-use engine_plan::state::{ActionRun, ActionStatus, Execution, ExecutionStatus};
+use engine_plan::{
+    definition::PipelineDeclaration,
+    gate::{GateKind, GateResult},
+    state::{
+        ActionRun, ActionStatus, ConditionRun, ConditionStatus, Execution, ExecutionStatus, RuleRun,
+    },
+};
 use jiff::{SignedDuration, Timestamp};
 
 /// One execution as a list of actions in the order of the definition.
@@ -10,20 +16,39 @@ pub struct View {
     pub status: ExecutionStatus,
     /// Every action run of every attempt, in the order it started.
     pub actions: Vec<ActionView>,
+    /// What conditions and retries did to their stages, in order.
+    pub gates: Vec<GateView>,
 }
 
-/// One run of one action.
+/// Something that happened to a stage as a whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GateView {
+    /// Its stage.
+    pub stage: String,
+    /// Place of the stage in the execution.
+    pub at: usize,
+    /// When.
+    pub updated: Timestamp,
+    /// Whether the stage goes on as if nothing were.
+    pub good: bool,
+    /// In words.
+    pub text: String,
+}
+
+/// One run of one action, or of a rule of a condition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActionView {
     /// Action execution id.
     pub id: String,
     /// Its stage.
     pub stage: String,
+    /// Place of the stage in the execution.
+    pub at: usize,
     /// Its name.
     pub name: String,
     /// `CodeBuild`, or the function's name for an invoke action.
     pub provider: String,
-    /// `Approval`, `Build`, ….
+    /// `Approval`, `Build`, …, [`RULE`].
     pub category: String,
     /// Where it stands.
     pub status: ActionStatus,
@@ -48,28 +73,125 @@ pub enum Change {
     Progressed(ActionView),
     /// An action ended.
     Ended(ActionView),
+    /// A condition was decided, a stage is retried.
+    Gate(GateView),
+}
+
+/// The category of rules.
+pub const RULE: &str = "Rule";
+/// Stands before the names of rules.
+pub const RULE_SIGN: &str = "◇";
+
+impl ActionView {
+    /// Its name as it is shown: rules are told apart.
+    pub fn shown(&self) -> String {
+        if self.category == RULE {
+            format!("{RULE_SIGN} {}", self.name)
+        } else {
+            self.name.clone()
+        }
+    }
 }
 
 /// What is to be told of an execution.
-pub fn view(execution: &Execution) -> View {
-    let mut actions: Vec<ActionView> = execution
-        .stages
-        .iter()
-        .flat_map(|stage| {
-            stage
-                .actions
-                .iter()
-                .map(|action| action_view(&stage.name, action))
-        })
-        .collect();
+pub fn view(definition: &PipelineDeclaration, execution: &Execution) -> View {
+    let (mut actions, mut gates) = (Vec::new(), Vec::new());
+    for (at, stage) in execution.stages.iter().enumerate() {
+        let name = stage.name.as_str();
+        actions.extend(stage.actions.iter().map(|it| action_view(name, at, it)));
+        let declared = definition
+            .stage(name)
+            .map(|place| &definition.stages[place]);
+        for condition in &stage.conditions {
+            let rules = condition.rules.iter();
+            actions.extend(rules.map(|it| rule_view(name, at, it)));
+            let result = declared
+                .and_then(|it| it.condition(condition.gate))
+                .and_then(|it| it.result);
+            gates.extend(decided(condition, result).map(|(good, text)| GateView {
+                stage: name.to_owned(),
+                at,
+                updated: condition.updated,
+                good,
+                text,
+            }));
+        }
+        // the first run of an action that was started again tells when
+        let again = stage
+            .actions
+            .iter()
+            .enumerate()
+            .find(|(place, run)| {
+                let earlier = stage.actions.iter().take(*place);
+                earlier.into_iter().any(|it| it.name == run.name)
+            })
+            .map(|(_, run)| run.started);
+        if let (true, Some(updated)) = (stage.automatic_retries > 0, again) {
+            gates.push(GateView {
+                stage: name.to_owned(),
+                at,
+                updated,
+                good: false,
+                text: "the stage failed and is retried automatically".to_owned(),
+            });
+        }
+    }
     actions.sort_by_key(|a| a.started);
     View {
         status: execution.status,
         actions,
+        gates,
     }
 }
 
-fn action_view(stage: &str, action: &ActionRun) -> ActionView {
+/// What a condition that was decided does to its stage, and whether the stage just goes on.
+pub fn decided(condition: &ConditionRun, result: Option<GateResult>) -> Option<(bool, String)> {
+    let gate = condition.gate.member();
+    let failure = condition.gate == GateKind::OnFailure;
+    let consequence = match result {
+        Some(GateResult::Skip) => "the stage is skipped",
+        Some(GateResult::Rollback) => "the stage is rolled back",
+        Some(GateResult::Fail | GateResult::Retry) | None => "the stage fails",
+    };
+    let (good, text) = match condition.status {
+        ConditionStatus::InProgress => return None,
+        ConditionStatus::Succeeded if failure => {
+            (false, format!("{gate} criteria are met: {consequence}"))
+        }
+        ConditionStatus::Succeeded => (true, format!("{gate} condition succeeded")),
+        ConditionStatus::Failed | ConditionStatus::Errored if failure => {
+            (true, format!("{gate} criteria are not met"))
+        }
+        ConditionStatus::Failed => (false, format!("{gate} condition failed: {consequence}")),
+        ConditionStatus::Errored => (
+            false,
+            format!("{gate} condition could not be evaluated: {consequence}"),
+        ),
+        ConditionStatus::Abandoned => (false, format!("{gate} condition abandoned")),
+        ConditionStatus::Overridden => (true, format!("{gate} condition overridden")),
+    };
+    Some((good, text))
+}
+
+fn rule_view(stage: &str, at: usize, rule: &RuleRun) -> ActionView {
+    let error = rule.error.as_ref().map(|error| error.message.clone());
+    ActionView {
+        id: rule.id.clone(),
+        stage: stage.to_owned(),
+        at,
+        name: rule.name.clone(),
+        provider: rule.rule_type.provider.clone(),
+        category: RULE.to_owned(),
+        status: rule.status,
+        started: rule.started,
+        updated: rule.updated,
+        text: error.or_else(|| rule.details.summary.clone()),
+        url: rule.details.external_execution_url.clone(),
+        percent: rule.details.percent_complete,
+    }
+}
+
+fn action_view(stage: &str, at: usize, action: &ActionRun) -> ActionView {
     let provider = match action.resolved_configuration.get("FunctionName") {
         Some(function) if action.action_type.category == "Invoke" => function.clone(),
         _ => action.action_type.provider.clone(),
@@ -77,6 +199,7 @@ fn action_view(stage: &str, action: &ActionRun) -> ActionView {
     ActionView {
         id: action.id.clone(),
         stage: stage.to_owned(),
+        at,
         name: action.name.clone(),
         provider,
         category: action.action_type.category.clone(),
@@ -98,6 +221,11 @@ fn action_view(stage: &str, action: &ActionRun) -> ActionView {
 pub fn changes(before: Option<&View>, after: &View) -> Vec<Change> {
     let known = |id: &str| before.and_then(|b| b.actions.iter().find(|a| a.id == id));
     let mut out = Vec::new();
+    for gate in &after.gates {
+        if before.is_none_or(|before| !before.gates.contains(gate)) {
+            out.push(Change::Gate(gate.clone()));
+        }
+    }
     for action in &after.actions {
         let old = known(&action.id);
         if old.is_none() {
@@ -113,6 +241,19 @@ pub fn changes(before: Option<&View>, after: &View) -> Vec<Change> {
             _ => {}
         }
     }
+    // a stable order of what happened in one step: old ends, rules, what they decide, what starts then
+    out.sort_by_key(|change| {
+        let new = |action: &ActionView| known(&action.id).is_none();
+        match change {
+            Change::Progressed(action) => (action.updated, action.at, 0),
+            Change::Ended(action) if !new(action) => (action.updated, action.at, 0),
+            Change::Started(action) if action.category == RULE => (action.started, action.at, 1),
+            Change::Ended(action) if action.category == RULE => (action.updated, action.at, 1),
+            Change::Gate(gate) => (gate.updated, gate.at, 2),
+            Change::Started(action) => (action.started, action.at, 3),
+            Change::Ended(action) => (action.updated, action.at, 3),
+        }
+    });
     out
 }
 
@@ -146,6 +287,7 @@ mod tests {
         ActionView {
             id: id.to_owned(),
             stage: "S".to_owned(),
+            at: 0,
             name: id.to_owned(),
             provider: "P".to_owned(),
             category: "Test".to_owned(),
@@ -162,6 +304,7 @@ mod tests {
         View {
             status: ExecutionStatus::InProgress,
             actions,
+            gates: Vec::new(),
         }
     }
 
@@ -192,6 +335,115 @@ mod tests {
             ]
         );
         assert_eq!(changes(Some(&third), &third), []);
+    }
+
+    #[test]
+    fn a_rule_is_told_before_what_it_decides_and_that_before_what_follows() {
+        let mut rule = action("r", ActionStatus::Succeeded, None);
+        rule.category = RULE.to_owned();
+        let gate = GateView {
+            stage: "S".to_owned(),
+            at: 0,
+            updated: Timestamp::UNIX_EPOCH,
+            good: true,
+            text: "decided".to_owned(),
+        };
+        let started = action("a", ActionStatus::InProgress, None);
+        let mut first = of(vec![started.clone()]);
+        first.gates.push(gate.clone());
+        first.actions.insert(0, rule.clone());
+        assert_eq!(
+            changes(None, &first),
+            [
+                Change::Started(rule.clone()),
+                Change::Ended(rule.clone()),
+                Change::Gate(gate.clone()),
+                Change::Started(started),
+            ]
+        );
+        assert_eq!(changes(Some(&first), &first), []);
+        let mut second = first.clone();
+        second.gates[0].text = "overridden".to_owned();
+        let told = changes(Some(&first), &second);
+        assert_eq!(told, [Change::Gate(second.gates[0].clone())]);
+        assert_eq!(rule.shown(), "◇ r");
+    }
+
+    #[test]
+    fn a_condition_says_what_it_does_to_its_stage() {
+        use ConditionStatus::{Errored, Failed, InProgress, Overridden, Succeeded};
+        use GateKind::{BeforeEntry, OnFailure, OnSuccess};
+        use GateResult::{Fail, Rollback, Skip};
+        for (gate, status, result, said) in [
+            (BeforeEntry, InProgress, Fail, None),
+            (
+                BeforeEntry,
+                Succeeded,
+                Fail,
+                Some((true, "beforeEntry condition succeeded")),
+            ),
+            (
+                BeforeEntry,
+                Failed,
+                Fail,
+                Some((false, "beforeEntry condition failed: the stage fails")),
+            ),
+            (
+                BeforeEntry,
+                Failed,
+                Skip,
+                Some((false, "beforeEntry condition failed: the stage is skipped")),
+            ),
+            (
+                BeforeEntry,
+                Errored,
+                Fail,
+                Some((
+                    false,
+                    "beforeEntry condition could not be evaluated: the stage fails",
+                )),
+            ),
+            (
+                BeforeEntry,
+                Overridden,
+                Fail,
+                Some((true, "beforeEntry condition overridden")),
+            ),
+            (
+                OnSuccess,
+                Failed,
+                Rollback,
+                Some((
+                    false,
+                    "onSuccess condition failed: the stage is rolled back",
+                )),
+            ),
+            (
+                OnFailure,
+                Succeeded,
+                Rollback,
+                Some((
+                    false,
+                    "onFailure criteria are met: the stage is rolled back",
+                )),
+            ),
+            (
+                OnFailure,
+                Failed,
+                Rollback,
+                Some((true, "onFailure criteria are not met")),
+            ),
+        ] {
+            let condition = ConditionRun {
+                gate,
+                status,
+                updated: Timestamp::UNIX_EPOCH,
+                void: false,
+                rules: Vec::new(),
+            };
+            let expected = said.map(|(good, text)| (good, text.to_owned()));
+            assert_eq!(decided(&condition, Some(result)), expected);
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tower::ServiceExt as _;
 
 use super::{
     call::{BODY_LIMIT, Call, Caller, Fault, respond},
-    codepipeline, dynamodb, events, kms, lambda,
+    cloudwatch, codepipeline, dynamodb, events, kms, lambda,
     route::{self, Presigned, Route, Signature},
     s3::{self, Access, S3Fault},
     ses, sns, sts,
@@ -212,6 +212,15 @@ impl Front {
             (Route::Json { version, .. }, "events") => {
                 Ok(json_reply(version, &events::call(app, call).await?))
             }
+            (Route::Json { .. }, "monitoring") => {
+                Ok(cloudwatch::call(app, call, cloudwatch::Protocol::Json))
+            }
+            (Route::Query { .. }, "monitoring") => {
+                Ok(cloudwatch::call(app, call, cloudwatch::Protocol::Query))
+            }
+            (Route::Rest { .. }, "monitoring") => {
+                Ok(cloudwatch::call(app, call, cloudwatch::Protocol::Cbor))
+            }
             (Route::Json { .. }, "dynamodb") => {
                 dynamodb::call(app, &call.operation, &call.body).await
             }
@@ -243,15 +252,17 @@ impl Front {
 /// The service to forward, when it has no face here.
 fn without_face(route: &Route) -> Option<&str> {
     match route {
-        Route::Json { service, .. } => (!["codepipeline", "dynamodb", "events", "kms"]
+        Route::Json { service, .. } => {
+            (!["codepipeline", "dynamodb", "events", "kms", "monitoring"]
+                .contains(&service.as_str()))
+            .then_some(service)
+        }
+        Route::Query { service } => (!["monitoring", "sns", "ses", "sts", ""]
             .contains(&service.as_str()))
         .then_some(service),
-        Route::Query { service } => {
-            (!["sns", "ses", "sts", ""].contains(&service.as_str())).then_some(service)
-        }
-        Route::Rest { service } => {
-            (!["codepipeline", "lambda", "ses"].contains(&service.as_str())).then_some(service)
-        }
+        Route::Rest { service } => (!["codepipeline", "lambda", "monitoring", "ses"]
+            .contains(&service.as_str()))
+        .then_some(service),
         Route::Page | Route::S3 { .. } => None,
     }
 }

@@ -67,13 +67,14 @@ pub enum Presigned {
 }
 
 /// JSON services by the prefix of `X-Amz-Target`: signing name, JSON version.
-const TARGETS: [(&str, &str, &str); 12] = [
+const TARGETS: [(&str, &str, &str); 13] = [
     ("CodePipeline_20150709", "codepipeline", "1.1"),
     ("DynamoDB_20120810", "dynamodb", "1.0"),
     ("DynamoDBStreams_20120810", "dynamodb", "1.0"),
     ("TrentService", "kms", "1.1"),
     ("AWSStepFunctions", "states", "1.0"),
     ("AWSEvents", "events", "1.1"),
+    ("GraniteServiceVersion20100801", "monitoring", "1.0"),
     ("secretsmanager", "secretsmanager", "1.1"),
     ("AmazonSSM", "ssm", "1.1"),
     ("CodeBuild_20161006", "codebuild", "1.1"),

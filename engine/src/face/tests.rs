@@ -14,6 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::serve;
 use crate::{
+    alarm::Alarms,
     app::App,
     bus::Bus,
     clock::Clock,
@@ -594,6 +595,7 @@ fn assemble(folder: &Path, base_url: &str) -> App {
         base_url: base_url.clone(),
     };
     App {
+        alarms: Alarms::open(&folder.join("alarms.json")).unwrap(),
         desk: Desk::open(
             &folder.join("journal.db"),
             clock.clone(),

@@ -1,4 +1,4 @@
-//! Invoke/AWS/Lambda: sends the `CodePipeline.job` event to a function; the function reports with PutJob…Result.
+//! Invoke/AWS/Lambda and the rule LambdaInvoke: sends the `CodePipeline.job` event to a function; the function reports with PutJob…Result.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -267,7 +267,7 @@ mod tests {
     use engine_plan::definition::{ActionTypeId, EncryptionKey};
     use serde_json::json;
 
-    use super::*;
+    use super::{super::Held, *};
     use crate::{
         assemble::{Engine, Options, start},
         config::Config,
@@ -478,6 +478,7 @@ mod tests {
         let context = Context {
             app: engine.app.clone(),
             stop: Default::default(),
+            held: Held::new(engine.app.clock.clone(), engine.app.clock.busy()),
             progress: super::super::Progress {
                 action_execution: "ae".to_owned(),
                 desk: engine.app.desk.clone(),

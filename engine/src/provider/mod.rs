@@ -1,6 +1,12 @@
 //! Who performs an action: one file per provider of CodePipeline's list.
 
-use std::error::Error;
+use std::{
+    error::Error,
+    future::poll_fn,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Poll,
+};
 
 use engine_plan::{
     effect::ActionTask,
@@ -12,7 +18,10 @@ use tokio_util::sync::CancellationToken;
 pub use registry::all;
 pub use workshop::clear as clear_scratch;
 
-use crate::app::App;
+use crate::{
+    app::App,
+    clock::{Busy, Clock},
+};
 
 pub mod artifact;
 pub mod codebuild;
@@ -23,6 +32,8 @@ mod local;
 pub mod manual;
 mod process;
 mod registry;
+mod rule_alarm;
+mod rule_window;
 pub mod s3_deploy;
 pub mod s3_source;
 mod workshop;
@@ -42,6 +53,46 @@ pub struct Context {
     pub stop: CancellationToken,
     /// Tells people how far it is (journaled; call it when something changed, not in a tight loop).
     pub progress: Progress,
+    /// Keeps a fast clock from jumping while this works.
+    pub held: Held,
+}
+
+/// The clock's guard of one action that is performed; clones share it.
+#[derive(Clone)]
+pub struct Held {
+    clock: Clock,
+    busy: Arc<Mutex<Option<Busy>>>,
+}
+
+impl Held {
+    /// From the guard that came with the task.
+    pub fn new(clock: Clock, busy: Busy) -> Self {
+        let busy = Arc::new(Mutex::new(Some(busy)));
+        Self { clock, busy }
+    }
+
+    /// Gives the guard back for as long as it waits: a fast clock may jump then.
+    pub async fn rest<W: Future>(&self, waiting: W) -> W::Output {
+        let mut waiting = pin!(waiting);
+        // its timer is known to the clock before the guard goes
+        let first = poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context))).await;
+        if let Poll::Ready(output) = first {
+            return output;
+        }
+        self.release();
+        let output = waiting.await;
+        *self.lock() = Some(self.clock.busy());
+        output
+    }
+
+    /// The work is over, or somebody else does it.
+    pub fn release(&self) {
+        self.lock().take();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Busy>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Sends progress of one action execution.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    codebuild::CodeBuild, git::GitSource, lambda::Lambda, manual::Manual, s3_deploy::S3Deploy,
-    s3_source::S3Source,
+    codebuild::CodeBuild, git::GitSource, lambda::Lambda, manual::Manual, rule_alarm::AlarmRule,
+    rule_window::WindowRule, s3_deploy::S3Deploy, s3_source::S3Source,
 };
 use crate::perform::Providers;
 
@@ -19,7 +19,13 @@ pub fn all() -> Providers {
         .with("Source", "AWS", "S3", Arc::new(S3Source))
         .with("Build", "AWS", "CodeBuild", codebuild.clone())
         .with("Test", "AWS", "CodeBuild", codebuild.clone())
-        .with("Rule", "AWS", "CodeBuild", codebuild)
+        .with("Compute", "AWS", "Commands", codebuild.clone())
+        .with("Build", "AWS", "Commands", codebuild.clone())
+        .with("Rule", "AWS", "CodeBuild", codebuild.clone())
+        .with("Rule", "AWS", "Commands", codebuild)
+        .with("Rule", "AWS", "LambdaInvoke", Arc::new(Lambda))
+        .with("Rule", "AWS", "CloudWatchAlarm", Arc::new(AlarmRule))
+        .with("Rule", "AWS", "DeploymentWindow", Arc::new(WindowRule))
         .with("Deploy", "AWS", "S3", Arc::new(S3Deploy))
         .with("Approval", "AWS", "Manual", Arc::new(Manual))
         .with("Invoke", "AWS", "Lambda", Arc::new(Lambda))

@@ -61,27 +61,54 @@ pub fn state(name: &str, execution: &Value, state: &Value) -> String {
             out.push_str(&format!("  (transition disabled: {reason})"));
         }
         out.push('\n');
+        gate(&mut out, stage, "beforeEntry");
         for action in list(stage, "actionStates") {
-            let latest = &action["latestExecution"];
-            let mark = match latest["status"].as_str() {
-                Some("Succeeded") => "✓",
-                Some("Failed") => "✗",
-                Some("InProgress") => "·",
-                _ => " ",
-            };
-            let told = latest["errorDetails"]["message"]
-                .as_str()
-                .unwrap_or_else(|| text(latest, "summary"));
-            let line = format!(
-                "  {mark} {:<20} {}",
+            line(
+                &mut out,
+                "",
                 text(action, "actionName"),
-                told.lines().next().unwrap_or_default()
+                &action["latestExecution"],
             );
-            out.push_str(line.trim_end());
-            out.push('\n');
+        }
+        for name in ["onSuccess", "onFailure"] {
+            gate(&mut out, stage, name);
         }
     }
     out
+}
+
+/// The condition of one gate and its rules, if it was evaluated.
+fn gate(out: &mut String, stage: &Value, name: &str) {
+    let state = &stage[format!("{name}ConditionState")];
+    let Some(status) = state["latestExecution"]["status"].as_str() else {
+        return;
+    };
+    out.push_str(&format!("  ◆ {name:<20} {status}\n"));
+    for rule in list(state, "conditionStates")
+        .iter()
+        .flat_map(|condition| list(condition, "ruleStates"))
+    {
+        line(out, "  ", text(rule, "ruleName"), &rule["latestExecution"]);
+    }
+}
+
+/// One action or rule.
+fn line(out: &mut String, indent: &str, name: &str, latest: &Value) {
+    let mark = match latest["status"].as_str() {
+        Some("Succeeded") => "✓",
+        Some("Failed") => "✗",
+        Some("InProgress") => "·",
+        Some("Abandoned") => "–",
+        _ => " ",
+    };
+    let told = latest["errorDetails"]["message"]
+        .as_str()
+        .unwrap_or_else(|| text(latest, "summary"));
+    let told = told.lines().next().unwrap_or_default();
+    let width = 20 - indent.len();
+    let line = format!("{indent}  {mark} {name:<width$} {told}");
+    out.push_str(line.trim_end());
+    out.push('\n');
 }
 
 /// Approvals that wait for an answer.
@@ -160,6 +187,21 @@ mod tests {
         );
         assert!(!without_tokens(&waiting()).to_string().contains("planted"));
         assert!(!format!("{:?}", open_approvals(&waiting())).contains("planted"));
+    }
+
+    #[test]
+    fn conditions_stand_around_the_actions() {
+        let rule = |name: &str, status: &str| json!({"ruleName": name, "latestExecution": {"status": status, "summary": "because"}});
+        let condition = |status: &str, rules: Value| json!({"latestExecution": {"status": status}, "conditionStates": [{"ruleStates": rules}]});
+        let value = json!({"stageStates": [{
+            "stageName": "Deploy", "latestExecution": {"status": "InProgress"},
+            "beforeEntryConditionState": condition("Succeeded", json!([rule("Window", "Succeeded")])),
+            "actionStates": [{"actionName": "Copy", "latestExecution": {"status": "Succeeded"}}],
+            "onSuccessConditionState": condition("Overridden", json!([rule("Alarm", "Abandoned")])),
+        }]});
+        let shown = state("p", &json!({"status": "InProgress"}), &value);
+        let expected = "\nDeploy  InProgress\n  ◆ beforeEntry          Succeeded\n    ✓ Window             because\n  ✓ Copy\n  ◆ onSuccess            Overridden\n    – Alarm              because\n";
+        assert!(shown.ends_with(expected), "{shown}");
     }
 
     #[test]

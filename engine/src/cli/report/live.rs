@@ -11,9 +11,9 @@ use jiff::Timestamp;
 
 use super::{
     Change, Closing, Opening, Paint, Report,
-    plain::{closing, ended, row},
+    plain::{closing, ended, gate_row, row},
 };
-use crate::cli::view::{ActionView, elapsed, one_line};
+use crate::cli::view::{ActionView, RULE, elapsed, one_line};
 
 /// How often running lines are redrawn.
 const TICK: Duration = Duration::from_millis(120);
@@ -80,7 +80,9 @@ impl LiveReport {
         let (stage, name) = self.widths;
         format!(
             "{:<stage$}  {:<name$}  {:<20} {text}",
-            action.stage, action.name, action.provider
+            action.stage,
+            action.shown(),
+            action.provider
         )
     }
 }
@@ -154,9 +156,13 @@ impl Report for LiveReport {
                     &text,
                     self.widths,
                 ));
-                if let Some(total) = &self.total {
+                if let Some(total) = self.total.as_ref().filter(|_| action.category != RULE) {
                     total.inc(1);
                 }
+            }
+            Change::Gate(gate) => {
+                let at = elapsed(self.started, now);
+                self.line(&gate_row(self.paint, &at, gate, self.widths));
             }
         }
     }

@@ -6,7 +6,7 @@ use engine_plan::state::{ActionStatus, ExecutionStatus};
 use jiff::Timestamp;
 
 use super::{Change, Closing, Opening, Paint, Report, word};
-use crate::cli::view::{ActionView, elapsed, one_line};
+use crate::cli::view::{ActionView, GateView, elapsed, one_line};
 
 /// Longest text of one line.
 const TEXT_WIDTH: usize = 160;
@@ -55,8 +55,20 @@ pub(super) fn row(
     let (stage, name) = widths;
     format!(
         "{at:>8}  {mark} {:<stage$}  {:<name$}  {text}",
-        action.stage, action.name
+        action.stage,
+        action.shown()
     )
+}
+
+/// `    6.4s  ◆ Check   beforeEntry condition failed: the stage is skipped`.
+pub(super) fn gate_row(paint: Paint, at: &str, gate: &GateView, widths: (usize, usize)) -> String {
+    let (stage, _) = widths;
+    let (mark, text) = if gate.good {
+        (paint.good("◆"), paint.faint(&gate.text))
+    } else {
+        (paint.asking("◆"), paint.strong(&gate.text))
+    };
+    format!("{at:>8}  {mark} {:<stage$}  {text}", gate.stage)
 }
 
 pub(super) fn ended(paint: Paint, action: &ActionView) -> (String, String) {
@@ -134,6 +146,11 @@ impl<W: Write + Send> Report for PlainReport<W> {
             Change::Ended(action) => {
                 let (mark, text) = ended(self.paint, action);
                 self.action(&mark, action, &text, now);
+            }
+            Change::Gate(gate) => {
+                let at = elapsed(self.started, now);
+                let line = gate_row(self.paint, &at, gate, self.widths);
+                self.line(&line);
             }
         }
     }

@@ -1,11 +1,6 @@
 //! One build from its artifacts to its artifacts.
 
-use std::{
-    collections::BTreeMap,
-    fs, io,
-    path::{Component, Path},
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use engine_plan::{
     effect::{ActionTask, ArtifactLocation},
@@ -16,20 +11,14 @@ use tokio_util::sync::CancellationToken;
 use super::{
     artifacts, build_id,
     buildspec::{self, Buildspec, Phase},
+    commands,
     environment::{self, BuildFacts},
-    is_project_name, mark, primary,
+    mark, primary,
     run::{self, Ended, Watch},
     shell,
+    work::Work,
 };
-use crate::{
-    config::CodebuildConfig,
-    provider::{Progress, Trouble, artifact, chain, git, workshop::Workshop},
-};
-
-/// CodeBuild's default build timeout.
-const TIMEOUT_MINUTES: u32 = 60;
-/// A buildspec is not longer than this.
-const BUILDSPEC_BYTES: u64 = 1 << 20;
+use crate::provider::{Progress, Trouble, artifact, chain, git, workshop::Workshop};
 
 /// One build.
 pub(super) struct Build<'a> {
@@ -38,12 +27,6 @@ pub(super) struct Build<'a> {
     pub(super) number: u64,
     pub(super) revision: Option<String>,
     pub(super) progress: Option<&'a Progress>,
-}
-
-/// The buildspec's text and what people call it.
-struct SpecText {
-    name: String,
-    text: String,
 }
 
 impl Build<'_> {
@@ -59,15 +42,22 @@ impl Build<'_> {
     }
 
     async fn build(&self, stop: &CancellationToken) -> Result<Outcome, Trouble> {
-        let project = self.project()?;
-        let action_variables = environment::action_variables(self.setting("EnvironmentVariables"))
-            .map_err(|error| Trouble::configuration(error.to_string()))?;
+        let Work {
+            project,
+            variables: action_variables,
+            spec: ready,
+            minutes,
+        } = self.work()?;
         let primary = primary(self.task).map_err(Trouble::configuration)?;
         self.tell("Phase DOWNLOAD_SOURCE").await;
         let source = self.workshop.scratch("src");
+        if primary.is_none() {
+            fs::create_dir_all(&source)
+                .map_err(|error| self.ended("DOWNLOAD_SOURCE", &error.to_string()))?;
+        }
         let mut other_sources = BTreeMap::new();
         for input in &self.task.inputs {
-            let folder = if input.name == primary.name {
+            let folder = if primary.is_some_and(|primary| input.name == primary.name) {
                 source.clone()
             } else {
                 let folder = self.workshop.scratch(&format!("src-{}", input.name));
@@ -78,9 +68,15 @@ impl Build<'_> {
                 return Ok(Outcome::Stopped);
             }
         }
-        let spec = self.spec_text(&project, &source)?;
-        let parsed = buildspec::parse(&spec.name, &spec.text)
-            .map_err(|error| self.ended("DOWNLOAD_SOURCE", &error.to_string()))?;
+        let (file, parsed) = match ready {
+            Some(spec) => ("commands".to_owned(), spec),
+            None => {
+                let spec = self.spec_text(&project, &source)?;
+                let parsed = buildspec::parse(&spec.name, &spec.text)
+                    .map_err(|error| self.ended("DOWNLOAD_SOURCE", &error.to_string()))?;
+                (spec.name, parsed)
+            }
+        };
         for notice in &parsed.notices {
             self.note(notice);
         }
@@ -100,7 +96,6 @@ impl Build<'_> {
             control: self.workshop.scratch("control"),
             mark: Some(mark(self.task)),
         };
-        let minutes = project.timeout_minutes.unwrap_or(TIMEOUT_MINUTES);
         let limit = Duration::from_secs(60 * u64::from(minutes));
         let ended = run::run(&parsed, setup, limit, stop, self)
             .await
@@ -110,7 +105,7 @@ impl Build<'_> {
             Ended::Stopped => return Ok(Outcome::Stopped),
             Ended::TimedOut(phase) => return Err(self.timed_out(phase, minutes)),
             Ended::Failed(failure) => {
-                let message = failure_text(&failure, &spec.name);
+                let message = failure_text(&failure, &file);
                 return Err(self.ended(failure.phase.name(), &message));
             }
         };
@@ -148,99 +143,13 @@ impl Build<'_> {
         Ok(!stop.is_cancelled())
     }
 
-    fn setting(&self, name: &str) -> Option<&str> {
-        self.task
-            .configuration
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
-    }
-
-    /// The configured project, or one with CodeBuild's defaults.
-    fn project(&self) -> Result<CodebuildConfig, Trouble> {
-        let refuse = |message: String| Err(Trouble::configuration(message));
-        let name = self.project_name();
-        if !is_project_name(name) {
-            return refuse(format!(
-                "action {}: ProjectName must be a CodeBuild project name",
-                self.task.action
-            ));
-        }
-        for setting in ["BatchEnabled", "CombineArtifacts"] {
-            if self.setting(setting) == Some("true") {
-                return refuse(format!(
-                    "{setting} is not supported: batch builds are not built"
-                ));
-            }
-        }
-        let project = self.workshop.config.codebuild.get(name);
-        if project.is_none() {
-            self.note(&format!(
-                "stagewright.toml has no [codebuild.{name}]: buildspec.yml and CodeBuild's defaults are used"
-            ));
-        }
-        let project = project.cloned().unwrap_or_default();
-        match project.image.as_deref() {
-            None | Some("host") => Ok(project),
-            Some(image) => refuse(format!(
-                "project {name}: image {image} is not supported, builds run on this machine: set [codebuild.{name}] image = \"host\""
-            )),
-        }
-    }
-
-    fn project_name(&self) -> &str {
-        self.setting("ProjectName").unwrap_or_default()
-    }
-
-    fn build_id(&self) -> String {
+    pub(super) fn build_id(&self) -> String {
         build_id(self.task)
-    }
-
-    fn spec_text(&self, project: &CodebuildConfig, source: &Path) -> Result<SpecText, Trouble> {
-        let place = self
-            .setting("BuildspecOverride")
-            .or(project.buildspec.as_deref())
-            .unwrap_or("buildspec.yml");
-        if place.trim().contains('\n') {
-            return Ok(SpecText {
-                name: "inline buildspec".to_owned(),
-                text: place.to_owned(),
-            });
-        }
-        let failed = |problem: &str| {
-            self.ended(
-                "DOWNLOAD_SOURCE",
-                &format!("YAML_FILE_ERROR: {place}: {problem}"),
-            )
-        };
-        let path = Path::new(place);
-        if !path
-            .components()
-            .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
-        {
-            return Err(failed("must be a path inside the primary source"));
-        }
-        let path = source.join(path);
-        match fs::metadata(&path) {
-            Ok(about) if about.len() > BUILDSPEC_BYTES => Err(failed("is larger than 1 MiB")),
-            Ok(about) if about.is_file() => match fs::read_to_string(&path) {
-                Ok(text) => Ok(SpecText {
-                    name: place.to_owned(),
-                    text,
-                }),
-                Err(error) => Err(failed(&error.to_string())),
-            },
-            Ok(_) => Err(failed("is not a file")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(failed("no such file in the primary source"))
-            }
-            Err(error) => Err(failed(&error.to_string())),
-        }
     }
 
     fn facts(
         &self,
-        primary: &ArtifactLocation,
+        primary: Option<&ArtifactLocation>,
         source: &Path,
         other_sources: BTreeMap<String, String>,
     ) -> BuildFacts {
@@ -254,7 +163,9 @@ impl Build<'_> {
             source: source.display().to_string(),
             other_sources,
             resolved_version: self.revision.clone(),
-            version: format!("arn:aws:s3:::{}/{}", primary.bucket, primary.key),
+            version: primary
+                .map(|it| format!("arn:aws:s3:::{}/{}", it.bucket, it.key))
+                .unwrap_or_default(),
             started: self.workshop.clock.now().as_millisecond(),
             kms_key: self.task.encryption_key.as_ref().map(|key| key.id.clone()),
         }
@@ -270,8 +181,13 @@ impl Build<'_> {
             let Some(definition) =
                 artifacts::definition(spec, self.task.outputs.len(), &output.name)
             else {
+                let what = if commands::is_one(self.task) {
+                    "The action names no files for the"
+                } else {
+                    "The buildspec makes no"
+                };
                 self.note(&format!(
-                    "The buildspec makes no artifact {}: an action that needs it will fail",
+                    "{what} artifact {}: an action that needs it will fail",
                     output.name
                 ));
                 continue;
@@ -300,7 +216,7 @@ impl Build<'_> {
         Ok(())
     }
 
-    fn ended(&self, phase: &str, cause: &str) -> Trouble {
+    pub(super) fn ended(&self, phase: &str, cause: &str) -> Trouble {
         let message = format!("Build terminated with state: FAILED. Phase {phase}: {cause}");
         self.note(&message);
         Trouble::job(message)

@@ -18,11 +18,13 @@ use build::Build;
 mod artifacts;
 mod build;
 pub mod buildspec;
+mod commands;
 mod environment;
 mod run;
 mod shell;
+mod work;
 
-/// The provider of `Build` and `Test` actions of CodeBuild.
+/// The provider of CodeBuild as an action and as a rule, and of Commands, which runs on the same machine.
 #[derive(Debug, Clone, Default)]
 pub struct CodeBuild {
     counting: Arc<Mutex<()>>,
@@ -49,7 +51,7 @@ impl Provider for CodeBuild {
             } else {
                 0
             };
-            let revision = primary(&task).ok().and_then(|input| {
+            let revision = primary(&task).ok().flatten().and_then(|input| {
                 context.app.desk.read(|state| {
                     let execution = state
                         .pipelines
@@ -75,8 +77,11 @@ impl Provider for CodeBuild {
 
 /// The same when the action is performed again.
 fn build_id(task: &ActionTask) -> String {
-    let project = task.configuration.get("ProjectName");
-    let project = project.map(String::as_str).unwrap_or_default();
+    let project = match task.configuration.get("ProjectName") {
+        Some(project) => project.clone(),
+        None if commands::is_one(task) => format!("{}-{}", task.pipeline, task.action),
+        None => String::new(),
+    };
     format!("{project}:{}", task.action_execution)
 }
 
@@ -85,18 +90,22 @@ fn mark(task: &ActionTask) -> String {
     format!("CODEBUILD_BUILD_ID={}", build_id(task))
 }
 
-/// `PrimarySource`, or the only input.
-fn primary(task: &ActionTask) -> Result<&ArtifactLocation, String> {
+/// `PrimarySource`, or the only input; of Commands the first input, if there is one.
+fn primary(task: &ActionTask) -> Result<Option<&ArtifactLocation>, String> {
+    if commands::is_one(task) {
+        return Ok(task.inputs.first());
+    }
     let named = task.configuration.get("PrimarySource");
     match (named, task.inputs.as_slice()) {
         (_, []) => Err("CodeBuild needs at least one input artifact".to_owned()),
-        (None, [only]) => Ok(only),
+        (None, [only]) => Ok(Some(only)),
         (None, _) => {
             Err("PrimarySource is needed when there is more than one input artifact".to_owned())
         }
         (Some(name), inputs) => inputs
             .iter()
             .find(|input| input.name == *name)
+            .map(Some)
             .ok_or_else(|| format!("PrimarySource {name} is not an input artifact of the action")),
     }
 }

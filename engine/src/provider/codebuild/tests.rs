@@ -261,3 +261,118 @@ fn builds_are_counted_once() {
     assert_eq!(counted, [1, 1, 2, 2]);
     assert_eq!(count(state.path(), "other", "b"), 1);
 }
+
+fn commands(lines: &[&str], inputs: &[&str], outputs: &[&str]) -> ActionTask {
+    let mut one = task("Make", &[], inputs, outputs);
+    one.action_type.provider = "Commands".to_owned();
+    one.commands = lines.iter().map(|line| (*line).to_owned()).collect();
+    one
+}
+
+fn variable(
+    name: &str,
+    kind: Option<&str>,
+    value: &str,
+) -> engine_plan::definition::EnvironmentVariable {
+    engine_plan::definition::EnvironmentVariable {
+        name: name.to_owned(),
+        value: value.to_owned(),
+        kind: kind.map(str::to_owned),
+    }
+}
+
+#[tokio::test]
+async fn commands_run_in_one_shell_and_export_what_they_name() {
+    let bench = Bench::new().await;
+    bench.put_zip("Code", &[("in.txt", "bread")]).await;
+    bench.put_zip("Docs", &[("readme", "read me")]).await;
+    let mut one = commands(
+        &[
+            "cd \"$CODEBUILD_SRC_DIR\" && mkdir dist",
+            "export KEPT=$GREETING-$(cat in.txt)",
+            "[[ -f in.txt ]] && cp in.txt \"$CODEBUILD_SRC_DIR_Docs/readme\" dist/",
+            "echo \"$KEPT\" > dist/kept",
+        ],
+        &["Code", "Docs"],
+        &["Out"],
+    );
+    one.environment = vec![
+        variable("GREETING", Some("PLAINTEXT"), "fresh"),
+        variable("BARE", None, "x"),
+    ];
+    one.output_variables = vec!["KEPT".to_owned(), "NEVER".to_owned()];
+    one.outputs[0].files = vec!["dist/**/*".to_owned()];
+    let outcome = build(&bench, &one).await;
+    let log = bench.log(&one);
+    let Outcome::Succeeded {
+        variables, details, ..
+    } = &outcome
+    else {
+        panic!("{outcome:?}\n{log}");
+    };
+    let kept = BTreeMap::from([("KEPT".to_owned(), "fresh-bread".to_owned())]);
+    assert_eq!(*variables, kept, "{log}");
+    let id = format!("P-Make:{}", one.action_execution);
+    assert_eq!(details.external_execution_id, Some(id));
+    let names: Vec<_> = bench.zip("Out").await.into_keys().collect();
+    assert_eq!(names, ["dist/in.txt", "dist/kept", "dist/readme"]);
+    assert!(log.contains("Log group /aws/codepipeline/P"), "{log}");
+    // a rule needs no input
+    let two = commands(&["test \"$PWD\" = \"$CODEBUILD_SRC_DIR\""], &[], &[]);
+    let outcome = build(&bench, &two).await;
+    assert!(matches!(outcome, Outcome::Succeeded { .. }), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn commands_that_fail_or_cannot_run_say_why() {
+    let bench = Bench::new().await;
+    type Change = fn(&mut ActionTask);
+    let cases: [(&[&str], Change, &str, &str); 6] = [
+        (
+            &["true", "echo no >&2; false", "touch never"],
+            |_| {},
+            "JobFailed",
+            "command `echo no >&2; false` exited with 1 (commands line 2)",
+        ),
+        (&[], |_| {}, "ConfigurationError", "declares no commands"),
+        (
+            &["a\nb"],
+            |_| {},
+            "ConfigurationError",
+            "must be a single line",
+        ),
+        (
+            &["true"],
+            |task| task.environment = vec![variable("TOKEN", Some("SECRETS_MANAGER"), "planted")],
+            "ConfigurationError",
+            "environmentVariables: TOKEN has type SECRETS_MANAGER, which is not supported",
+        ),
+        (
+            &["true"],
+            |task| {
+                let windows = "WINDOWS_SERVER_2022_CONTAINER".to_owned();
+                task.configuration
+                    .insert("EnvironmentType".to_owned(), windows);
+            },
+            "ConfigurationError",
+            "EnvironmentType WINDOWS_SERVER_2022_CONTAINER is not supported",
+        ),
+        (
+            &["true"],
+            |task| task.output_variables = vec!["a b".to_owned()],
+            "ConfigurationError",
+            "\"a b\" is not a variable name",
+        ),
+    ];
+    for (lines, change, code, says) in cases {
+        let mut one = commands(lines, &[], &[]);
+        change(&mut one);
+        let outcome = build(&bench, &one).await;
+        let Outcome::Failed { code: found, .. } = &outcome else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(found, code);
+        let text = failure(&outcome);
+        assert!(text.contains(says) && !text.contains("planted"), "{text}");
+    }
+}
