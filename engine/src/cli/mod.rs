@@ -16,7 +16,7 @@ mod say;
 mod serve;
 mod signals;
 mod template;
-mod view;
+pub(crate) mod view;
 
 pub use view::elapsed;
 

@@ -3,6 +3,7 @@
 use engine_plan::{
     definition::PipelineDeclaration,
     gate::{GateKind, GateResult},
+    rule_type::VARIABLE_CHECK,
     state::{
         ActionRun, ActionStatus, ConditionRun, ConditionStatus, Execution, ExecutionStatus, RuleRun,
     },
@@ -148,11 +149,7 @@ pub fn view(definition: &PipelineDeclaration, execution: &Execution) -> View {
 pub fn decided(condition: &ConditionRun, result: Option<GateResult>) -> Option<(bool, String)> {
     let gate = condition.gate.member();
     let failure = condition.gate == GateKind::OnFailure;
-    let consequence = match result {
-        Some(GateResult::Skip) => "the stage is skipped",
-        Some(GateResult::Rollback) => "the stage is rolled back",
-        Some(GateResult::Fail | GateResult::Retry) | None => "the stage fails",
-    };
+    let consequence = consequence(result);
     let (good, text) = match condition.status {
         ConditionStatus::InProgress => return None,
         ConditionStatus::Succeeded if failure => {
@@ -173,8 +170,35 @@ pub fn decided(condition: &ConditionRun, result: Option<GateResult>) -> Option<(
     Some((good, text))
 }
 
-fn rule_view(stage: &str, at: usize, rule: &RuleRun) -> ActionView {
+/// What a condition with that result does to its stage.
+pub const fn consequence(result: Option<GateResult>) -> &'static str {
+    match result {
+        Some(GateResult::Skip) => "the stage is skipped",
+        Some(GateResult::Rollback) => "the stage is rolled back",
+        Some(GateResult::Fail | GateResult::Retry) | None => "the stage fails",
+    }
+}
+
+/// Why a rule ended as it did, or what it waits for.
+pub fn rule_text(rule: &RuleRun) -> Option<String> {
+    let setting = |key: &str| {
+        rule.resolved_configuration
+            .get(key)
+            .map_or("", String::as_str)
+    };
+    let compared = || {
+        (rule.rule_type.provider == VARIABLE_CHECK).then(|| {
+            let (variable, value) = (setting("Variable"), setting("Value"));
+            format!("'{variable}' {} '{value}'", setting("Operator"))
+        })
+    };
     let error = rule.error.as_ref().map(|error| error.message.clone());
+    error
+        .or_else(|| rule.details.summary.clone())
+        .or_else(compared)
+}
+
+fn rule_view(stage: &str, at: usize, rule: &RuleRun) -> ActionView {
     ActionView {
         id: rule.id.clone(),
         stage: stage.to_owned(),
@@ -185,7 +209,7 @@ fn rule_view(stage: &str, at: usize, rule: &RuleRun) -> ActionView {
         status: rule.status,
         started: rule.started,
         updated: rule.updated,
-        text: error.or_else(|| rule.details.summary.clone()),
+        text: rule_text(rule),
         url: rule.details.external_execution_url.clone(),
         percent: rule.details.percent_complete,
     }

@@ -1,6 +1,7 @@
 //! The console at `/_stagewright/`: pipelines, a picture of the stages as they run, logs, events.
 
 mod functions;
+mod gates;
 mod model;
 mod raw;
 
@@ -226,8 +227,7 @@ async fn log(
         let path = format!("/log/{action}");
         model::stages(pipeline, Some(run.as_ref()), app.clock.now())
             .into_iter()
-            .flat_map(|s| s.groups)
-            .flatten()
+            .flat_map(model::StageBox::into_boxes)
             .find(|a| a.log.as_deref().is_some_and(|l| l.ends_with(&path)))
     });
     let Some(shown) = found else {

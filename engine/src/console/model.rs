@@ -6,6 +6,7 @@ use engine_plan::{
 };
 use jiff::Timestamp;
 
+use super::gates::{self, GateBox};
 use crate::cli::elapsed;
 
 /// A status as words and as a style class.
@@ -126,9 +127,22 @@ pub struct StageBox {
     pub gate: Option<String>,
     /// Actions by run order.
     pub groups: Vec<Vec<ActionBox>>,
+    /// The condition before its actions.
+    pub before: Option<GateBox>,
+    /// The conditions after them, and what else follows a failure.
+    pub after: Vec<GateBox>,
 }
 
-/// One action of the picture.
+impl StageBox {
+    /// All its actions and rules.
+    pub fn into_boxes(self) -> impl Iterator<Item = ActionBox> {
+        let rules = self.before.into_iter().chain(self.after);
+        let rules = rules.flat_map(|gate| gate.rules);
+        self.groups.into_iter().flatten().chain(rules)
+    }
+}
+
+/// One action or rule of the picture.
 #[derive(Debug)]
 pub struct ActionBox {
     pub name: String,
@@ -202,7 +216,7 @@ pub fn notices(stages: &[StageBox], mail: &str) -> Vec<Notice> {
     let actions = stages
         .iter()
         .flat_map(|s| s.groups.iter().flatten().map(move |a| (s, a)));
-    actions
+    let told = actions
         .filter_map(|(stage, action)| match action.status {
             Look::Waiting => Some(Notice {
                 status: Look::Waiting,
@@ -221,7 +235,8 @@ pub fn notices(stages: &[StageBox], mail: &str) -> Vec<Notice> {
             }),
             _ => None,
         })
-        .collect()
+        .collect::<Vec<_>>();
+    told.into_iter().chain(gates::notices(stages)).collect()
 }
 
 /// The picture of one execution on its own version of the definition.
@@ -260,6 +275,8 @@ pub fn stages(pipeline: &Pipeline, execution: Option<&Execution>, now: Timestamp
                 gate: inbound
                     .filter(|i| !i.enabled)
                     .map(|i| i.reason.clone().unwrap_or_default()),
+                before: gates::before(&pipeline.definition.name, execution, stage, run, now),
+                after: gates::after(&pipeline.definition.name, execution, stage, run, now),
                 groups,
             }
         })
@@ -311,7 +328,7 @@ fn action_box(
 }
 
 /// Only links a browser may follow safely become links.
-fn is_web(url: &str) -> bool {
+pub fn is_web(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
 }
 
@@ -370,6 +387,8 @@ mod tests {
             status,
             gate: None,
             groups,
+            before: None,
+            after: Vec::new(),
         }
     }
 

@@ -84,7 +84,12 @@ fn bootstrap() {
                 ask("POST", &format!("invocation/{id}/error"), error);
             }
             "exit" => process::exit(7),
-            "hang" => std::thread::sleep(Duration::from_secs(600)),
+            "hang" => {
+                if let Ok(file) = env::var("PIDS") {
+                    std::fs::write(file, process::id().to_string()).expect("a file");
+                }
+                std::thread::sleep(Duration::from_secs(600));
+            }
             "twice" => {
                 respond(&json!("first"));
                 let second = respond(&json!("second"));

@@ -36,6 +36,8 @@ mod rule_alarm;
 mod rule_window;
 pub mod s3_deploy;
 pub mod s3_source;
+#[cfg(test)]
+mod timeout_tests;
 mod workshop;
 
 /// Performs actions of one type. It may be asked twice for the same action execution (after a crash).

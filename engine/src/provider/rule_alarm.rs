@@ -63,8 +63,9 @@ async fn watch(task: &ActionTask, context: &Context) -> Result<Outcome, Trouble>
             return Ok(ended(verdict));
         }
         let says = format!(
-            "alarm {name} is in {}, waits until {until:.0}",
-            alarm.state.word()
+            "alarm {name} is in {}, waits until {}",
+            alarm.state.word(),
+            until.strftime("%Y-%m-%d %H:%M:%S UTC")
         );
         context.progress.tell(details(says)).await;
         let stopped = context.held.rest(async {

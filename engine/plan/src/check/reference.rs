@@ -1,10 +1,10 @@
-//! What actions take from each other: artifacts, namespaces, variables.
+//! What actions and rules take from actions: artifacts, namespaces, variables.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ACTION, Finding, STRUCTURE};
+use super::{ACTION, Finding, STRUCTURE, gates};
 use crate::{
-    definition::{ActionDeclaration, PipelineDeclaration},
+    definition::{ActionDeclaration, InputArtifact, PipelineDeclaration},
     variable::{Piece, Reference, pieces},
 };
 
@@ -34,11 +34,77 @@ pub(super) fn check(definition: &PipelineDeclaration, found: &mut Vec<Finding>) 
         })
         .collect();
     let produced = outputs(&sites, found);
-    inputs(&sites, &produced, found);
+    let consumers: Vec<Consumer<'_>> = sites
+        .iter()
+        .map(Consumer::action)
+        .chain(rules(definition))
+        .collect();
+    inputs(&consumers, &produced, found);
     let namespaces = namespaces(&sites, &produced, found);
-    for site in &sites {
-        variables(definition, site, &namespaces, found);
+    for consumer in &consumers {
+        variables(definition, consumer, &namespaces, found);
     }
+}
+
+/// An action or a rule with everything it takes.
+struct Consumer<'a> {
+    stage: &'a str,
+    name: &'a str,
+    turn: Turn,
+    place: String,
+    source: bool,
+    inputs: &'a [InputArtifact],
+    /// Every text that may hold references: the configuration key AWS names, our place, the text.
+    texts: Vec<(&'a str, String, &'a str)>,
+}
+
+impl<'a> Consumer<'a> {
+    fn action(site: &Site<'a>) -> Self {
+        let action = site.action;
+        let mut texts = texts(&action.configuration, action.commands.as_deref());
+        for (number, variable) in action.environment_variables.iter().flatten().enumerate() {
+            texts.push((
+                "environmentVariables",
+                format!("environmentVariables[{number}].value"),
+                &variable.value,
+            ));
+        }
+        Self {
+            stage: site.stage,
+            name: &action.name,
+            turn: site.turn,
+            place: site.place.clone(),
+            source: action.action_type_id.category == "Source",
+            inputs: &action.input_artifacts,
+            texts,
+        }
+    }
+}
+
+/// All rules; those before entry run before the stage's first action, the others after its last.
+fn rules(definition: &PipelineDeclaration) -> impl Iterator<Item = Consumer<'_>> {
+    definition
+        .stages
+        .iter()
+        .enumerate()
+        .flat_map(|(at, stage)| {
+            gates::gates(stage).flat_map(move |(gate, conditions)| {
+                let order = if gate == "beforeEntry" { 0 } else { u32::MAX };
+                let rules = conditions.iter().enumerate().flat_map(|(number, it)| {
+                    let rules = it.rules.iter().enumerate();
+                    rules.map(move |(rule, it)| (number, rule, it))
+                });
+                rules.map(move |(number, rule, it)| Consumer {
+                    stage: &stage.name,
+                    name: &it.name,
+                    turn: (at, order),
+                    place: format!("stages[{at}].{gate}.conditions[{number}].rules[{rule}]"),
+                    source: false,
+                    inputs: &it.input_artifacts,
+                    texts: texts(&it.configuration, it.commands.as_deref()),
+                })
+            })
+        })
 }
 
 fn outputs<'a>(sites: &[Site<'a>], found: &mut Vec<Finding>) -> BTreeMap<&'a str, Turn> {
@@ -61,10 +127,10 @@ fn outputs<'a>(sites: &[Site<'a>], found: &mut Vec<Finding>) -> BTreeMap<&'a str
     produced
 }
 
-fn inputs(sites: &[Site<'_>], produced: &BTreeMap<&str, Turn>, found: &mut Vec<Finding>) {
-    for site in sites {
+fn inputs(consumers: &[Consumer<'_>], produced: &BTreeMap<&str, Turn>, found: &mut Vec<Finding>) {
+    for site in consumers {
         let mut names = BTreeSet::new();
-        for (number, input) in site.action.input_artifacts.iter().enumerate() {
+        for (number, input) in site.inputs.iter().enumerate() {
             let place = format!("{}.inputArtifacts[{number}].name", site.place);
             if !names.insert(&input.name) {
                 // unconfirmed
@@ -72,7 +138,7 @@ fn inputs(sites: &[Site<'_>], produced: &BTreeMap<&str, Turn>, found: &mut Vec<F
                     ACTION,
                     format!(
                         "Input Artifact Bundle {} is declared more than once in action {}",
-                        input.name, site.action.name
+                        input.name, site.name
                     ),
                     place,
                 ));
@@ -93,7 +159,7 @@ fn inputs(sites: &[Site<'_>], produced: &BTreeMap<&str, Turn>, found: &mut Vec<F
                     ACTION,
                     format!(
                         "Input Artifact Bundle {} in action {} is not declared as Output Artifact Bundle in any of the preceding actions",
-                        input.name, site.action.name
+                        input.name, site.name
                     ),
                     place,
                 )
@@ -147,11 +213,11 @@ fn namespaces<'a>(
 
 fn variables(
     definition: &PipelineDeclaration,
-    site: &Site<'_>,
+    site: &Consumer<'_>,
     namespaces: &BTreeMap<&str, Turn>,
     found: &mut Vec<Finding>,
 ) {
-    for (key, member, text) in texts(site.action) {
+    for (key, member, text) in &site.texts {
         for piece in pieces(text) {
             let (reference, problem) = match piece {
                 Piece::Plain(_) => continue,
@@ -177,7 +243,7 @@ fn variables(
                     ACTION,
                     format!(
                         "Valid format for a pipeline execution variable reference is a namespace and a key separated by a period (.). The following pipeline execution variables {problem}. StageName=[{}], ActionName=[{}], ActionConfigurationKey=[{key}], VariableReferenceText=[{reference}]",
-                        site.stage, site.action.name
+                        site.stage, site.name
                     ),
                     format!("{}.{member}", site.place),
                 )
@@ -191,7 +257,7 @@ const NO_NAMESPACE: &str = "are referencing a namespace that does not exist";
 
 fn undefined(
     definition: &PipelineDeclaration,
-    site: &Site<'_>,
+    site: &Consumer<'_>,
     namespaces: &BTreeMap<&str, Turn>,
     reference: &Reference<'_>,
 ) -> Option<(&'static str, String)> {
@@ -202,7 +268,7 @@ fn undefined(
                 "the namespace codepipeline has only PipelineExecutionId".to_owned(),
             )
         }),
-        "variables" if site.action.action_type_id.category == "Source" => Some((
+        "variables" if site.source => Some((
             "cannot be used in source actions",
             "source actions cannot use pipeline variables".to_owned(),
         )),
@@ -240,21 +306,16 @@ fn undefined(
     }
 }
 
-/// Every text of an action that may hold references: the configuration key AWS names, our place, the text.
-fn texts(action: &ActionDeclaration) -> Vec<(&str, String, &str)> {
+fn texts<'a>(
+    configuration: &'a BTreeMap<String, String>,
+    commands: Option<&'a [String]>,
+) -> Vec<(&'a str, String, &'a str)> {
     let mut texts: Vec<(&str, String, &str)> = Vec::new();
-    for (key, value) in &action.configuration {
+    for (key, value) in configuration {
         texts.push((key, format!("configuration.{key}"), value));
     }
-    for (number, command) in action.commands.iter().flatten().enumerate() {
+    for (number, command) in commands.unwrap_or_default().iter().enumerate() {
         texts.push(("commands", format!("commands[{number}]"), command));
-    }
-    for (number, variable) in action.environment_variables.iter().flatten().enumerate() {
-        texts.push((
-            "environmentVariables",
-            format!("environmentVariables[{number}].value"),
-            &variable.value,
-        ));
     }
     texts
 }

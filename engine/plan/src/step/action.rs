@@ -212,6 +212,19 @@ pub(super) fn later(at: Timestamp, minutes: i64) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
+/// Why a resolved configuration is too long.
+pub(super) fn too_long(configuration: &BTreeMap<String, String>) -> Option<String> {
+    let lengths = configuration
+        .iter()
+        .map(|(key, value)| key.len() + value.len());
+    let bytes: usize = lengths.sum();
+    (bytes > RESOLVED_CONFIGURATION_BYTES).then(|| {
+        format!(
+            "the resolved configuration is {bytes} bytes long; {RESOLVED_CONFIGURATION_BYTES} are allowed"
+        )
+    })
+}
+
 fn resolve(
     execution: &Execution,
     declared: &ActionDeclaration,
@@ -254,15 +267,8 @@ fn resolve(
         })
     };
     let mut resolved = texts().map_err(|unresolved| failed(unresolved.to_string()))?;
-    let bytes: usize = resolved
-        .configuration
-        .iter()
-        .map(|(key, value)| key.len() + value.len())
-        .sum();
-    if bytes > RESOLVED_CONFIGURATION_BYTES {
-        return Err(failed(format!(
-            "the resolved configuration of the action is {bytes} bytes long; {RESOLVED_CONFIGURATION_BYTES} are allowed"
-        )));
+    if let Some(message) = too_long(&resolved.configuration) {
+        return Err(failed(message));
     }
     for input in &declared.input_artifacts {
         let artifact = execution.artifacts.get(&input.name).ok_or_else(|| {

@@ -2,7 +2,7 @@
 
 use super::{
     Turn,
-    action::later,
+    action::{later, too_long},
     rule_job::{TIMED_OUT, due},
 };
 use crate::{
@@ -321,6 +321,9 @@ fn resolve(run: &Execution, rule: &Rule, started: &mut RuleRun) -> Result<(), St
     }
     for command in rule.commands.iter().flatten() {
         started.resolved_commands.push(resolved(command)?);
+    }
+    if let Some(message) = too_long(&started.resolved_configuration) {
+        return Err(message);
     }
     for input in &rule.input_artifacts {
         let artifact = run

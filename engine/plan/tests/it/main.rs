@@ -22,3 +22,4 @@ mod rule_jobs;
 mod stages;
 mod timeouts;
 mod triggers;
+mod variables;

@@ -110,8 +110,13 @@ impl Build<'_> {
             }
         };
         self.upload(&parsed, &source).await?;
+        let summary = if commands::is_one(self.task) {
+            "All commands succeeded"
+        } else {
+            "Build succeeded"
+        };
         Ok(Outcome::Succeeded {
-            details: self.details(Some("Build succeeded".to_owned()), Some(100)),
+            details: self.details(Some(summary.to_owned()), Some(100)),
             variables,
             revision: None,
         })
