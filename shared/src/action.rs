@@ -51,6 +51,8 @@ pub struct Request<'a, P, G> {
     pub now: jiff::Timestamp,
     /// How long this step may take; the reserve for reporting is already taken off.
     pub budget: Duration,
+    /// This delivery's own id, never given twice: who owns a claim in the ledger.
+    pub delivery: &'a str,
 }
 
 /// How a step ended, when it did not fail.

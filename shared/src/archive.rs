@@ -1,9 +1,10 @@
-//! Zip archives in and out, with limits. The one place in `shared` that touches the file system: only below the
+//! Zip archives in and out, tar and tar.gz in, with limits. The one place in `shared` that touches the file system: only below the
 //! folder it is given. Synchronous; async callers use a blocking thread.
 
 use std::{io, path::PathBuf};
 
 mod pack;
+mod tar;
 mod unpack;
 
 pub use pack::{files_below, pack};
@@ -75,12 +76,19 @@ pub struct Packed {
 /// Why an archive was not read or written. Texts may be shown to people: they hold entry names and no more.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// Not a zip file, or cut off.
+    /// Neither a zip nor a tar file, or cut off.
     #[error("it is not a zip archive, or it is cut off")]
     NotZip {
         /// The zip reader's words.
         #[source]
         source: zip::result::ZipError,
+    },
+    /// A tar archive that is damaged or cut off, or holds what is not taken.
+    #[error("the tar archive cannot be read, or it is cut off")]
+    NotTar {
+        /// The reader's words.
+        #[source]
+        source: io::Error,
     },
     /// One entry is damaged or uses what is not supported (encryption, a compression other than deflate).
     #[error("the entry {entry:?} cannot be read")]

@@ -4,6 +4,8 @@ use std::{fmt::Display, str::FromStr};
 
 use crate::approval::settings;
 
+pub mod worker;
+
 /// Where settings come from: the environment in a function, a map in a test.
 pub trait Source {
     /// The variable's value, when it is set.
@@ -49,8 +51,8 @@ pub enum ConfigError {
 /// Every function, in [`Variable::functions`].
 pub const ALL: &[&str] = &["*"];
 
-/// What Lambda, or the engine in its place, says to every function. The action functions have no settings beside these:
-/// what they do is in their `UserParameters`.
+/// What Lambda, or the engine in its place, says to every function. What an action does is in its parameters; its settings
+/// beside these are those of [`worker`].
 pub const COMMON: &[Variable] = &[
     common("AWS_REGION", "region of all calls; set by Lambda", None),
     common(
@@ -81,7 +83,10 @@ pub const COMMON: &[Variable] = &[
 
 /// Every variable that a function reads. `docs/configuration.md` lists the same.
 pub fn registry() -> impl Iterator<Item = &'static Variable> {
-    COMMON.iter().chain(settings::VARIABLES)
+    COMMON
+        .iter()
+        .chain(worker::VARIABLES)
+        .chain(settings::VARIABLES)
 }
 
 /// The text of a variable; its default when unset or empty.

@@ -36,6 +36,21 @@ pub enum FaultKind {
     Internal,
 }
 
+impl FaultKind {
+    /// The name a state machine's `Catch` sees.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "Failed",
+            Self::Configuration => "Configuration",
+            Self::Permission => "Permission",
+            Self::Unavailable => "Unavailable",
+            Self::Artifact => "Artifact",
+            Self::TimedOut => "TimedOut",
+            Self::Internal => "Internal",
+        }
+    }
+}
+
 impl Fault {
     /// A fault without a cause behind it.
     pub fn new(kind: FaultKind, public: impl Into<String>) -> Self {

@@ -9,7 +9,7 @@ pub enum Kind {
     Invoke,
     /// A job worker of a custom action type: EventBridge says that an action started, or a schedule fired.
     Worker,
-    /// A Step Functions task: an object with `action` or `taskToken` beside `params`.
+    /// A Step Functions task: an object with `params` or `taskToken`.
     Task,
 }
 
@@ -39,15 +39,6 @@ impl Kind {
         Err(UnknownEvent {
             fields: fields(event),
         })
-    }
-
-    /// What is said when a host is recognised that is not served.
-    pub const fn refusal(self) -> Option<&'static str> {
-        match self {
-            Self::Invoke => None,
-            Self::Worker => Some("hosting as a job worker is not built yet"),
-            Self::Task => Some("hosting as a Step Functions task is not built yet"),
-        }
     }
 }
 

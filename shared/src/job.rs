@@ -41,8 +41,10 @@ impl Job {
 pub enum RawParameters {
     /// `UserParameters` of a Lambda invoke action; empty when absent.
     Text(String),
-    /// Configuration map of a custom action type, or the input of a Step Functions task.
+    /// `params` of a Step Functions task.
     Json(serde_json::Value),
+    /// Configuration of a custom action: every value is a text, whatever it means.
+    Flat(BTreeMap<String, String>),
 }
 
 /// An artifact and where it lies in S3.
@@ -104,6 +106,8 @@ pub struct Details {
     pub external_id: Option<ExternalId>,
     /// 0 to 100.
     pub percent: Option<u8>,
+    /// Where people see the outside run. CodePipeline's reports have no place of their own for it: it ends the summary.
+    pub link: Option<String>,
 }
 
 /// `failureDetails.type` of AWS.

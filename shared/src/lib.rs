@@ -12,5 +12,7 @@ pub mod host;
 pub mod id;
 pub mod job;
 pub mod port;
+pub mod remembered;
 pub mod secret;
+pub mod start;
 pub mod wire;

@@ -10,6 +10,14 @@ use crate::{
     job::{ArtifactCredentials, ArtifactRef, Report},
 };
 
+mod hosting;
+mod ledger;
+
+pub use hosting::{
+    ArtifactFiles, CustomType, JobSource, Polled, SecretStore, TaskCallback, TaskOutcome,
+};
+pub use ledger::{Intent, Ledger, LedgerEntry, OpenJob, OpenJobs, Shelf};
+
 /// Why a port call failed, in the words a decision needs.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
@@ -176,42 +184,6 @@ pub trait PageFetcher: Send + Sync {
         timeout: Duration,
         body_limit: usize,
     ) -> impl Future<Output = Result<PageAnswer, PortError>> + Send;
-}
-
-/// What the ledger knows of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LedgerEntry {
-    /// Somebody intended to start and may have.
-    Intended {
-        /// When.
-        at: Timestamp,
-    },
-    /// Started, with the vendor's run id.
-    Started {
-        /// The vendor's id.
-        run: String,
-    },
-    /// The action reported its end.
-    Finished,
-}
-
-/// Start once: intent before an outside run, its id afterwards.
-pub trait Ledger: Send + Sync {
-    /// Reads, strongly consistent.
-    fn read(
-        &self,
-        key: &str,
-    ) -> impl Future<Output = Result<Option<LedgerEntry>, PortError>> + Send;
-    /// Puts the intent if there is no entry; `Conflict` otherwise.
-    fn intend(
-        &self,
-        key: &str,
-        at: Timestamp,
-    ) -> impl Future<Output = Result<(), PortError>> + Send;
-    /// Stores the run's id over the intent.
-    fn started(&self, key: &str, run: &str) -> impl Future<Output = Result<(), PortError>> + Send;
-    /// Marks the end; kept until TTL so that late duplicates are recognised.
-    fn finished(&self, key: &str) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// Publishes to an SNS topic.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{
     action::{Action, CutOff, Done, Request, Step},
-    drive::{Delivery, DriveError, Ended, decide::MAX_CUT_OFFS, token::Ticket},
+    drive::{Delivery, DriveError, Ended, Outcome, decide::MAX_CUT_OFFS, token::Ticket},
     fault::{Fault, FaultKind},
     job::{Details, FailureKind, Report},
     port::{LedgerEntry, PortError},
@@ -108,7 +108,10 @@ fn continued(mut event: Value, token: &str) -> Value {
 
 fn answered(driven: Driven) -> Result<Ended, DriveError> {
     match driven {
-        Driven::Answered(result) => *result,
+        Driven::Answered(result) => result.map(|outcome| match outcome {
+            Outcome::Job(ended) => ended,
+            outcome => unreachable!("a job was given: {outcome:?}"),
+        }),
         Driven::Died => unreachable!("no plan lets it die"),
     }
 }
@@ -221,12 +224,8 @@ async fn an_unreadable_job_is_told_so_when_it_has_an_id() {
             "the job event has no readable job id",
         ),
         (
-            json!({"source": "aws.codepipeline", "detail-type": "x"}),
-            "hosting as a job worker is not built yet",
-        ),
-        (
-            json!({"params": {}}),
-            "hosting as a Step Functions task is not built yet",
+            json!({"params": {}, "inputs": 5}),
+            "the task's input is wrong: at inputs: expected a sequence",
         ),
         (
             json!({"Records": []}),
@@ -392,6 +391,7 @@ async fn results_that_do_not_fit_are_failures_by_name() {
                 summary: Some(long.clone()),
                 external_id: None,
                 percent: Some(130),
+                link: None,
             },
             variables: BTreeMap::new(),
         })))
@@ -403,29 +403,59 @@ async fn results_that_do_not_fit_are_failures_by_name() {
     assert_eq!(details.percent, Some(100));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_token_that_does_not_fit_is_a_failure() {
-    struct Hoarder;
-    impl Action for Hoarder {
-        const NAME: &'static str = "action-hoarder";
-        type Params = Params;
-        type Progress = String;
-        async fn step(&self, _: Request<'_, Params, String>) -> Result<Step<String>, Fault> {
-            Ok(Step::Wait {
-                progress: "x".repeat(2048),
+/// Waits once, with progress of this many characters.
+struct Hoarder(usize);
+
+impl Action for Hoarder {
+    const NAME: &'static str = "action-hoarder";
+    type Params = Params;
+    type Progress = String;
+    async fn step(&self, request: Request<'_, Params, String>) -> Result<Step<String>, Fault> {
+        let progress = "x".repeat(self.0);
+        match request.progress {
+            None => Ok(Step::Wait {
+                progress,
                 details: Details::default(),
                 again_in: Duration::ZERO,
-            })
+            }),
+            Some(kept) if kept == progress => Ok(Step::Done(Done::default())),
+            Some(_) => Err(Fault::new(FaultKind::Failed, "other progress came back")),
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_too_large_for_a_token_is_filed_and_comes_back() {
+    let event = events::job(&json!({}));
+    for (size, filed) in [(1000, 0), (2048, 1), (300_000, 1)] {
+        let world = World::new(Mode::Work);
+        let report = world.play(&Hoarder(size), &event).await;
+        assert!(
+            matches!(report, Report::Success { .. }),
+            "{size}: {report:?}"
+        );
+        assert_eq!(world.ledger.inner.filed().len(), filed, "{size}");
+    }
     let world = World::new(Mode::Work);
-    let report = world.play(&Hoarder, &events::job(&json!({}))).await;
-    assert!(
-        message(&report)
-            .1
-            .contains("makes a continuation token of 2"),
-        "{report:?}"
+    let report = world.play(&Hoarder(350_000), &event).await;
+    assert_eq!(
+        message(&report).1,
+        "the action's progress has 350002 bytes; the ledger takes 350000 of them"
     );
+    repeat_and_fail(
+        &event,
+        |_| Hoarder(5000),
+        |_, report, mode| match report {
+            Report::Failure { kind, .. } => {
+                assert_eq!(*kind, FailureKind::SystemUnavailable, "{mode:?}");
+            }
+            report => assert!(
+                matches!(report, Report::Success { .. }),
+                "{mode:?}: {report:?}"
+            ),
+        },
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

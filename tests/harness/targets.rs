@@ -24,7 +24,7 @@ use shared::{
         link::{self, KeyRing},
     },
     archive::{self, Limits, Symlinks},
-    drive::{decide, token::Ticket},
+    drive::{decide, parameters::PROPERTY, token::Ticket},
     event::StateChange,
     job::RawParameters,
     wire::{approval_message::ApprovalMessage, eventbridge::Event},
@@ -67,7 +67,9 @@ fn text(bytes: &[u8]) -> String {
 pub fn job_event(bytes: &[u8]) {
     if let Some(event) = json(bytes) {
         let _ = shared::wire::job_event::job_id(&event);
-        let _ = decide::open(event, Timestamp::UNIX_EPOCH).map_err(|fault| fault.to_string());
+        let _ = decide::job(event)
+            .and_then(|job| decide::open(job, Timestamp::UNIX_EPOCH))
+            .map_err(|fault| fault.to_string());
     }
 }
 
@@ -155,9 +157,11 @@ pub fn approval_form(bytes: &[u8]) {
     }
 }
 
-/// `UserParameters` of action-http-check.
+/// `UserParameters` of action-http-check, and the same as one property of a custom action.
 pub fn check_parameters(bytes: &[u8]) {
     let _ = decide::params::<CheckParams>(&RawParameters::Text(text(bytes)));
+    let property = [(PROPERTY.to_owned(), text(bytes))];
+    let _ = decide::params::<CheckParams>(&RawParameters::Flat(property.into()));
 }
 
 /// `UserParameters` of action-publish-site.

@@ -205,6 +205,7 @@ fn wait(params: &Params, progress: Progress, elapsed: Duration, why: &str) -> St
         summary: Some(format!("waiting for {}: {why}", params.url)),
         external_id: None,
         percent: u8::try_from(percent).ok(),
+        link: Some(params.url.to_string()),
     };
     Step::Wait {
         progress,
@@ -236,6 +237,7 @@ fn done(params: &Params, progress: &Progress, seen: &Seen, answer: &PageAnswer) 
             summary: Some(summary),
             external_id: None,
             percent: Some(100),
+            link: Some(params.url.to_string()),
         },
         variables,
     }

@@ -288,6 +288,7 @@ fn wait(
         percent: u8::try_from(there * 100 / total.max(1))
             .ok()
             .map(|n| n.min(99)),
+        link: params.url.clone(),
     };
     Step::Wait {
         progress,
@@ -320,6 +321,7 @@ fn done(params: &Params, progress: Progress, unchanged: u64, invalidation: Optio
             summary: Some(summary),
             external_id: None,
             percent: Some(100),
+            link: params.url.clone(),
         },
         variables: variables
             .into_iter()

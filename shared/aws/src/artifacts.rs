@@ -12,8 +12,9 @@ use aws_sdk_s3::{
 };
 use aws_smithy_types::byte_stream::{ByteStream, Length};
 use shared::{
+    archive::{ArchiveError, read_one},
     job::{ArtifactCredentials, ArtifactRef},
-    port::{Artifacts, PortError},
+    port::{ArtifactFiles, Artifacts, PortError},
 };
 
 use crate::{
@@ -93,6 +94,40 @@ impl Artifacts for S3Artifacts {
         } else {
             upload.in_parts(size).await
         }
+    }
+}
+
+/// CodePipeline's largest artifact (S3 source). What the function's disk does not hold is refused by it.
+const LARGEST: u64 = 7 * 1024 * 1024 * 1024;
+
+impl ArtifactFiles for S3Artifacts {
+    async fn read(
+        &self,
+        credentials: Option<&ArtifactCredentials>,
+        artifact: &ArtifactRef,
+        path: &str,
+        limit: u64,
+    ) -> Result<Vec<u8>, PortError> {
+        let what = format!("the file {path:?} of the artifact {}", artifact.name);
+        let spool = tempfile::NamedTempFile::new().map_err(|error| local(&what, &error))?;
+        self.download(credentials, artifact, spool.path(), LARGEST)
+            .await?;
+        let path = path.to_owned();
+        let read = tokio::task::spawn_blocking(move || {
+            let archive = File::open(spool.path())?;
+            Ok::<_, std::io::Error>(read_one(archive, &path, limit))
+        });
+        let read = read
+            .await
+            .map_err(|error| unavailable(&what, error.to_string()))?
+            .map_err(|error| local(&what, &error))?;
+        read.map_err(|error| match error {
+            ArchiveError::Missing { .. } => PortError::NotFound { what },
+            error => PortError::Invalid {
+                what,
+                message: chain(&error),
+            },
+        })
     }
 }
 

@@ -14,22 +14,9 @@ use std::{
 
 use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
-use serde_json::{Value, json};
-use shared::{
-    action::Action,
-    drive::{Delivery, DriveError, Ended, Ports, drive},
-    job::Report,
-    port::{Ledger, LedgerEntry, PortError},
-};
+use serde_json::Value;
 
-use crate::{
-    clock::{SystemClock, TokioTimer},
-    codepipeline::CodePipeline,
-    environment::Environment,
-    error::chain,
-    log,
-    sdk::Aws,
-};
+use crate::{environment::Environment, error::chain, log, sdk::Aws};
 
 /// Threads for files, archives and name look-ups. Each keeps memory of its own: without a bound, the largest artifacts
 /// took half as much memory again.
@@ -55,13 +42,25 @@ impl Invocation {
 /// own records: no secrets.
 #[derive(Debug)]
 pub struct HandlerError {
+    name: &'static str,
     text: String,
 }
+
+/// The name of errors that nobody tells apart.
+const UNNAMED: &str = "HandlerError";
 
 impl HandlerError {
     /// An error from one sentence.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into() }
+        Self::named(UNNAMED, text)
+    }
+
+    /// The same with a name of its own, for callers that tell errors apart by it.
+    pub fn named(name: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            name,
+            text: text.into(),
+        }
     }
 }
 
@@ -108,70 +107,6 @@ where
     }
 }
 
-/// Runs an action that starts nothing outside, and so needs no ledger: it may be stepped again after any end.
-///
-/// The host is told by each event's shape; see [`shared::host::Kind`]. `build` is as in [`run_events`].
-pub fn run_action<A, B, X>(build: B) -> ExitCode
-where
-    A: Action,
-    B: FnOnce(&Aws) -> Result<A, X>,
-    X: fmt::Display,
-{
-    run_events(A::NAME, |aws| {
-        let action = build(aws)?;
-        let reporter = CodePipeline::new(aws);
-        Ok::<_, X>(async move |event: Value, invocation: Invocation| {
-            let ports = Ports {
-                reporter: &reporter,
-                ledger: None::<&NoLedger>,
-                clock: &SystemClock,
-                timer: &TokioTimer,
-            };
-            told(drive(&action, &ports, event, invocation.deadline).await)
-        })
-    })
-}
-
-/// Writes what happened into the log, and gives Lambda a short answer; CodePipeline reads only the report.
-fn told(result: Result<Ended, DriveError>) -> Result<Value, HandlerError> {
-    let ended = result?;
-    for warning in &ended.warnings {
-        tracing::warn!(job = %ended.job, error = warning as &dyn Error, "the outcome stands, but");
-    }
-    if let Some(fault) = &ended.fault {
-        let kind = format!("{:?}", fault.kind);
-        tracing::error!(job = %ended.job, kind, error = fault as &dyn Error, "the action failed");
-    }
-    let (outcome, summary) = match &ended.report {
-        None => ("already finished", None),
-        Some(Report::Success { details, .. }) => ("success", details.summary.as_deref()),
-        Some(Report::Continue { details, .. }) => ("continue", details.summary.as_deref()),
-        Some(Report::Failure { message, .. }) => ("failure", Some(message.as_str())),
-    };
-    let already = matches!(ended.delivery, Delivery::AlreadyThere);
-    tracing::info!(job = %ended.job, run = ended.run_key, outcome, already, summary, "the job is reported");
-    Ok(json!({ "job": ended.job.as_str(), "outcome": outcome }))
-}
-
-/// The ledger of actions that have none.
-#[derive(Debug)]
-enum NoLedger {}
-
-impl Ledger for NoLedger {
-    async fn read(&self, _: &str) -> Result<Option<LedgerEntry>, PortError> {
-        match *self {}
-    }
-    async fn intend(&self, _: &str, _: Timestamp) -> Result<(), PortError> {
-        match *self {}
-    }
-    async fn started(&self, _: &str, _: &str) -> Result<(), PortError> {
-        match *self {}
-    }
-    async fn finished(&self, _: &str) -> Result<(), PortError> {
-        match *self {}
-    }
-}
-
 fn serve<H, B, X>(function: &'static str, build: B) -> Result<(), String>
 where
     B: FnOnce(&Aws) -> Result<H, X>,
@@ -203,9 +138,11 @@ where
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(error)) => {
                     tracing::error!(error = %error, "the event failed");
-                    Err(Told(error.text))
+                    Err(Told(error))
                 }
-                Err(_) => Err(Told("the function panicked; its log says where".to_owned())),
+                Err(_) => Err(Told(HandlerError::new(
+                    "the function panicked; its log says where",
+                ))),
             }
         },
     );
@@ -262,19 +199,19 @@ async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Box<dyn Any + Sen
 }
 
 /// The error as `lambda_runtime` sends it; its `Debug` text is logged there, so it is the sentence itself.
-struct Told(String);
+struct Told(HandlerError);
 
 impl fmt::Debug for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.0.text)
     }
 }
 
 impl From<Told> for Diagnostic {
     fn from(told: Told) -> Self {
         Self {
-            error_type: "HandlerError".to_owned(),
-            error_message: told.0,
+            error_type: told.0.name.to_owned(),
+            error_message: told.0.text,
         }
     }
 }

@@ -4,23 +4,15 @@
 //! for all of them); this needs one operation with a body of four elements, so `aws-sigv4` and the shared HTTP
 //! settings do.
 
-use std::{
-    sync::OnceLock,
-    time::{Duration, SystemTime},
-};
+use std::{sync::OnceLock, time::Duration};
 
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
-    sign::v4,
-};
 use aws_smithy_http_client::Connector;
-use aws_smithy_runtime_api::{client::http::HttpConnector, http::StatusCode};
-use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use aws_smithy_runtime_api::http::StatusCode;
 use shared::port::{CacheInvalidator, PortError};
 
 use crate::{
-    error::{by_answer, chain, unavailable},
-    http,
+    error::{by_answer, unavailable},
+    http, rpc,
     sdk::Aws,
 };
 
@@ -49,62 +41,17 @@ impl CloudFront {
     }
 
     async fn send(&self, url: &str, body: &str, what: &str) -> Result<String, PortError> {
-        let request = self
-            .signed(url, body)
-            .map_err(|message| PortError::Invalid {
-                what: what.to_owned(),
-                message,
-            })?;
+        let headers = [("content-type", "text/xml")];
+        let request = rpc::signed(&self.aws, url, REGION, "cloudfront", &headers, body);
+        let request = request.map_err(|message| PortError::Invalid {
+            what: what.to_owned(),
+            message,
+        })?;
         let connector = self
             .connector
             .get_or_init(|| http::connector(self.aws.roots()));
-        let answer = connector
-            .call(request)
-            .await
-            .map_err(|error| unavailable(what, chain(&error)))?;
-        let status = answer.status();
-        let text = ByteStream::new(answer.into_body())
-            .collect()
-            .await
-            .map_err(|error| unavailable(what, chain(&error)))?;
-        let text = String::from_utf8_lossy(&text.to_vec()).into_owned();
+        let (status, text) = rpc::exchange(connector, request, what).await?;
         answered(what, status, &text)
-    }
-
-    fn signed(
-        &self,
-        url: &str,
-        body: &str,
-    ) -> Result<aws_smithy_runtime_api::client::orchestrator::HttpRequest, String> {
-        let text = |error: &dyn std::error::Error| chain(error);
-        let identity = self.aws.credentials().into();
-        let parameters = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(REGION)
-            .name("cloudfront")
-            .time(SystemTime::now())
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|error| text(&error))?
-            .into();
-        let mut request = ::http::Request::post(url)
-            .header("content-type", "text/xml")
-            .body(SdkBody::from(body))
-            .map_err(|error| text(&error))?;
-        let signable = SignableRequest::new(
-            "POST",
-            url,
-            std::iter::once(("content-type", "text/xml")),
-            SignableBody::Bytes(body.as_bytes()),
-        )
-        .map_err(|error| text(&error))?;
-        let (instructions, _) = sign(signable, &parameters)
-            .map_err(|error| text(&error))?
-            .into_parts();
-        instructions.apply_to_request_http1x(&mut request);
-        request
-            .try_into()
-            .map_err(|error: aws_smithy_runtime_api::http::HttpError| text(&error))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Job results, sent to CodePipeline.
+//! Job results, sent to CodePipeline. Jobs of workers are in [`crate::jobs`].
 
 use std::sync::OnceLock;
 
@@ -17,7 +17,7 @@ use crate::sdk::Aws;
 /// `PutJobSuccessResult` and `PutJobFailureResult`, with the function's own role.
 #[derive(Debug)]
 pub struct CodePipeline {
-    aws: Aws,
+    pub(crate) aws: Aws,
     client: OnceLock<Client>,
 }
 
@@ -33,7 +33,7 @@ impl CodePipeline {
         }
     }
 
-    fn client(&self) -> &Client {
+    pub(crate) fn client(&self) -> &Client {
         self.client
             .get_or_init(|| Client::new(&self.aws.config(Self::SERVICE)))
     }

@@ -90,6 +90,9 @@ pub(crate) fn by_answer(what: &str, status: StatusCode, code: &str, message: &st
         | "NotFoundException"
         | "StageNotFoundException"
         | "ActionNotFoundException"
+        | "ActionTypeNotFoundException"
+        | "ParameterNotFound"
+        | "TaskDoesNotExist"
         | "NoSuchDistribution" => {
             return PortError::NotFound { what: what_owned };
         }
@@ -108,6 +111,8 @@ pub(crate) fn by_answer(what: &str, status: StatusCode, code: &str, message: &st
             return PortError::Denied { what: what_owned };
         }
         "InvalidJobStateException"
+        | "InvalidNonceException"
+        | "TaskTimedOut"
         | "ConditionalCheckFailedException"
         | "PreconditionFailed"
         | "TransactionCanceledException"
@@ -182,6 +187,9 @@ mod tests {
         for (status, code, want) in [
             (400, "InvalidJobStateException", "conflict"),
             (400, "JobNotFoundException", "not found"),
+            (400, "InvalidNonceException", "conflict"),
+            (400, "TaskTimedOut", "conflict"),
+            (400, "ParameterNotFound", "not found"),
             (400, "ConditionalCheckFailedException", "conflict"),
             (400, "ThrottlingException", "unavailable"),
             (400, "ValidationException", "invalid"),

@@ -1,138 +1,302 @@
-//! The ledger in DynamoDB: what was intended and started.
+//! The ledger in DynamoDB: what was intended and started, which jobs are open, what no token can hold.
 //!
-//! One item for each run in the table shared by all functions:
-//! `pk` = `run#<run key>`, `sk` = `ledger`, `state` = `intended` | `started` | `finished`, `at` (time of the intent),
-//! `run` (the vendor's id), `expires` (TTL, seconds since 1970).
+//! Items are described in `docs/table.md`. Spoken to by hand: see [`crate::rpc`].
 
-use std::{collections::HashMap, sync::OnceLock};
-
-use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use jiff::{SignedDuration, Timestamp};
-use shared::port::{Ledger, LedgerEntry, PortError};
+use serde_json::{Map, Value, json};
+use shared::{
+    id::JobId,
+    port::{Intent, Ledger, LedgerEntry, OpenJob, OpenJobs, PortError, Shelf},
+};
 
-use crate::{error::unavailable, sdk::Aws};
+use crate::{
+    error::unavailable,
+    rpc::{Rpc, Service},
+    sdk::Aws,
+};
 
 /// The ledger's items in one table.
 #[derive(Debug)]
 pub struct DynamoLedger {
-    aws: Aws,
+    rpc: Rpc,
     table: String,
-    client: OnceLock<Client>,
 }
+
+const DYNAMODB: Service = Service {
+    id: "DYNAMODB",
+    name: "dynamodb",
+    target: "DynamoDB_20120810",
+    version: "1.0",
+};
 
 /// Entries outlive the longest action (24 hours through continuations, 7 days with an approval before a retry).
 const KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// Jobs outlive CodePipeline's own limit of 24 hours for a custom action.
+const OPEN_KEPT: SignedDuration = SignedDuration::from_hours(2 * 24);
 
 const INTENDED: &str = "intended";
 const STARTED: &str = "started";
 const FINISHED: &str = "finished";
 
 impl DynamoLedger {
-    /// The ledger in the table of this name. Makes no client yet.
+    /// The ledger in the table of this name. Connects to nothing yet.
     pub fn new(aws: &Aws, table: impl Into<String>) -> Self {
         Self {
-            aws: aws.clone(),
+            rpc: Rpc::new(aws, DYNAMODB),
             table: table.into(),
-            client: OnceLock::new(),
         }
     }
 
-    fn client(&self) -> &Client {
-        self.client
-            .get_or_init(|| Client::new(&self.aws.config("DYNAMODB")))
+    async fn item(&self, what: &str, pk: &str, sk: &str) -> Result<Option<Value>, PortError> {
+        let body = json!({"TableName": self.table, "Key": key(pk, sk), "ConsistentRead": true});
+        let mut answer = self.rpc.call("GetItem", what, &body).await?;
+        Ok(answer.get_mut("Item").map(Value::take))
     }
 
-    /// `state`, and `run` where there is one, over whatever was there.
-    async fn set(&self, key: &str, state: &str, run: Option<&str>) -> Result<(), PortError> {
-        let mut request = self
-            .client()
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(item_key(key)))
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":state", text(state))
-            .expression_attribute_values(":expires", expires(Timestamp::now()));
-        let mut update = "SET #state = :state, expires = :expires".to_owned();
-        if let Some(run) = run {
-            update.push_str(", run = :run");
-            request = request.expression_attribute_values(":run", text(run));
+    /// Puts an item, on a condition over `:name` values and the names `#name` of attributes.
+    async fn put_item(
+        &self,
+        what: &str,
+        item: Value,
+        condition: Option<(&str, Value)>,
+    ) -> Result<(), PortError> {
+        let mut body = json!({"TableName": self.table, "Item": item});
+        if let Some((condition, values)) = condition {
+            body["ConditionExpression"] = condition.into();
+            conditioned(&mut body, condition, values);
         }
-        let what = format!("the ledger entry {key}");
-        let request = request.update_expression(update);
-        self.aws.call(&what, request.send()).await.map(drop)
+        self.rpc.call("PutItem", what, &body).await.map(drop)
+    }
+}
+
+/// Attributes that the conditions here speak of; several are words of DynamoDB's own.
+const NAMES: [&str; 3] = ["state", "by", "until"];
+
+fn conditioned(body: &mut Value, condition: &str, values: Value) {
+    let names: Map<String, Value> = NAMES
+        .iter()
+        .filter(|name| condition.contains(&format!("#{name}")))
+        .map(|name| (format!("#{name}"), (*name).into()))
+        .collect();
+    if !names.is_empty() {
+        body["ExpressionAttributeNames"] = names.into();
+    }
+    if values.as_object().is_some_and(|values| !values.is_empty()) {
+        body["ExpressionAttributeValues"] = values;
     }
 }
 
 impl Ledger for DynamoLedger {
-    async fn read(&self, key: &str) -> Result<Option<LedgerEntry>, PortError> {
-        let what = format!("the ledger entry {key}");
-        let request = self
-            .client()
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(item_key(key)))
-            .consistent_read(true);
-        let answer = self.aws.call(&what, request.send()).await?;
-        answer
-            .item
-            .map(|item| {
-                entry(&item).ok_or_else(|| unavailable(&what, "it is not as a ledger writes it"))
-            })
-            .transpose()
+    async fn read(&self, run: &str) -> Result<Option<LedgerEntry>, PortError> {
+        let what = about(run);
+        let item = self.item(&what, &run_pk(run), "ledger").await?;
+        item.map(|item| {
+            entry(&item).ok_or_else(|| unavailable(&what, "it is not as a ledger writes it"))
+        })
+        .transpose()
     }
 
-    async fn intend(&self, key: &str, at: Timestamp) -> Result<(), PortError> {
-        let mut item = item_key(key);
-        item.insert("state".to_owned(), text(INTENDED));
-        item.insert("at".to_owned(), text(&at.to_string()));
-        item.insert("expires".to_owned(), expires(at));
-        let request = self
-            .client()
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)");
-        let what = format!("the ledger entry {key}");
-        self.aws.call(&what, request.send()).await.map(drop)
+    async fn intend(&self, run: &str, intent: &Intent) -> Result<(), PortError> {
+        let condition = "attribute_not_exists(pk) OR (#state = :intended AND #by = :by)";
+        let values = json!({":intended": text(INTENDED), ":by": text(&intent.by)});
+        self.put_item(
+            &about(run),
+            intended(run, intent),
+            Some((condition, values)),
+        )
+        .await
     }
 
-    async fn started(&self, key: &str, run: &str) -> Result<(), PortError> {
-        self.set(key, STARTED, Some(run)).await
+    async fn take_over(&self, run: &str, old: &Intent, intent: &Intent) -> Result<(), PortError> {
+        let condition = "#state = :intended AND ((#by = :old AND #until = :until) OR #by = :by)";
+        let values = json!({
+            ":intended": text(INTENDED), ":old": text(&old.by), ":until": time(old.until),
+            ":by": text(&intent.by)
+        });
+        self.put_item(
+            &about(run),
+            intended(run, intent),
+            Some((condition, values)),
+        )
+        .await
     }
 
-    async fn finished(&self, key: &str) -> Result<(), PortError> {
-        self.set(key, FINISHED, None).await
+    async fn withdraw(&self, run: &str, by: &str) -> Result<(), PortError> {
+        let condition = "#state = :intended AND #by = :by";
+        let mut body = json!({"TableName": self.table, "Key": key(&run_pk(run), "ledger"), "ConditionExpression": condition});
+        let values = json!({":intended": text(INTENDED), ":by": text(by)});
+        conditioned(&mut body, condition, values);
+        self.rpc
+            .call("DeleteItem", &about(run), &body)
+            .await
+            .map(drop)
+    }
+
+    async fn started(&self, run: &str, id: &str) -> Result<(), PortError> {
+        let mut item = key(&run_pk(run), "ledger");
+        item["state"] = text(STARTED);
+        item["run"] = text(id);
+        item["expires"] = expires(Timestamp::now(), KEPT);
+        let condition = "attribute_not_exists(pk) OR #state <> :finished";
+        let values = json!({":finished": text(FINISHED)});
+        self.put_item(&about(run), item, Some((condition, values)))
+            .await
+    }
+
+    async fn finished(&self, run: &str) -> Result<(), PortError> {
+        let mut item = key(&run_pk(run), "ledger");
+        item["state"] = text(FINISHED);
+        item["expires"] = expires(Timestamp::now(), KEPT);
+        self.put_item(&about(run), item, None).await
     }
 }
 
-fn item_key(key: &str) -> HashMap<String, AttributeValue> {
-    HashMap::from([
-        ("pk".to_owned(), text(&format!("run#{key}"))),
-        ("sk".to_owned(), text("ledger")),
-    ])
+impl OpenJobs for DynamoLedger {
+    async fn open(&self, action: &str, job: &OpenJob) -> Result<(), PortError> {
+        let condition = "attribute_not_exists(pk) OR #by = :by";
+        let values = json!({":by": text(&job.by)});
+        self.put_item(
+            &about(job.job.as_str()),
+            opened(action, job),
+            Some((condition, values)),
+        )
+        .await
+    }
+
+    async fn left_open(
+        &self,
+        action: &str,
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<OpenJob>, PortError> {
+        let what = format!("the open jobs of {action}");
+        let condition = "pk = :pk";
+        let filter = "#until < :now";
+        // Open jobs are few, and a filter comes after the page is read: the first page has them all.
+        let mut body = json!({
+            "TableName": self.table, "KeyConditionExpression": condition, "FilterExpression": filter,
+            "ConsistentRead": true
+        });
+        let values = json!({":pk": text(&open_pk(action)), ":now": time(now)});
+        conditioned(&mut body, filter, values);
+        let answer = self.rpc.call("Query", &what, &body).await?;
+        let items = answer.get("Items").and_then(Value::as_array);
+        let jobs = items.into_iter().flatten().filter_map(open_job);
+        Ok(jobs.take(most).collect())
+    }
+
+    async fn reopen(&self, action: &str, old: &OpenJob, new: &OpenJob) -> Result<(), PortError> {
+        let condition = "(#by = :old AND #until = :until) OR #by = :by";
+        let values =
+            json!({":old": text(&old.by), ":until": time(old.until), ":by": text(&new.by)});
+        self.put_item(
+            &about(new.job.as_str()),
+            opened(action, new),
+            Some((condition, values)),
+        )
+        .await
+    }
+
+    async fn close(&self, action: &str, job: &JobId) -> Result<(), PortError> {
+        let key = key(&open_pk(action), job.as_str());
+        let body = json!({"TableName": self.table, "Key": key});
+        self.rpc
+            .call("DeleteItem", &about(job.as_str()), &body)
+            .await
+            .map(drop)
+    }
 }
 
-fn entry(item: &HashMap<String, AttributeValue>) -> Option<LedgerEntry> {
-    let field = |name| item.get(name)?.as_s().ok().map(String::as_str);
-    match field("state")? {
-        INTENDED => Some(LedgerEntry::Intended {
-            at: field("at")?.parse().ok()?,
-        }),
+impl Shelf for DynamoLedger {
+    async fn put(&self, run: &str, name: &str, kept: &str) -> Result<(), PortError> {
+        let mut item = key(&run_pk(run), &format!("progress#{name}"));
+        item["text"] = text(kept);
+        item["expires"] = expires(Timestamp::now(), KEPT);
+        self.put_item(&about(run), item, None).await
+    }
+
+    async fn get(&self, run: &str, name: &str) -> Result<Option<String>, PortError> {
+        let sk = format!("progress#{name}");
+        let item = self.item(&about(run), &run_pk(run), &sk).await?;
+        Ok(item.and_then(|item| Some(field(&item, "text")?.to_owned())))
+    }
+}
+
+fn about(key: &str) -> String {
+    format!("the ledger entry {key}")
+}
+
+fn run_pk(run: &str) -> String {
+    format!("run#{run}")
+}
+
+fn open_pk(action: &str) -> String {
+    format!("open#{action}")
+}
+
+fn key(pk: &str, sk: &str) -> Value {
+    json!({"pk": text(pk), "sk": text(sk)})
+}
+
+fn intended(run: &str, intent: &Intent) -> Value {
+    let mut item = key(&run_pk(run), "ledger");
+    item["state"] = text(INTENDED);
+    item["at"] = time(intent.at);
+    item["until"] = time(intent.until);
+    item["by"] = text(&intent.by);
+    item["expires"] = expires(intent.at, KEPT);
+    item
+}
+
+fn opened(action: &str, job: &OpenJob) -> Value {
+    let mut item = key(&open_pk(action), job.job.as_str());
+    item["nonce"] = text(&job.nonce);
+    item["by"] = text(&job.by);
+    item["until"] = time(job.until);
+    item["expires"] = expires(job.until, OPEN_KEPT);
+    item
+}
+
+fn entry(item: &Value) -> Option<LedgerEntry> {
+    match field(item, "state")? {
+        INTENDED => Some(LedgerEntry::Intended(Intent {
+            at: field(item, "at")?.parse().ok()?,
+            until: field(item, "until")?.parse().ok()?,
+            by: field(item, "by")?.to_owned(),
+        })),
         STARTED => Some(LedgerEntry::Started {
-            run: field("run")?.to_owned(),
+            run: field(item, "run")?.to_owned(),
         }),
         FINISHED => Some(LedgerEntry::Finished),
         _ => None,
     }
 }
 
-fn text(text: &str) -> AttributeValue {
-    AttributeValue::S(text.to_owned())
+fn open_job(item: &Value) -> Option<OpenJob> {
+    Some(OpenJob {
+        job: field(item, "sk")?.parse().ok()?,
+        nonce: field(item, "nonce")?.to_owned(),
+        by: field(item, "by")?.to_owned(),
+        until: field(item, "until")?.parse().ok()?,
+    })
 }
 
-fn expires(now: Timestamp) -> AttributeValue {
-    let at = now.saturating_add(KEPT).unwrap_or(Timestamp::MAX);
-    AttributeValue::N(at.as_second().to_string())
+fn field<'a>(item: &'a Value, name: &str) -> Option<&'a str> {
+    item.get(name)?.get("S")?.as_str()
+}
+
+fn text(text: &str) -> Value {
+    json!({"S": text})
+}
+
+/// Times of one width, so that they compare as texts.
+fn time(at: Timestamp) -> Value {
+    text(&format!("{at:.9}"))
+}
+
+fn expires(from: Timestamp, kept: SignedDuration) -> Value {
+    let at = from.saturating_add(kept).unwrap_or(Timestamp::MAX);
+    json!({"N": at.as_second().to_string()})
 }
 
 #[cfg(test)]
@@ -142,21 +306,49 @@ mod tests {
     #[test]
     fn items_are_read_back_or_refused() {
         let item = |fields: &[(&str, &str)]| {
-            let item = fields.iter().map(|(k, v)| ((*k).to_owned(), text(v)));
-            entry(&item.collect())
+            let fields = fields
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), text(value)));
+            entry(&fields.collect::<Map<_, _>>().into())
         };
+        let at: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        let intent = Intent {
+            at,
+            until: at + SignedDuration::from_millis(90_500),
+            by: "d-1".into(),
+        };
+        assert_eq!(
+            entry(&intended("a/1", &intent)),
+            Some(LedgerEntry::Intended(intent))
+        );
         assert_eq!(
             item(&[("state", "started"), ("run", "17")]),
             Some(LedgerEntry::Started { run: "17".into() })
         );
-        assert_eq!(
-            item(&[("state", "intended"), ("at", "2026-01-02T03:04:05Z")]),
-            Some(LedgerEntry::Intended {
-                at: "2026-01-02T03:04:05Z".parse().unwrap()
-            })
-        );
         assert_eq!(item(&[("state", "finished")]), Some(LedgerEntry::Finished));
         assert_eq!(item(&[("state", "started")]), None);
         assert_eq!(item(&[("state", "other")]), None);
+        let job = OpenJob {
+            job: "1-a".parse().unwrap(),
+            nonce: "n".into(),
+            by: "d-1".into(),
+            until: at,
+        };
+        assert_eq!(open_job(&opened("action-x", &job)), Some(job));
+    }
+
+    #[test]
+    fn times_compare_as_texts() {
+        let texts: Vec<Value> = [
+            "2026-01-02T03:04:05Z",
+            "2026-01-02T03:04:05.1Z",
+            "2026-01-02T03:04:06Z",
+        ]
+        .map(|at| time(at.parse().unwrap()))
+        .into();
+        assert!(
+            texts.is_sorted_by_key(|text| text["S"].as_str().unwrap().to_owned()),
+            "{texts:?}"
+        );
     }
 }

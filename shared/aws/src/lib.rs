@@ -10,18 +10,23 @@ pub mod deadline;
 pub mod entropy;
 pub mod environment;
 mod error;
+pub mod hosting;
 mod http;
 pub mod http_entry;
+mod jobs;
 pub mod ledger;
 mod log;
 pub mod mail;
 pub mod page;
 pub mod pipelines;
+mod rpc;
 mod s3;
 pub mod sdk;
+pub mod secrets;
 pub mod signer;
 pub mod site_bucket;
 pub mod sns_entry;
+pub mod step_functions;
 pub mod topic;
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ use std::{
 
 use zip::{ZipArchive, read::ZipFile, result::ZipError};
 
-use super::{ArchiveError, Extracted, Limits, RATIO_FLOOR, Symlinks, io_error};
+use super::{
+    ArchiveError, Extracted, Limits, RATIO_FLOOR, Symlinks, io_error,
+    tar::{self, Kind, Then},
+};
 
 const CHUNK: usize = 64 * 1024;
 /// A link's target is a path; PATH_MAX on Linux.
@@ -19,20 +22,27 @@ const LINK_TARGET: u64 = 4096;
 /// Files appear as they are read, so a refused archive may leave some behind: give it a folder of its own.
 /// Execute bits are kept, other mode bits are not.
 pub fn extract(
-    archive: impl Read + Seek,
+    mut archive: impl Read + Seek,
     to: &Path,
     limits: &Limits,
 ) -> Result<Extracted, ArchiveError> {
-    let (mut zip, size) = open(archive, limits)?;
-    fs::create_dir_all(to).map_err(io_error("making a folder", to))?;
     let mut out = Extraction {
         to,
         limits,
-        allowed: size.saturating_mul(limits.ratio).max(RATIO_FLOOR),
+        allowed: u64::MAX,
         done: Extracted::default(),
         links: Vec::new(),
         chunk: vec![0; CHUNK],
     };
+    let make = || fs::create_dir_all(to).map_err(io_error("making a folder", to));
+    if is_tar(&mut archive)? {
+        make()?;
+        tar::walk(archive, limits, |entry| out.tar_entry(entry))?;
+        return out.make_links();
+    }
+    let (mut zip, size) = open(archive, limits)?;
+    make()?;
+    out.allowed = size.saturating_mul(limits.ratio).max(RATIO_FLOOR);
     for index in 0..zip.len() {
         let entry = zip.by_index(index).map_err(|source| ArchiveError::Entry {
             entry: format!("number {}", index + 1),
@@ -44,9 +54,19 @@ pub fn extract(
 }
 
 /// The names of all files (folders left out), in archive order, checked as [`extract`] checks them.
-pub fn names(archive: impl Read + Seek, limits: &Limits) -> Result<Vec<String>, ArchiveError> {
-    let (zip, _) = open(archive, limits)?;
+pub fn names(mut archive: impl Read + Seek, limits: &Limits) -> Result<Vec<String>, ArchiveError> {
     let mut names = Vec::new();
+    if is_tar(&mut archive)? {
+        tar::walk(archive, limits, |entry| {
+            checked(&entry.name, limits)?;
+            if !matches!(entry.kind, Kind::Folder) {
+                names.push(entry.name);
+            }
+            Ok(Then::GoOn)
+        })?;
+        return Ok(names);
+    }
+    let (zip, _) = open(archive, limits)?;
     for name in zip.file_names() {
         let name = name.map_err(|source| ArchiveError::NotZip { source })?;
         checked(&name, limits)?;
@@ -57,8 +77,15 @@ pub fn names(archive: impl Read + Seek, limits: &Limits) -> Result<Vec<String>, 
     Ok(names)
 }
 
-/// Reads one file of an archive into memory; refuses more than `max` bytes.
-pub fn read_one(archive: impl Read + Seek, name: &str, max: u64) -> Result<Vec<u8>, ArchiveError> {
+/// Reads one file of an archive into memory; refuses more than `max` bytes. A tar archive is read up to that file only.
+pub fn read_one(
+    mut archive: impl Read + Seek,
+    name: &str,
+    max: u64,
+) -> Result<Vec<u8>, ArchiveError> {
+    if is_tar(&mut archive)? {
+        return read_one_of_tar(archive, name, max);
+    }
     let (mut zip, _) = open(archive, &Limits::DEFAULT)?;
     let entry = zip.by_name(name).map_err(|source| match source {
         ZipError::FileNotFound => ArchiveError::Missing {
@@ -66,9 +93,31 @@ pub fn read_one(archive: impl Read + Seek, name: &str, max: u64) -> Result<Vec<u
         },
         source => entry_error(name)(source),
     })?;
+    bytes_of(entry, name, max)
+}
+
+fn read_one_of_tar(
+    archive: impl Read + Seek,
+    name: &str,
+    max: u64,
+) -> Result<Vec<u8>, ArchiveError> {
+    let plain = |name: &str| name.trim_start_matches("./").to_owned();
+    let mut found = None;
+    tar::walk(archive, &Limits::DEFAULT, |entry| {
+        if plain(&entry.name) != plain(name) || !matches!(entry.kind, Kind::File { .. }) {
+            return Ok(Then::GoOn);
+        }
+        found = Some(bytes_of(entry.from, name, max)?);
+        Ok(Then::Stop)
+    })?;
+    found.ok_or_else(|| ArchiveError::Missing {
+        entry: name.to_owned(),
+    })
+}
+
+fn bytes_of(from: impl Read, name: &str, max: u64) -> Result<Vec<u8>, ArchiveError> {
     let mut bytes = Vec::new();
-    entry
-        .take(max.saturating_add(1))
+    from.take(max.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(|error| entry_error(name)(error.into()))?;
     if bytes.len() as u64 > max {
@@ -79,6 +128,12 @@ pub fn read_one(archive: impl Read + Seek, name: &str, max: u64) -> Result<Vec<u
         });
     }
     Ok(bytes)
+}
+
+fn is_tar(archive: &mut (impl Read + Seek)) -> Result<bool, ArchiveError> {
+    tar::is_tar(archive).map_err(|error| ArchiveError::NotZip {
+        source: error.into(),
+    })
 }
 
 /// Opens the archive; refuses too many entries before their table is read. Answers its size in bytes too.
@@ -184,6 +239,28 @@ impl Extraction<'_> {
         self.file(&name, &path, executable, &mut entry)
     }
 
+    fn tar_entry(&mut self, mut entry: tar::Entry<'_>) -> Result<Then, ArchiveError> {
+        let path = checked(&entry.name, self.limits)?;
+        let name = entry.name.as_str();
+        if let Kind::Folder = entry.kind {
+            fs::create_dir_all(self.to.join(&path)).map_err(io_error("making a folder", path))?;
+            return Ok(Then::GoOn);
+        }
+        self.done.files += 1;
+        if let Some(parent) = self.to.join(&path).parent() {
+            fs::create_dir_all(parent).map_err(io_error("making a folder", &path))?;
+        }
+        match &entry.kind {
+            Kind::Link(target) => {
+                let target = self.target(name, &path, target.clone().into_bytes())?;
+                self.links.push((path, target));
+            }
+            Kind::File { executable } => self.file(name, &path, *executable, &mut entry.from)?,
+            Kind::Folder => {}
+        }
+        Ok(Then::GoOn)
+    }
+
     fn file(
         &mut self,
         name: &str,
@@ -196,7 +273,10 @@ impl Extraction<'_> {
             .write(true)
             .create_new(true)
             .open(&place)
-            .map_err(io_error("making a file", path))?;
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => ArchiveError::Duplicate,
+                _ => io_error("making a file", path)(error),
+            })?;
         loop {
             let read = match from.read(&mut self.chunk) {
                 Ok(0) => break,
@@ -238,6 +318,19 @@ impl Extraction<'_> {
         path: &Path,
         from: &mut impl Read,
     ) -> Result<PathBuf, ArchiveError> {
+        let mut target = Vec::new();
+        from.take(LINK_TARGET)
+            .read_to_end(&mut target)
+            .map_err(|error| entry_error(name)(error.into()))?;
+        self.target(name, path, target)
+    }
+
+    fn target(
+        &mut self,
+        name: &str,
+        path: &Path,
+        target: Vec<u8>,
+    ) -> Result<PathBuf, ArchiveError> {
         let refused = |problem| ArchiveError::Link {
             entry: name.to_owned(),
             problem,
@@ -245,10 +338,6 @@ impl Extraction<'_> {
         if self.limits.symlinks == Symlinks::Refuse {
             return Err(refused("and links are not taken"));
         }
-        let mut target = Vec::new();
-        from.take(LINK_TARGET)
-            .read_to_end(&mut target)
-            .map_err(|error| entry_error(name)(error.into()))?;
         self.count(name, target.len() as u64)?;
         let target = String::from_utf8(target).map_err(|_| refused("with an unreadable target"))?;
         let depth = path.components().count() - 1;

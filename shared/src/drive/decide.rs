@@ -1,6 +1,6 @@
 //! The loop's decisions, as plain functions: what a step's end means, and what to do after a call that reports.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
@@ -15,6 +15,7 @@ use crate::{
     wire::{
         from_text, from_value,
         job_event::{JobEvent, JobEventError},
+        loose::from_flat,
     },
 };
 
@@ -40,35 +41,35 @@ pub enum StepEnd<G> {
     CutOff(Duration),
 }
 
-/// The one report, and the fault behind it for the log.
+/// What a step's end means, whatever the host.
 #[derive(Debug)]
-pub struct Verdict {
-    /// What CodePipeline is told.
-    pub report: Report,
-    /// Why, when it is a failure.
-    pub fault: Option<Fault>,
+pub enum Conclusion {
+    /// The action succeeded.
+    Done {
+        /// What people see.
+        details: Details,
+        /// Output variables.
+        variables: BTreeMap<String, String>,
+    },
+    /// Ask again.
+    Wait {
+        /// What is known then.
+        ticket: Ticket,
+        /// What people see meanwhile.
+        details: Details,
+        /// After how long, for hosts that choose.
+        again_in: Duration,
+    },
+    /// The action failed.
+    Failed(Fault),
 }
 
-impl Verdict {
-    fn fine(report: Report) -> Self {
-        Self {
-            report,
-            fault: None,
-        }
-    }
-}
-
-impl From<Fault> for Verdict {
-    /// The one place where a fault becomes what the pipeline is told.
-    fn from(fault: Fault) -> Self {
-        Self {
-            report: Report::Failure {
-                kind: fault.kind.into(),
-                message: limit::message(&fault.public),
-                external_id: fault.external_id.clone(),
-            },
-            fault: Some(fault),
-        }
+/// The one place where a fault becomes what the pipeline is told.
+pub fn failure(fault: &Fault) -> Report {
+    Report::Failure {
+        kind: fault.kind.into(),
+        message: limit::message(&fault.public),
+        external_id: fault.external_id.clone(),
     }
 }
 
@@ -87,8 +88,8 @@ pub enum Next {
     GiveUp,
 }
 
-/// Opens a job event: the job, and the ticket of its run.
-pub fn open(event: Value, now: Timestamp) -> Result<(Job, Ticket), Fault> {
+/// Reads a job event.
+pub fn job(event: Value) -> Result<Job, Fault> {
     let unreadable = |error: JobEventError| {
         let text = match std::error::Error::source(&error) {
             Some(source) => format!("{error}: {source}"),
@@ -97,14 +98,13 @@ pub fn open(event: Value, now: Timestamp) -> Result<(Job, Ticket), Fault> {
         Fault::new(FaultKind::Internal, text).because(error)
     };
     let event = JobEvent::try_from(event).map_err(unreadable)?;
-    let mut job = Job::try_from(event).map_err(unreadable)?;
+    Job::try_from(event).map_err(unreadable)
+}
+
+/// The ticket of a job's run; the job is given the run's key.
+pub fn open(mut job: Job, now: Timestamp) -> Result<(Job, Ticket), Fault> {
     let ticket = match &job.continuation {
-        None => Ticket {
-            run_key: job.run_key.clone(),
-            started_at: now,
-            cut_offs: 0,
-            progress: None,
-        },
+        None => Ticket::first(job.run_key.clone(), now),
         Some(text) => Ticket::decode(text)
             .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()).because(error))?,
     };
@@ -112,16 +112,16 @@ pub fn open(event: Value, now: Timestamp) -> Result<(Job, Ticket), Fault> {
     Ok((job, ticket))
 }
 
-/// Typed parameters: JSON, where no text at all means `{}`.
+/// Typed parameters: JSON, where no text at all means `{}`; see [`crate::wire::loose`] for a flat configuration.
 pub fn params<P: DeserializeOwned>(parameters: &RawParameters) -> Result<P, Fault> {
-    let typed = match parameters {
-        RawParameters::Text(text) if text.trim().is_empty() => from_text("{}"),
-        RawParameters::Text(text) => from_text(text),
-        RawParameters::Json(value) => from_value(value.clone()),
-    };
-    let name = match parameters {
-        RawParameters::Text(_) => "UserParameters",
-        RawParameters::Json(_) => "the action's configuration",
+    let (typed, name) = match parameters {
+        RawParameters::Text(text) if text.trim().is_empty() => (from_text("{}"), "UserParameters"),
+        RawParameters::Text(text) => (from_text(text), "UserParameters"),
+        RawParameters::Json(value) => (from_value(value.clone()), "params"),
+        RawParameters::Flat(map) => (
+            from_flat(super::parameters::spread(map)?),
+            "the action's configuration",
+        ),
     };
     typed.map_err(|error| {
         let text = format!("{name} cannot be used: {error}");
@@ -147,31 +147,33 @@ pub fn budget(now: Timestamp, deadline: Timestamp) -> Duration {
     left - RESERVE.min(left / 3)
 }
 
-/// What a step's end means for the job.
+/// What a step's end means.
 pub fn conclude<G: Serialize>(
     action: &str,
     cut_off: CutOff,
     ticket: &Ticket,
     end: StepEnd<G>,
-) -> Verdict {
-    let verdict = match end {
+) -> Conclusion {
+    let concluded = match end {
         StepEnd::Returned(Err(fault)) => Err(fault),
         StepEnd::Returned(Ok(Step::Done(done))) => {
-            limit::variables(done.variables).map(|variables| Report::Success {
+            limit::variables(done.variables).map(|variables| Conclusion::Done {
                 details: limit::details(done.details),
                 variables,
             })
         }
         StepEnd::Returned(Ok(Step::Wait {
-            progress, details, ..
-        })) => waiting(ticket, &progress, details),
+            progress,
+            details,
+            again_in,
+        })) => waiting(ticket, &progress, details, again_in),
         StepEnd::Panicked => Err(Fault::new(
             FaultKind::Internal,
             format!("{action} panicked; the function's log says where"),
         )),
         StepEnd::CutOff(budget) => out_of_time(action, cut_off, ticket, budget),
     };
-    verdict.map_or_else(Verdict::from, Verdict::fine)
+    concluded.unwrap_or_else(Conclusion::Failed)
 }
 
 /// What a reporting call's end means. `attempt` counts from 1; `left` is the time until the deadline.
@@ -218,7 +220,12 @@ pub fn until(now: Timestamp, deadline: Timestamp) -> Duration {
     deadline.duration_since(now).try_into().unwrap_or_default()
 }
 
-fn waiting<G: Serialize>(ticket: &Ticket, progress: &G, details: Details) -> Result<Report, Fault> {
+fn waiting<G: Serialize>(
+    ticket: &Ticket,
+    progress: &G,
+    details: Details,
+    again_in: Duration,
+) -> Result<Conclusion, Fault> {
     let progress = serde_json::to_value(progress).map_err(|error| {
         Fault::new(
             FaultKind::Internal,
@@ -226,14 +233,15 @@ fn waiting<G: Serialize>(ticket: &Ticket, progress: &G, details: Details) -> Res
         )
         .because(error)
     })?;
-    continuing(
-        &Ticket {
+    Ok(Conclusion::Wait {
+        ticket: Ticket {
             progress: Some(progress),
             cut_offs: 0,
             ..ticket.clone()
         },
-        details,
-    )
+        details: limit::details(details),
+        again_in,
+    })
 }
 
 fn out_of_time(
@@ -241,7 +249,7 @@ fn out_of_time(
     cut_off: CutOff,
     ticket: &Ticket,
     budget: Duration,
-) -> Result<Report, Fault> {
+) -> Result<Conclusion, Fault> {
     let seconds = budget.as_secs_f32();
     let cut_offs = ticket.cut_offs.saturating_add(1);
     let again = ticket.progress.is_some() || cut_off == CutOff::AskAgain;
@@ -262,21 +270,12 @@ fn out_of_time(
         summary: Some(summary),
         ..Details::default()
     };
-    continuing(
-        &Ticket {
+    Ok(Conclusion::Wait {
+        ticket: Ticket {
             cut_offs,
             ..ticket.clone()
         },
         details,
-    )
-}
-
-fn continuing(ticket: &Ticket, details: Details) -> Result<Report, Fault> {
-    let token = ticket
-        .encode()
-        .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()).because(error))?;
-    Ok(Report::Continue {
-        details: limit::details(details),
-        token,
+        again_in: Duration::ZERO,
     })
 }

@@ -48,7 +48,26 @@ pub fn details(details: Details) -> Details {
             .map(|text| cut(&text, MAX_SUMMARY)),
         external_id: details.external_id,
         percent: details.percent.map(|percent| percent.min(100)),
+        link: details.link.filter(|link| !link.is_empty()),
     }
+}
+
+/// The same with the link at the end of the summary, where it fits whole.
+pub fn with_link(mut details: Details) -> Details {
+    let Some(link) = details.link.take() else {
+        return details;
+    };
+    let summary = details.summary.take().unwrap_or_default();
+    let joined = match summary.as_str() {
+        "" => link.clone(),
+        summary => format!("{summary} — {link}"),
+    };
+    let fits = summary.contains(&link) || length(&joined) <= MAX_SUMMARY;
+    details.summary = match (fits, summary.contains(&link)) {
+        (true, false) => Some(joined),
+        _ => Some(summary).filter(|text| !text.is_empty()),
+    };
+    details
 }
 
 /// A failure message that the service takes; it must not be empty.
@@ -115,6 +134,29 @@ mod tests {
         ] {
             let fault = variables(bad).expect_err(expected);
             assert!(fault.public.contains(expected), "{}", fault.public);
+        }
+    }
+
+    #[test]
+    fn a_link_ends_the_summary_where_it_fits() {
+        let shown = |summary: Option<&str>, link: &str| {
+            let details = Details {
+                summary: summary.map(str::to_owned),
+                link: Some(link.to_owned()),
+                ..Details::default()
+            };
+            let shown = with_link(details);
+            assert_eq!(shown.link, None);
+            shown.summary
+        };
+        let long = "x".repeat(MAX_SUMMARY);
+        for (summary, expected) in [
+            (Some("build 7"), Some("build 7 — https://ci/7")),
+            (None, Some("https://ci/7")),
+            (Some("see https://ci/7"), Some("see https://ci/7")),
+            (Some(long.as_str()), Some(long.as_str())),
+        ] {
+            assert_eq!(shown(summary, "https://ci/7").as_deref(), expected);
         }
     }
 

@@ -20,8 +20,10 @@ pub struct Ticket {
     pub started_at: Timestamp,
     /// How many steps in a row were cut off.
     pub cut_offs: u32,
-    /// The action's progress, untyped; `None` before the first step ended.
+    /// The action's progress, untyped; `None` before the first step ended, and while it is filed.
     pub progress: Option<Value>,
+    /// The ledger's item that holds the progress, when it is too large for a token.
+    pub filed: Option<String>,
 }
 
 /// Why a text is no token of ours, or a ticket makes none. Never holds the token, which is the action's own business.
@@ -47,16 +49,41 @@ pub enum TokenError {
 }
 
 impl Ticket {
-    /// The text for CodePipeline.
-    pub fn encode(&self) -> Result<String, TokenError> {
-        let wire = Wire {
+    /// The ticket of a run that nobody has stepped yet.
+    pub fn first(run_key: String, now: Timestamp) -> Self {
+        Self {
+            run_key,
+            started_at: now,
+            cut_offs: 0,
+            progress: None,
+            filed: None,
+        }
+    }
+
+    /// As JSON of any size, for hosts without a limit of their own.
+    pub fn to_value(&self) -> Value {
+        serde_json::to_value(self.wire()).expect("a map with text keys is JSON")
+    }
+
+    /// Reads what [`Ticket::to_value`] made.
+    pub fn from_value(value: Value) -> Result<Self, TokenError> {
+        Self::decode(&value.to_string())
+    }
+
+    fn wire(&self) -> Wire {
+        Wire {
             v: VERSION,
             k: self.run_key.clone(),
             s: self.started_at,
             o: self.cut_offs,
+            f: self.filed.clone(),
             p: self.progress.clone(),
-        };
-        let text = serde_json::to_string(&wire).expect("a map with text keys is JSON");
+        }
+    }
+
+    /// The text for CodePipeline.
+    pub fn encode(&self) -> Result<String, TokenError> {
+        let text = serde_json::to_string(&self.wire()).expect("a map with text keys is JSON");
         match super::limit::length(&text) {
             size if size > MAX_TOKEN => Err(TokenError::TooLong { size }),
             _ => Ok(text),
@@ -75,6 +102,7 @@ impl Ticket {
             started_at: wire.s,
             cut_offs: wire.o,
             progress: wire.p,
+            filed: wire.f,
         })
     }
 }
@@ -91,6 +119,8 @@ struct Wire {
     s: Timestamp,
     #[serde(default, skip_serializing_if = "is_zero")]
     o: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    f: Option<String>,
     // Absent is "no progress"; null is the progress of an action whose progress is `()`.
     #[serde(
         default,
@@ -141,9 +171,10 @@ mod tests {
             nanos in 0..4_000_000_000_000_000_000_i128,
             cut_offs in any::<u32>(),
             progress in progress(),
+            filed in prop::option::of("[0-9a-f]{32}"),
         ) {
             let started_at = Timestamp::from_nanosecond(nanos).expect("in range");
-            let ticket = Ticket { run_key, started_at, cut_offs, progress };
+            let ticket = Ticket { run_key, started_at, cut_offs, progress, filed };
             match ticket.encode() {
                 Ok(text) => {
                     prop_assert!(text.chars().count() <= MAX_TOKEN);
@@ -169,6 +200,7 @@ mod tests {
             started_at: Timestamp::UNIX_EPOCH,
             cut_offs: 0,
             progress: Some(json!({"tries": 2})),
+            filed: None,
         };
         let text = r#"{"v":1,"k":"11111111-abcd","s":"1970-01-01T00:00:00Z","p":{"tries":2}}"#;
         assert_eq!(ticket.encode().as_deref(), Ok(text));
@@ -182,6 +214,7 @@ mod tests {
             started_at: Timestamp::UNIX_EPOCH,
             cut_offs: 0,
             progress: Some(json!(-9.658642297021776e299)),
+            filed: None,
         };
         let text = ticket.encode().expect("a token");
         assert_eq!(Ticket::decode(&text), Ok(ticket));

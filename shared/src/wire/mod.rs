@@ -5,7 +5,9 @@ use serde::de::DeserializeOwned;
 pub mod approval_message;
 pub mod eventbridge;
 pub mod job_event;
+pub mod loose;
 pub mod sns;
+pub mod task;
 
 /// Why a JSON text or value has not the expected shape. Names the place and what was expected there, never a value:
 /// values may be secrets.

@@ -1,21 +1,23 @@
 //! A wrapper round any port that fails, loses replies or stops for good, at a chosen call.
 
 use std::{
+    fmt,
     future::{Future, pending},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use jiff::Timestamp;
 use shared::{
     id::{BucketName, JobId, ObjectKey},
     job::{ArtifactCredentials, ArtifactRef, Report},
     port::{
-        Artifacts, CacheInvalidator, JobReporter, Ledger, LedgerEntry, Listed, PageAnswer,
-        PageFetcher, PortError, SiteBucket, SiteHeaders, Topic,
+        Artifacts, CacheInvalidator, JobReporter, Listed, PageAnswer, PageFetcher, PortError,
+        SiteBucket, SiteHeaders, Topic,
     },
 };
+
+mod hosting;
 
 /// What happens at one call. Calls are counted from 0 over all ports that share a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,11 +62,23 @@ impl Fate {
 #[derive(Debug, Clone)]
 pub struct Plan(Arc<Mutex<State>>);
 
-#[derive(Debug)]
 struct State {
     script: Script,
     calls: Vec<&'static str>,
     dead: bool,
+    before: Option<(&'static str, Hook)>,
+}
+
+type Hook = Box<dyn FnOnce() + Send>;
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("script", &self.script)
+            .field("calls", &self.calls)
+            .field("dead", &self.dead)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -107,6 +121,11 @@ impl Plan {
         });
     }
 
+    /// Does something right before the next call of this name: what somebody else does in between.
+    pub fn before(&self, what: &'static str, act: impl FnOnce() + Send + 'static) {
+        self.with(|state| state.before = Some((what, Box::new(act))));
+    }
+
     /// Runs a call under the plan: for wrappers of ports that are not in this file.
     pub async fn around<V>(
         &self,
@@ -143,10 +162,15 @@ impl Plan {
             script,
             calls: Vec::new(),
             dead: false,
+            before: None,
         })))
     }
 
     fn fate(&self, what: &'static str) -> Fate {
+        let before = self.with(|state| state.before.take_if(|(name, _)| *name == what));
+        if let Some((_, act)) = before {
+            act();
+        }
         self.with(|state| {
             let index = state.calls.len();
             state.calls.push(what);
@@ -192,24 +216,6 @@ impl<P: JobReporter> JobReporter for Failing<P> {
     async fn report(&self, job: &JobId, report: &Report) -> Result<(), PortError> {
         let call = self.inner.report(job, report);
         self.plan.around("report", call).await
-    }
-}
-
-impl<P: Ledger> Ledger for Failing<P> {
-    async fn read(&self, key: &str) -> Result<Option<LedgerEntry>, PortError> {
-        self.plan.around("ledger read", self.inner.read(key)).await
-    }
-    async fn intend(&self, key: &str, at: Timestamp) -> Result<(), PortError> {
-        let call = self.inner.intend(key, at);
-        self.plan.around("ledger intend", call).await
-    }
-    async fn started(&self, key: &str, run: &str) -> Result<(), PortError> {
-        let call = self.inner.started(key, run);
-        self.plan.around("ledger started", call).await
-    }
-    async fn finished(&self, key: &str) -> Result<(), PortError> {
-        let call = self.inner.finished(key);
-        self.plan.around("ledger finished", call).await
     }
 }
 

@@ -5,6 +5,7 @@ pub mod approval;
 pub mod events;
 pub mod failing;
 pub mod memory;
+pub mod play;
 pub mod repeat;
 pub mod time;
 pub mod world;
@@ -13,6 +14,7 @@ pub mod world;
 pub use proptest;
 
 pub use failing::{Failing, Fate, Mode, Plan};
+pub use play::Host;
 pub use repeat::{refuses_unknown_parameters, repeat_and_fail};
 pub use time::{FixedClock, VirtualTime};
 pub use world::{Driven, World};

@@ -8,16 +8,21 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use md5::{Digest, Md5};
 use shared::{
-    id::{BucketName, JobId, ObjectKey},
-    job::{ArtifactCredentials, ArtifactRef, Report},
+    id::{BucketName, ObjectKey},
+    job::{ArtifactCredentials, ArtifactRef},
     port::{
-        Artifacts, CacheInvalidator, JobReporter, Ledger, LedgerEntry, Listed, PageAnswer,
-        PageFetcher, PortError, SiteBucket, SiteHeaders, Topic,
+        Artifacts, CacheInvalidator, Listed, PageAnswer, PageFetcher, PortError, SiteBucket,
+        SiteHeaders, Topic,
     },
 };
+
+mod hosting;
+mod ledger;
+
+pub use hosting::{MemoryFiles, MemoryJobs, MemoryReporter, MemorySecrets, MemoryTokens};
+pub use ledger::MemoryLedger;
 
 type Shared<S> = Arc<Mutex<S>>;
 
@@ -33,75 +38,6 @@ fn file_error(source: std::io::Error) -> PortError {
     PortError::Unavailable {
         what: "the file system".to_owned(),
         source: Some(source.into()),
-    }
-}
-
-/// CodePipeline's ear: a job takes one result, every further one is refused as `InvalidJobState`.
-#[derive(Debug, Clone, Default)]
-pub struct MemoryReporter(Shared<Vec<(JobId, Report)>>);
-
-impl MemoryReporter {
-    /// All reports that were taken, in order.
-    pub fn taken(&self) -> Vec<(JobId, Report)> {
-        lock(&self.0).clone()
-    }
-}
-
-impl JobReporter for MemoryReporter {
-    async fn report(&self, job: &JobId, report: &Report) -> Result<(), PortError> {
-        let mut taken = lock(&self.0);
-        if taken.iter().any(|(known, _)| known == job) {
-            return Err(PortError::Conflict {
-                what: format!("job {job} has a result"),
-            });
-        }
-        taken.push((job.clone(), report.clone()));
-        Ok(())
-    }
-}
-
-/// The ledger.
-#[derive(Debug, Clone, Default)]
-pub struct MemoryLedger(Shared<BTreeMap<String, LedgerEntry>>);
-
-impl MemoryLedger {
-    /// All entries.
-    pub fn entries(&self) -> BTreeMap<String, LedgerEntry> {
-        lock(&self.0).clone()
-    }
-
-    /// Puts an entry as if it had always been there.
-    pub fn set(&self, key: &str, entry: LedgerEntry) {
-        lock(&self.0).insert(key.to_owned(), entry);
-    }
-}
-
-impl Ledger for MemoryLedger {
-    async fn read(&self, key: &str) -> Result<Option<LedgerEntry>, PortError> {
-        Ok(lock(&self.0).get(key).cloned())
-    }
-    async fn intend(&self, key: &str, at: Timestamp) -> Result<(), PortError> {
-        let mut entries = lock(&self.0);
-        if entries.contains_key(key) {
-            return Err(PortError::Conflict {
-                what: "the ledger has an entry".to_owned(),
-            });
-        }
-        entries.insert(key.to_owned(), LedgerEntry::Intended { at });
-        Ok(())
-    }
-    async fn started(&self, key: &str, run: &str) -> Result<(), PortError> {
-        self.set(
-            key,
-            LedgerEntry::Started {
-                run: run.to_owned(),
-            },
-        );
-        Ok(())
-    }
-    async fn finished(&self, key: &str) -> Result<(), PortError> {
-        self.set(key, LedgerEntry::Finished);
-        Ok(())
     }
 }
 
@@ -362,6 +298,15 @@ pub struct Published {
 pub struct MemoryTopic(Shared<Vec<Published>>);
 
 impl MemoryTopic {
+    /// Publishes without a port's ways: for actions that count their steps.
+    pub fn publish_now(&self, topic: &str, message: &str) {
+        lock(&self.0).push(Published {
+            topic: topic.to_owned(),
+            subject: String::new(),
+            message: message.to_owned(),
+        });
+    }
+
     /// All messages.
     pub fn published(&self) -> Vec<Published> {
         lock(&self.0).clone()

@@ -9,16 +9,17 @@ use shared::{
 
 use crate::{
     failing::{Fate, Mode},
+    play::Host,
     world::World,
 };
 
-/// Runs an action to its end once cleanly, once with each event delivered twice, and once for every port call and
+/// Runs an action on every host: to its end once cleanly, once with each event delivered twice, and once for every port call and
 /// every way it can go wrong: failed before its effect, after its effect, from then on, hung, the process killed
 /// before and after it.
 ///
 /// `make` arranges a fresh world and gives the action over its ports. That every job gets exactly one report is
 /// checked here; `check` gets the finished world, the last report and what went wrong, and checks the effects.
-/// Answers the names of the clean run's calls. To be called with paused time.
+/// Answers the names of the clean run's calls as an invoke action. To be called with paused time.
 ///
 /// # Panics
 /// When a job has no report or two, or when `check` does.
@@ -27,9 +28,29 @@ pub async fn repeat_and_fail<A: Action>(
     make: impl Fn(&World) -> A,
     check: impl Fn(&World, &Report, Mode),
 ) -> Vec<&'static str> {
+    let mut invoked = Vec::new();
+    for host in Host::ALL {
+        let calls = repeat_and_fail_on(host, event, &make, &check).await;
+        if host == Host::Invoke {
+            invoked = calls;
+        }
+    }
+    invoked
+}
+
+/// The same on one host. Answers the names of the clean run's calls.
+///
+/// # Panics
+/// As [`repeat_and_fail`].
+pub async fn repeat_and_fail_on<A: Action>(
+    host: Host,
+    event: &Value,
+    make: impl Fn(&World) -> A,
+    check: impl Fn(&World, &Report, Mode),
+) -> Vec<&'static str> {
     let run = async |world: World, mode| {
         let action = make(&world);
-        let report = world.play(&action, event).await;
+        let report = world.play_on(host, &action, event).await;
         check(&world, &report, mode);
         world.plan.calls()
     };

@@ -1,26 +1,32 @@
-//! Everything an action can touch, in memory, and CodePipeline's side of driving it.
+//! Everything an action can touch, in memory.
 
-use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use shared::{
     action::Action,
-    drive::{DriveError, Ended, Ports, drive},
-    job::Report,
+    config::worker::WorkerSettings,
+    drive::{DriveError, Outcome, Outside, drive},
     port::Clock,
 };
 
 use crate::{
     failing::{Failing, Mode, Plan},
     memory::{
-        MemoryArtifacts, MemoryInvalidator, MemoryLedger, MemoryPages, MemoryReporter, MemorySite,
-        MemoryTopic,
+        MemoryArtifacts, MemoryFiles, MemoryInvalidator, MemoryJobs, MemoryLedger, MemoryPages,
+        MemoryReporter, MemorySecrets, MemorySite, MemoryTokens, MemoryTopic,
     },
     time::VirtualTime,
 };
-
-/// Continuations after which an action is taken to be endless.
-const MAX_JOBS: usize = 100;
 
 /// All ports under one plan. `world.ledger` fails by plan, `world.ledger.inner` never does.
 #[derive(Debug, Clone)]
@@ -31,10 +37,18 @@ pub struct World {
     pub time: VirtualTime,
     /// Where reports go.
     pub reporter: Failing<MemoryReporter>,
+    /// Jobs of the custom action type [`World::kind`].
+    pub jobs: Failing<MemoryJobs>,
+    /// Waiting state machines.
+    pub tokens: Failing<MemoryTokens>,
     /// The ledger.
     pub ledger: Failing<MemoryLedger>,
     /// The artifact store.
     pub artifacts: Failing<MemoryArtifacts>,
+    /// Single files of it.
+    pub files: Failing<MemoryFiles>,
+    /// Secrets.
+    pub secrets: Failing<MemorySecrets>,
     /// The bucket of a site.
     pub site: Failing<MemorySite>,
     /// The CDN.
@@ -45,15 +59,19 @@ pub struct World {
     pub topic: Failing<MemoryTopic>,
     /// How long one delivery may take.
     pub timeout: Duration,
-    /// Whether [`World::play`] delivers each event once more after its report.
+    /// Whether each event is delivered once more after its end.
     pub doubled: bool,
+    /// What the function takes as a worker.
+    pub worker: WorkerSettings,
+    /// Ids given so far.
+    pub ids: Arc<AtomicU64>,
 }
 
 /// How one delivery of an event ended.
 #[derive(Debug)]
 pub enum Driven {
     /// The loop answered.
-    Answered(Box<Result<Ended, DriveError>>),
+    Answered(Box<Result<Outcome, DriveError>>),
     /// The process died, by plan.
     Died,
 }
@@ -62,7 +80,10 @@ impl Driven {
     /// Whether Lambda would deliver the event again.
     pub fn is_retried(&self) -> bool {
         match self {
-            Self::Answered(result) => result.is_err(),
+            Self::Answered(result) => match &**result {
+                Ok(Outcome::Worker(worked)) => worked.undelivered.is_some(),
+                result => result.is_err(),
+            },
             Self::Died => true,
         }
     }
@@ -76,31 +97,36 @@ impl World {
 
     /// The same under a plan of its own.
     pub fn under(plan: Plan) -> Self {
+        let (reporter, artifacts) = (MemoryReporter::default(), MemoryArtifacts::default());
         Self {
             time: VirtualTime::begin(),
-            reporter: Failing::new(MemoryReporter::default(), &plan),
+            jobs: Failing::new(MemoryJobs::of(&reporter), &plan),
+            reporter: Failing::new(reporter, &plan),
+            tokens: Failing::new(MemoryTokens::default(), &plan),
             ledger: Failing::new(MemoryLedger::default(), &plan),
-            artifacts: Failing::new(MemoryArtifacts::default(), &plan),
+            files: Failing::new(MemoryFiles::of(&artifacts), &plan),
+            artifacts: Failing::new(artifacts, &plan),
+            secrets: Failing::new(MemorySecrets::default(), &plan),
             site: Failing::new(MemorySite::default(), &plan),
             invalidator: Failing::new(MemoryInvalidator::default(), &plan),
             pages: Failing::new(MemoryPages::default(), &plan),
             topic: Failing::new(MemoryTopic::default(), &plan),
             timeout: Duration::from_secs(60),
             doubled: false,
+            worker: WorkerSettings {
+                kind: "Test/Planted/1".parse().expect("three words"),
+                query: None,
+                most: 5,
+            },
+            ids: Arc::default(),
             plan,
         }
     }
 
     /// Delivers an event once.
     pub async fn deliver<A: Action>(&self, action: &A, event: &Value) -> Driven {
-        let ports = Ports {
-            reporter: &self.reporter,
-            ledger: Some(&self.ledger),
-            clock: &self.time,
-            timer: &self.time,
-        };
         let deadline = self.time.now() + self.timeout;
-        let mut call = pin!(drive(action, &ports, event.clone(), deadline));
+        let mut call = pin!(drive(action, self, event.clone(), deadline));
         poll_fn(|context| match call.as_mut().poll(context) {
             Poll::Ready(result) => Poll::Ready(Driven::Answered(Box::new(result))),
             Poll::Pending if self.plan.is_dead() => Poll::Ready(Driven::Died),
@@ -123,42 +149,43 @@ impl World {
         }
         self.deliver(action, event).await
     }
+}
 
-    /// Plays CodePipeline until the action is over: each continuation becomes a new job. Answers the last report.
-    /// With [`World::doubled`] each event is delivered once more after its report.
-    ///
-    /// # Panics
-    /// When a job ends without a report, when a job has two, or when there is no end.
-    pub async fn play<A: Action>(&self, action: &A, event: &Value) -> Report {
-        let mut event = event.clone();
-        let mut jobs = 0;
-        loop {
-            jobs += 1;
-            let driven = self.deliver_with_retries(action, &event).await;
-            let id = event["CodePipeline.job"]["id"].clone();
-            let mut reports = self.reporter.inner.taken();
-            reports.retain(|(job, _)| Some(job.as_str()) == id.as_str());
-            if self.doubled {
-                let again = self.deliver_with_retries(action, &event).await;
-                assert!(
-                    !again.is_retried(),
-                    "a second delivery must end well: {again:?}"
-                );
-                assert_eq!(
-                    self.reporter.inner.taken().len(),
-                    jobs,
-                    "reports of {jobs} jobs"
-                );
-            }
-            assert_eq!(reports.len(), 1, "reports of job {id}; {driven:?}");
-            let (_, report) = reports.swap_remove(0);
-            let Report::Continue { token, .. } = &report else {
-                return report;
-            };
-            assert!(jobs < MAX_JOBS, "the action does not end");
-            let job = &mut event["CodePipeline.job"];
-            job["id"] = json!(format!("00000000-0000-0000-0000-{jobs:012}"));
-            job["data"]["continuationToken"] = json!(token);
-        }
+impl Outside for World {
+    type Reporter = Failing<MemoryReporter>;
+    type Jobs = Failing<MemoryJobs>;
+    type Table = Failing<MemoryLedger>;
+    type Files = Failing<MemoryFiles>;
+    type Tokens = Failing<MemoryTokens>;
+    type Clock = VirtualTime;
+    type Timer = VirtualTime;
+
+    fn reporter(&self) -> &Self::Reporter {
+        &self.reporter
+    }
+    fn jobs(&self) -> &Self::Jobs {
+        &self.jobs
+    }
+    fn table(&self) -> Option<&Self::Table> {
+        Some(&self.ledger)
+    }
+    fn files(&self) -> Option<&Self::Files> {
+        Some(&self.files)
+    }
+    fn tokens(&self) -> Option<&Self::Tokens> {
+        Some(&self.tokens)
+    }
+    fn clock(&self) -> &VirtualTime {
+        &self.time
+    }
+    fn timer(&self) -> &VirtualTime {
+        &self.time
+    }
+    fn worker(&self) -> Option<&WorkerSettings> {
+        Some(&self.worker)
+    }
+    fn new_id(&self) -> String {
+        let number = self.ids.fetch_add(1, Ordering::Relaxed);
+        format!("ffffffff-{number:08x}")
     }
 }

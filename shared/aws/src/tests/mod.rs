@@ -8,17 +8,17 @@ use shared::{
     id::{BucketName, JobId, ObjectKey},
     job::{ArtifactRef, Details, FailureKind, Report},
     port::{
-        Artifacts, CacheInvalidator, JobReporter, Ledger, LedgerEntry, PageFetcher, PortError,
-        SiteBucket, SiteHeaders,
+        Artifacts, CacheInvalidator, JobReporter, PageFetcher, PortError, SiteBucket, SiteHeaders,
     },
 };
 
 use self::stub::{Answer, Stub, job_credentials};
 use crate::{
-    artifacts::S3Artifacts, cloudfront::CloudFront, codepipeline::CodePipeline,
-    ledger::DynamoLedger, page::Web, site_bucket::S3Site,
+    artifacts::S3Artifacts, cloudfront::CloudFront, codepipeline::CodePipeline, page::Web,
+    site_bucket::S3Site,
 };
 
+mod hosting;
 mod stub;
 
 fn job() -> JobId {
@@ -31,6 +31,7 @@ fn success() -> Report {
             summary: Some("fine".into()),
             external_id: None,
             percent: Some(100),
+            link: None,
         },
         variables: BTreeMap::from([("Url".to_owned(), "u".to_owned())]),
     }
@@ -352,41 +353,6 @@ async fn an_invalidation_is_signed_and_sent_again_after_a_503() {
             .body
             .contains("<CallerReference>run-1</CallerReference>")
     );
-}
-
-#[tokio::test]
-async fn the_ledger_is_put_on_a_condition_and_read_consistently() {
-    let stub = Stub::start(|number, _| match number {
-        0 => Answer::of(200, "{}"),
-        1 => Answer::of(400, r#"{"__type":"ConditionalCheckFailedException"}"#),
-        2 => Answer::of(
-            200,
-            r#"{"Item":{"state":{"S":"started"},"run":{"S":"17"}}}"#,
-        ),
-        _ => Answer::of(200, "{}"),
-    });
-    let ledger = DynamoLedger::new(&stub.aws(), "table");
-    let at = Timestamp::from_second(1_700_000_000).unwrap();
-    ledger.intend("a#1", at).await.unwrap();
-    let second = ledger.intend("a#1", at).await;
-    assert!(
-        matches!(second, Err(PortError::Conflict { .. })),
-        "{second:?}"
-    );
-    let entry = ledger.read("a#1").await.unwrap();
-    assert_eq!(entry, Some(LedgerEntry::Started { run: "17".into() }));
-    assert_eq!(ledger.read("a#2").await.unwrap(), None);
-
-    let put: Value = serde_json::from_str(&stub.asked()[0].body).unwrap();
-    assert_eq!(put["TableName"], "table");
-    assert_eq!(put["ConditionExpression"], "attribute_not_exists(pk)");
-    assert_eq!(put["Item"]["pk"]["S"], "run#a#1");
-    assert_eq!(
-        put["Item"]["expires"]["N"],
-        (1_700_000_000 + 14 * 86_400).to_string()
-    );
-    let get: Value = serde_json::from_str(&stub.asked()[2].body).unwrap();
-    assert_eq!(get["ConsistentRead"], true);
 }
 
 #[tokio::test]

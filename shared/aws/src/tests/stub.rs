@@ -38,6 +38,8 @@ impl Asked {
 pub enum Answer {
     /// Status, headers, body.
     Full(u16, Vec<(&'static str, String)>, String),
+    /// 200 with bytes that are no text.
+    Bytes(Vec<u8>),
     /// A body announced longer than it is, then the end of the connection.
     CutOff(String, usize),
     /// Nothing, while the connection stays open.
@@ -72,6 +74,11 @@ impl Stub {
             }
         });
         Self { address, asked }
+    }
+
+    /// Answers every request with these bytes.
+    pub fn serving(bytes: Vec<u8>) -> Self {
+        Self::start(move |_, _| Answer::Bytes(bytes.clone()))
     }
 
     /// Everything asked so far.
@@ -112,9 +119,13 @@ fn serve(stream: &TcpStream, answer: &Handler, seen: &Mutex<Vec<Asked>>) {
         let (status, headers, body, announced) = match answer(number, &asked) {
             Answer::Full(status, headers, body) => {
                 let length = body.len();
-                (status, headers, body, length)
+                (status, headers, body.into_bytes(), length)
             }
-            Answer::CutOff(body, length) => (200, vec![], body, length),
+            Answer::Bytes(body) => {
+                let length = body.len();
+                (200, vec![], body, length)
+            }
+            Answer::CutOff(body, length) => (200, vec![], body.into_bytes(), length),
             Answer::Silence => {
                 // Until the other side gives up.
                 let _ = reader.read(&mut [0]);
@@ -126,8 +137,9 @@ fn serve(stream: &TcpStream, answer: &Handler, seen: &Mutex<Vec<Asked>>) {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         let has_body = asked.method != "HEAD";
-        let text = if has_body { body.as_str() } else { "" };
-        if write!(out, "{head}\r\n{text}").is_err() || announced != body.len() {
+        let sent: &[u8] = if has_body { &body } else { &[] };
+        let whole = [head.as_bytes(), b"\r\n", sent].concat();
+        if out.write_all(&whole).is_err() || announced != body.len() {
             return;
         }
     }

@@ -1,0 +1,270 @@
+//! The task host: a state machine's task, as a loop that the machine runs, or answered through its token.
+//!
+//! Both ways end in the same answers. Without a token the answer is what the function returns, and a failure is the
+//! function's error, named after its kind so that `Catch` can match. With a token the same goes to the machine by the
+//! token; while the action waits, its steps are made one after the other within the function's time, with a heartbeat
+//! before each, and only when the time is over the machine gets `RUNNING` and calls again.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{
+    Delivery, DriveError, Outside,
+    decide::{self, Conclusion, MAX_ATTEMPTS},
+    limit,
+    run::Run,
+    token::Ticket,
+};
+use crate::{
+    action::Action,
+    fault::{Fault, FaultKind},
+    id::{ExternalId, IdError},
+    job::{ArtifactRef, Job, RawParameters},
+    port::{Clock, PortError, TaskCallback, TaskOutcome, Timer},
+    secret::Secret,
+    wire::task::{TaskArtifact, TaskInput, running, succeeded},
+};
+
+/// How a task's call ended. `fault` and `warnings` are for the log, with their whole chains.
+#[derive(Debug)]
+pub struct Tasked {
+    /// The same through all calls of one run.
+    pub run_key: String,
+    /// What the state machine is told.
+    pub answer: Answer,
+    /// How a token was answered; `None` when the answer is the function's own.
+    pub delivery: Option<Delivery>,
+    /// Why the step failed, when it did.
+    pub fault: Option<Fault>,
+    /// What went wrong beside it without changing the outcome.
+    pub warnings: Vec<PortError>,
+}
+
+/// What a state machine is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The task's output.
+    Output(Value),
+    /// The task failed.
+    Failed {
+        /// The error's name is [`FaultKind::name`].
+        kind: FaultKind,
+        /// No internals, no secrets.
+        message: String,
+        /// The outside run, when there is one.
+        external_id: Option<ExternalId>,
+    },
+}
+
+/// Input and output of a state, in bytes (Step Functions' quota).
+pub const MAX_OUTPUT: usize = 262_144;
+/// A run's name as given is kept up to this length.
+const MAX_RUN: usize = 128;
+/// With a token: less time than this is left for another caller.
+const ANOTHER_STEP: Duration = Duration::from_secs(15);
+
+/// The machine waits at least this long.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+
+pub(super) async fn serve<A: Action, O: Outside>(
+    action: &A,
+    outside: &O,
+    event: Value,
+    deadline: Timestamp,
+) -> Result<Tasked, DriveError> {
+    let mut input = TaskInput::read(event).map_err(DriveError::Task)?;
+    let token = input.task_token.take();
+    if token.is_some() && outside.tokens().is_none() {
+        return Err(DriveError::NoTokens);
+    }
+    let mut run = Run::new(outside, deadline);
+    let opened = open(input, outside.new_id(), outside.clock().now());
+    let (run_key, conclusion) = match opened {
+        Err((run_key, fault)) => (run_key, Conclusion::Failed(fault)),
+        Ok((job, ticket)) => {
+            let conclusion = match &token {
+                None => run.step(action, &job, &ticket).await,
+                Some(token) => run.steps(action, &job, ticket, token).await,
+            };
+            (job.run_key, conclusion)
+        }
+    };
+    let (answer, fault) = answer(conclusion);
+    let delivery = match &token {
+        None => None,
+        Some(token) => Some(run.call_back(token, &answer, &run_key).await?),
+    };
+    Ok(Tasked {
+        run_key,
+        answer,
+        delivery,
+        fault,
+        warnings: run.warnings,
+    })
+}
+
+impl<O: Outside> Run<'_, O> {
+    /// Steps until the action is over or the time is short.
+    async fn steps<A: Action>(
+        &mut self,
+        action: &A,
+        job: &Job,
+        mut ticket: Ticket,
+        token: &Secret,
+    ) -> Conclusion {
+        loop {
+            let conclusion = self.step(action, job, &ticket).await;
+            let Conclusion::Wait {
+                ticket: next,
+                again_in,
+                ..
+            } = &conclusion
+            else {
+                return conclusion;
+            };
+            let wait = (*again_in).max(SHORTEST_WAIT);
+            if self.left() < wait + ANOTHER_STEP {
+                return conclusion;
+            }
+            ticket = next.clone();
+            if let Some(tokens) = self.outside.tokens() {
+                let beat = self
+                    .within("Step Functions", self.short(), tokens.heartbeat(token))
+                    .await;
+                match beat {
+                    Ok(()) => {}
+                    // The machine no longer waits: the answer will be refused as well.
+                    Err(PortError::Conflict { .. } | PortError::NotFound { .. }) => {
+                        return conclusion;
+                    }
+                    Err(error) => self.warnings.push(error),
+                }
+            }
+            self.outside.timer().sleep(wait).await;
+        }
+    }
+
+    /// Calls until the answer is taken, or nothing more can be done before the deadline.
+    async fn call_back(
+        &self,
+        token: &Secret,
+        answer: &Answer,
+        run_key: &str,
+    ) -> Result<Delivery, DriveError> {
+        let Some(tokens) = self.outside.tokens() else {
+            return Err(DriveError::NoTokens);
+        };
+        let outcome = match answer {
+            Answer::Output(value) => TaskOutcome::Success(value.clone()),
+            Answer::Failed { kind, message, .. } => TaskOutcome::Failure {
+                kind: *kind,
+                cause: message.clone(),
+            },
+        };
+        let mut attempt = 1;
+        loop {
+            let time = decide::call_time(attempt, self.left());
+            let call = tokens.finish(token, &outcome);
+            let error = match self.within("Step Functions", time, call).await {
+                Ok(()) => return Ok(Delivery::Sent { attempts: attempt }),
+                Err(PortError::Conflict { .. }) => return Ok(Delivery::AlreadyThere),
+                Err(error) => error,
+            };
+            let wait = Duration::from_millis(50 << attempt.min(8));
+            let passing = matches!(error, PortError::Unavailable { .. });
+            if !passing || attempt >= MAX_ATTEMPTS || self.left() <= wait {
+                return Err(DriveError::Undelivered {
+                    of: format!("the task of {run_key}"),
+                    source: error,
+                });
+            }
+            self.outside.timer().sleep(wait).await;
+            attempt += 1;
+        }
+    }
+}
+
+/// Opens a task's input: a job without a pipeline. Without a name of the run, `id` is it.
+fn open(input: TaskInput, id: String, now: Timestamp) -> Result<(Job, Ticket), (String, Fault)> {
+    let run_key = match &input.run {
+        None => id.clone(),
+        Some(run) => named(run),
+    };
+    let failed = |fault| (run_key.clone(), fault);
+    let configuration = |text: String| failed(Fault::new(FaultKind::Configuration, text));
+    let internal = |text: String| failed(Fault::new(FaultKind::Internal, text));
+    let ticket = match input.progress {
+        None | Some(Value::Null) => Ticket::first(run_key.clone(), input.started_at.unwrap_or(now)),
+        Some(progress) => {
+            Ticket::from_value(progress).map_err(|error| internal(format!("progress: {error}")))?
+        }
+    };
+    let artifacts = |list: Vec<TaskArtifact>| -> Result<Vec<ArtifactRef>, IdError> {
+        list.into_iter().map(ArtifactRef::try_from).collect()
+    };
+    let unusable = |error: IdError| configuration(format!("an artifact of the task: {error}"));
+    let job = Job {
+        id: id
+            .parse()
+            .map_err(|error: IdError| internal(error.to_string()))?,
+        run_key: ticket.run_key.clone(),
+        parameters: RawParameters::Json(match input.params {
+            None | Some(Value::Null) => Value::Object(serde_json::Map::new()),
+            Some(params) => params,
+        }),
+        inputs: artifacts(input.inputs).map_err(unusable)?,
+        outputs: artifacts(input.outputs).map_err(unusable)?,
+        credentials: None,
+        encryption_key: input.encryption_key,
+        continuation: None,
+    };
+    Ok((job, ticket))
+}
+
+/// The run's key: its name, or what stands for a long one.
+fn named(run: &str) -> String {
+    if run.chars().count() <= MAX_RUN && !run.chars().any(char::is_control) {
+        return run.to_owned();
+    }
+    let digest = Sha256::digest(run);
+    digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// What the machine is told, and the fault behind it.
+fn answer(conclusion: Conclusion) -> (Answer, Option<Fault>) {
+    let value = match conclusion {
+        Conclusion::Failed(fault) => return failed(fault),
+        Conclusion::Done { details, variables } => succeeded(&variables, &details),
+        Conclusion::Wait {
+            ticket,
+            details,
+            again_in,
+        } => {
+            let wait = again_in.max(SHORTEST_WAIT).as_secs();
+            running(&ticket.to_value(), ticket.started_at, wait, &details)
+        }
+    };
+    let size = value.to_string().len();
+    if size > MAX_OUTPUT {
+        return failed(Fault::new(
+            FaultKind::Internal,
+            format!("the task's output has {size} bytes; Step Functions takes {MAX_OUTPUT}"),
+        ));
+    }
+    (Answer::Output(value), None)
+}
+
+fn failed(fault: Fault) -> (Answer, Option<Fault>) {
+    let answer = Answer::Failed {
+        kind: fault.kind,
+        message: limit::message(&fault.public),
+        external_id: fault.external_id.clone(),
+    };
+    (answer, Some(fault))
+}

@@ -1,0 +1,371 @@
+//! The worker host: jobs of a custom action type, taken and worked on side by side.
+//!
+//! A job is noted as open *before* it is acknowledged, so that whatever becomes of this process, the next round finds
+//! it: [`OpenJobs::left_open`] names jobs whose worker has ended, and they are worked on as if just taken.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{DriveError, Ended, Outside, decide, run::Run};
+use crate::{
+    action::Action,
+    config::worker::WorkerSettings,
+    event::{State, StateChange, Subject},
+    fault::Fault,
+    id::JobId,
+    job::{Job, Report},
+    port::{Clock, JobSource, OpenJob, OpenJobs, Polled, PortError, Timer},
+    wire::eventbridge::Event,
+};
+
+/// What became of a round.
+#[derive(Debug, Default)]
+pub struct Worked {
+    /// Jobs that were reported.
+    pub ended: Vec<Ended>,
+    /// Jobs that other workers took.
+    pub lost: u32,
+    /// Why the event was no reason to work.
+    pub ignored: Option<&'static str>,
+    /// What went wrong beside it. What was left open is found by the next round.
+    pub warnings: Vec<PortError>,
+    /// A report that did not arrive: the invocation must fail, though its job stays noted and is found again.
+    pub undelivered: Option<DriveError>,
+}
+
+/// After its deadline a process is ended at once; its calls may still arrive for a moment.
+const AFTERMATH: Duration = Duration::from_secs(10);
+/// No further round is begun with less time.
+const ROUND: Duration = Duration::from_secs(20);
+/// Calls made to take one job, and to poll.
+const ATTEMPTS: u32 = 3;
+/// The wait before the next of them; doubled each time.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// Whether an event is a reason to look for jobs, or why not.
+pub fn wakes(event: &Value, settings: &WorkerSettings) -> Result<(), &'static str> {
+    let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
+    if matches!(text("source"), "aws.events" | "aws.scheduler") {
+        return Ok(());
+    }
+    let change = Event::try_from(event.clone()).and_then(StateChange::try_from);
+    let Ok(change) = change else {
+        return Err("it is neither a schedule's event nor a state change of a pipeline");
+    };
+    let Subject::Action(action) = change.subject else {
+        return Err("it is no state change of an action");
+    };
+    let (kind, own) = (action.kind, &settings.kind);
+    let ours = kind.owner == "Custom"
+        && kind.category == own.category
+        && kind.provider == own.provider
+        && kind.version == own.version;
+    match (ours, change.state) {
+        (false, _) => Err("the action is of another type"),
+        (true, State::Started) => Ok(()),
+        (true, _) => Err("the action did not start"),
+    }
+}
+
+/// Takes jobs and works on them until there are none, or the time is short.
+pub(super) async fn work<A: Action, O: Outside>(
+    action: &A,
+    outside: &O,
+    event: Value,
+    deadline: Timestamp,
+) -> Result<Worked, DriveError> {
+    let missing = |missing| DriveError::NoWorker { missing };
+    let settings = outside.worker().ok_or(missing(
+        "STAGEWRIGHT_ACTION_TYPE names no custom action type",
+    ))?;
+    let table = outside.table().ok_or(missing(
+        "STAGEWRIGHT_TABLE names no table, so jobs left by a crash would be lost",
+    ))?;
+    let mut worked = Worked::default();
+    if let Err(why) = wakes(&event, settings) {
+        worked.ignored = Some(why);
+        return Ok(worked);
+    }
+    let round = Round {
+        action,
+        outside,
+        settings,
+        table,
+        deadline,
+        by: outside.new_id(),
+    };
+    round.left(&mut worked).await;
+    loop {
+        let offers = round.poll().await.map_err(DriveError::NotPolled)?;
+        let full = offers.len() >= settings.most;
+        let before = worked.ended.len();
+        let jobs = join_all(offers.into_iter().map(|offer| round.offered(offer))).await;
+        worked.add(jobs);
+        // A continued job is offered again at once: it waits for the next event, else its step would be repeated
+        // without a pause.
+        let continued = worked.ended[before..].iter().any(is_continued);
+        let left = decide::until(outside.clock().now(), deadline);
+        if !full || continued || left < ROUND || worked.undelivered.is_some() {
+            return Ok(worked);
+        }
+    }
+}
+
+fn is_continued(ended: &Ended) -> bool {
+    matches!(ended.report, Some(Report::Continue { .. }))
+}
+
+/// What became of one job.
+enum Taken {
+    Ended(Box<Ended>, Option<PortError>),
+    /// Another worker's.
+    Lost(Option<PortError>),
+    /// Left for a later round.
+    Left(PortError),
+    /// Taken, stepped, and its report did not arrive.
+    Undelivered(DriveError),
+}
+
+impl Worked {
+    fn add(&mut self, jobs: Vec<Taken>) {
+        for job in jobs {
+            match job {
+                Taken::Ended(ended, warning) => {
+                    self.ended.push(*ended);
+                    self.warnings.extend(warning);
+                }
+                Taken::Lost(warning) => {
+                    self.lost += 1;
+                    self.warnings.extend(warning);
+                }
+                Taken::Left(warning) => self.warnings.push(warning),
+                Taken::Undelivered(error) => self.undelivered = Some(error),
+            }
+        }
+    }
+}
+
+struct Round<'a, A, O: Outside> {
+    action: &'a A,
+    outside: &'a O,
+    settings: &'a WorkerSettings,
+    table: &'a O::Table,
+    deadline: Timestamp,
+    by: String,
+}
+
+impl<A: Action, O: Outside> Round<'_, A, O> {
+    /// Jobs that an earlier worker left.
+    async fn left(&self, worked: &mut Worked) {
+        let now = self.outside.clock().now();
+        let found = self.within(
+            "the ledger",
+            self.table.left_open(A::NAME, now, self.settings.most),
+        );
+        let found = match found.await {
+            Ok(found) => found,
+            Err(error) => {
+                worked.warnings.push(error);
+                return;
+            }
+        };
+        let jobs = join_all(found.into_iter().map(|old| self.found(old))).await;
+        worked.add(jobs);
+    }
+
+    async fn found(&self, old: OpenJob) -> Taken {
+        let new = self.open_job(&old.job, &old.nonce);
+        let reopened = self.table.reopen(A::NAME, &old, &new);
+        match self.within("the ledger", reopened).await {
+            Ok(()) => {}
+            Err(PortError::Conflict { .. }) => return Taken::Lost(None),
+            Err(error) => return Taken::Left(error),
+        }
+        // It may have been acknowledged before its worker ended, or not.
+        self.acknowledged(new, Used::Ours).await
+    }
+
+    async fn poll(&self) -> Result<Vec<Polled>, PortError> {
+        let query = self.settings.query.as_ref();
+        let query = query.map(|(name, value)| (name.as_str(), value.as_str()));
+        self.repeated(async || {
+            let jobs = self.outside.jobs();
+            let offers = jobs.poll(&self.settings.kind, query, self.settings.most);
+            self.within("PollForJobs", offers).await
+        })
+        .await
+    }
+
+    async fn offered(&self, offer: Polled) -> Taken {
+        let open = self.open_job(&offer.id, &offer.nonce);
+        let noted = self
+            .repeated(async || {
+                self.within("the ledger", self.table.open(A::NAME, &open))
+                    .await
+            })
+            .await;
+        match noted {
+            Ok(()) => self.acknowledged(open, Used::Theirs).await,
+            // Another delivery of ours has it in hand, or will find it.
+            Err(PortError::Conflict { .. }) => Taken::Lost(None),
+            Err(error) => Taken::Left(error),
+        }
+    }
+
+    /// Takes a job that is noted as open, and works on it.
+    async fn acknowledged(&self, open: OpenJob, mut used: Used) -> Taken {
+        let mut attempt = 1;
+        loop {
+            let call = self.outside.jobs().acknowledge(&open.job, &open.nonce);
+            match (self.within("AcknowledgeJob", call).await, used) {
+                (Ok(true), _) | (Err(PortError::Conflict { .. }), Used::Ours) => {
+                    return self.work(&open.job).await;
+                }
+                (Ok(false) | Err(PortError::Conflict { .. } | PortError::NotFound { .. }), _) => {
+                    return Taken::Lost(self.close(&open.job).await);
+                }
+                (Err(PortError::Unavailable { .. }), _) if attempt < ATTEMPTS => {
+                    used = Used::Ours;
+                    self.pause(attempt).await;
+                    attempt += 1;
+                }
+                (Err(error), _) => return Taken::Left(error),
+            }
+        }
+    }
+
+    async fn work(&self, id: &JobId) -> Taken {
+        let details = self
+            .repeated(async || {
+                self.within("GetJobDetails", self.outside.jobs().details(id))
+                    .await
+            })
+            .await;
+        let job: Result<Job, Fault> = match details {
+            Ok(job) => job,
+            Err(PortError::NotFound { .. }) => return Taken::Lost(self.close(id).await),
+            // Refused for good: the job is told so, the rest may pass.
+            Err(error @ (PortError::Denied { .. } | PortError::Invalid { .. })) => {
+                Err(Fault::from(error))
+            }
+            Err(error) => return Taken::Left(error),
+        };
+        let run = Run::new(self.outside, self.deadline);
+        match run.job(self.action, id.clone(), job).await {
+            Ok(ended) => Taken::Ended(Box::new(ended), self.close(id).await),
+            Err(error) => Taken::Undelivered(error),
+        }
+    }
+
+    /// A job that stays noted is looked at once more, and found to be over.
+    async fn close(&self, id: &JobId) -> Option<PortError> {
+        self.within("the ledger", self.table.close(A::NAME, id))
+            .await
+            .err()
+    }
+
+    fn open_job(&self, job: &JobId, nonce: &str) -> OpenJob {
+        OpenJob {
+            job: job.clone(),
+            nonce: nonce.to_owned(),
+            by: self.by.clone(),
+            until: self
+                .deadline
+                .checked_add(jiff::SignedDuration::try_from(AFTERMATH).unwrap_or_default())
+                .unwrap_or(Timestamp::MAX),
+        }
+    }
+
+    /// Calls again while the answer is lost.
+    async fn repeated<V>(
+        &self,
+        call: impl AsyncFn() -> Result<V, PortError>,
+    ) -> Result<V, PortError> {
+        let mut attempt = 1;
+        loop {
+            match call().await {
+                Err(PortError::Unavailable { .. }) if attempt < ATTEMPTS => {
+                    self.pause(attempt).await;
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn within<V>(
+        &self,
+        what: &str,
+        call: impl Future<Output = Result<V, PortError>> + Send,
+    ) -> Result<V, PortError> {
+        let run = Run::new(self.outside, self.deadline);
+        run.within(what, run.short(), call).await
+    }
+
+    async fn pause(&self, attempt: u32) {
+        self.outside.timer().sleep(WAIT * attempt).await;
+    }
+}
+
+/// Whose a job is whose nonce is found used.
+///
+/// After an acknowledgement of ours whose reply was lost, or that a crash may have followed, the used nonce is taken
+/// for our own: a job wrongly left alone would hang for 24 hours, while another worker takes the same offer in that
+/// very moment only where several systems work on one action type.
+#[derive(Debug, Clone, Copy)]
+enum Used {
+    Ours,
+    Theirs,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_starts_of_the_own_type_and_schedules_wake() {
+        let settings = WorkerSettings {
+            kind: "Test/HttpCheck/1".parse().unwrap(),
+            query: None,
+            most: 5,
+        };
+        let change = |owner: &str, provider: &str, state: &str| {
+            json!({
+                "id": "e", "detail-type": "CodePipeline Action Execution State Change", "source": "aws.codepipeline",
+                "account": "1", "time": "2026-01-24T22:03:07Z", "region": "eu-west-1",
+                "detail": {"pipeline": "p", "execution-id": "1234", "state": state, "stage": "S", "action": "A",
+                    "type": {"owner": owner, "provider": provider, "category": "Test", "version": "1"}}
+            })
+        };
+        for (event, expected) in [
+            (change("Custom", "HttpCheck", "STARTED"), Ok(())),
+            (
+                json!({"source": "aws.events", "detail-type": "Scheduled Event"}),
+                Ok(()),
+            ),
+            (
+                change("Custom", "HttpCheck", "FAILED"),
+                Err("the action did not start"),
+            ),
+            (
+                change("AWS", "HttpCheck", "STARTED"),
+                Err("the action is of another type"),
+            ),
+            (
+                change("Custom", "Jenkins", "STARTED"),
+                Err("the action is of another type"),
+            ),
+            (
+                json!({"source": "aws.s3", "detail-type": "x"}),
+                Err("it is neither a schedule's event nor a state change of a pipeline"),
+            ),
+        ] {
+            assert_eq!(wakes(&event, &settings), expected, "{event}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What is remembered between deliveries: runs that were started, jobs that are open, progress too large for a token.
+
+use std::future::Future;
+
+use jiff::Timestamp;
+
+use super::PortError;
+use crate::id::JobId;
+
+/// A delivery's claim to start a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// When it was claimed.
+    pub at: Timestamp,
+    /// Until then the claim is its owner's alone; afterwards its owner has ended, whatever became of the start.
+    pub until: Timestamp,
+    /// The delivery that owns it.
+    pub by: String,
+}
+
+/// What the ledger knows of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LedgerEntry {
+    /// Somebody intended to start and may have.
+    Intended(Intent),
+    /// Started, with the vendor's run id.
+    Started {
+        /// The vendor's id.
+        run: String,
+    },
+    /// The action reported its end.
+    Finished,
+}
+
+/// Start once: intent before an outside run, its id afterwards.
+pub trait Ledger: Send + Sync {
+    /// Reads, strongly consistent.
+    fn read(
+        &self,
+        key: &str,
+    ) -> impl Future<Output = Result<Option<LedgerEntry>, PortError>> + Send;
+    /// Puts the intent where there is no entry, or an intent of the same owner; `Conflict` otherwise.
+    fn intend(
+        &self,
+        key: &str,
+        intent: &Intent,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Puts `intent` in place of exactly `old`; `Conflict` when something else is there.
+    fn take_over(
+        &self,
+        key: &str,
+        old: &Intent,
+        intent: &Intent,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Removes an intent of this owner: nothing was started. `Conflict` when something else is there.
+    fn withdraw(&self, key: &str, by: &str) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Stores the run's id over the intent. A finished run stays finished (`Conflict`).
+    fn started(&self, key: &str, run: &str) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Marks the end; kept until TTL so that late duplicates are recognised.
+    fn finished(&self, key: &str) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// A custom action's job that a worker has taken, or is about to take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenJob {
+    /// The job.
+    pub job: JobId,
+    /// What it is acknowledged with.
+    pub nonce: String,
+    /// The delivery that works on it.
+    pub by: String,
+    /// Until then it is that delivery's alone; afterwards that delivery has ended.
+    pub until: Timestamp,
+}
+
+/// Jobs taken and not yet reported, so that those of a worker that crashed are found again.
+pub trait OpenJobs: Send + Sync {
+    /// Notes a job where it is not noted yet, or by the same delivery; `Conflict` otherwise.
+    fn open(
+        &self,
+        action: &str,
+        job: &OpenJob,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Jobs whose time was over before `now`, at most `most`.
+    fn left_open(
+        &self,
+        action: &str,
+        now: Timestamp,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<OpenJob>, PortError>> + Send;
+    /// Puts `new` in place of exactly `old`; `Conflict` when something else is there.
+    fn reopen(
+        &self,
+        action: &str,
+        old: &OpenJob,
+        new: &OpenJob,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Forgets a job; an absent one is no error.
+    fn close(
+        &self,
+        action: &str,
+        job: &JobId,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Texts too large for a continuation token, under a run's key.
+pub trait Shelf: Send + Sync {
+    /// Keeps a text; keeping the same again is no error.
+    fn put(
+        &self,
+        key: &str,
+        name: &str,
+        text: &str,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// The text, if it is there.
+    fn get(
+        &self,
+        key: &str,
+        name: &str,
+    ) -> impl Future<Output = Result<Option<String>, PortError>> + Send;
+}
