@@ -8,7 +8,7 @@ VENV      := target/clients
 CARGO     := cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check build package bench fmt
+.PHONY: help run test check build package bench fmt new-action
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -32,6 +32,9 @@ check: ## formatting, lints, and the repository's own rules
 
 fmt: ## format the code
 	$(CARGO) fmt --all
+
+new-action: ## start an action: make new-action NAME=wait-for-page
+	@sh docs/examples/action-template/new.sh '$(NAME)'
 
 package: ## build release zips of the functions under target/package
 	sh infra/package.sh target/package

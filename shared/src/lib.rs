@@ -5,6 +5,7 @@ pub mod action;
 pub mod approval;
 pub mod archive;
 pub mod config;
+pub mod describe;
 pub mod drive;
 pub mod event;
 pub mod fault;

@@ -2,10 +2,12 @@
 
 mod clients;
 mod conformance;
+mod descriptions;
 mod events;
 mod example;
 mod faults;
 mod garbage;
+mod hosts;
 mod library;
 mod python;
 mod remote;

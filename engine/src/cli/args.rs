@@ -22,6 +22,8 @@ pub enum Command {
     Serve(ServeArguments),
     /// Validate a definition; findings carry AWS's own error texts and a hint
     Check(CheckArguments),
+    /// Say what an action function takes, gives and needs
+    Describe(DescribeArguments),
     /// Show pipelines of a running engine, or the stages of one
     Status(StatusArguments),
     /// Print the output of an execution's actions
@@ -127,6 +129,30 @@ pub struct CheckArguments {
     /// What is printed
     #[arg(long, value_enum, default_value_t = Output::Human)]
     pub output: Output,
+}
+
+/// `stagewright describe`.
+#[derive(Debug, Args)]
+pub struct DescribeArguments {
+    /// The function, as action-http-check
+    #[arg(value_name = "ACTION")]
+    pub action: String,
+    /// What is printed
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    pub format: Form,
+}
+
+/// What is printed of an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Parameters, output variables, permissions
+    Text,
+    /// JSON Schema of the parameters
+    Schema,
+    /// A page of Markdown
+    Page,
+    /// The custom action type, as a CloudFormation resource
+    ActionType,
 }
 
 /// Who answers manual approvals.

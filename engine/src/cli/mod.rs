@@ -4,6 +4,7 @@ mod approver;
 mod args;
 pub(crate) mod browser;
 mod check;
+mod describe;
 mod follow;
 pub mod load;
 mod memory;
@@ -92,6 +93,7 @@ pub fn main() -> ExitCode {
             Command::Run(arguments) => run::run(arguments).await,
             Command::Serve(arguments) => serve::serve(arguments).await,
             Command::Check(arguments) => check::check(&arguments),
+            Command::Describe(arguments) => describe::describe(&arguments).await,
             Command::Status(arguments) => remote::status(arguments).await,
             Command::Logs(arguments) => remote::logs(arguments).await,
             Command::Approve(arguments) => remote::approve(arguments).await,

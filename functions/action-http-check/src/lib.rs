@@ -30,6 +30,7 @@ use crate::{
     params::Params,
 };
 
+mod description;
 pub mod judge;
 pub mod params;
 

@@ -52,9 +52,9 @@ const fn default_attempt() -> u64 {
 }
 
 /// CodePipeline ends a job's continuations after 24 hours.
-const LONGEST_PATIENCE: u64 = 24 * 60 * 60;
+pub const LONGEST_PATIENCE: u64 = 24 * 60 * 60;
 /// One attempt must leave a step time to report.
-const LONGEST_ATTEMPT: u64 = 60;
+pub const LONGEST_ATTEMPT: u64 = 60;
 
 /// Why parameters were refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

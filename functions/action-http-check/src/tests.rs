@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use shared::job::{FailureKind, Report};
 use shared_testkit::{
-    Failing, Mode, World, events,
+    Failing, Mode, World, describes, events,
     memory::{MemoryArtifacts, MemoryPages, Page},
     repeat_and_fail,
 };
@@ -16,6 +16,11 @@ const URL: &str = "http://site.example.com/?token=planted";
 const SHOWN: &str = "http://site.example.com/";
 
 type Check = HttpCheck<Failing<MemoryPages>, Failing<MemoryArtifacts>>;
+
+#[test]
+fn the_description_agrees_with_the_parameters() {
+    describes::<Check>(&json!({"url": URL}));
+}
 
 fn action(world: &World) -> Check {
     HttpCheck::new(world.pages.clone(), world.artifacts.clone())

@@ -35,6 +35,7 @@ use crate::{
     spool::{Site, unpack},
 };
 
+mod description;
 mod glob;
 pub mod headers;
 pub mod params;

@@ -8,7 +8,7 @@ use shared::{
     port::SiteHeaders,
 };
 use shared_testkit::{
-    Failing, Mode, World, events,
+    Failing, Mode, World, describes, events,
     memory::{MemoryArtifacts, MemoryInvalidator, MemorySite},
     repeat_and_fail,
 };
@@ -24,6 +24,11 @@ const FILES: [(&str, &str); 4] = [
     ("style.css", "h1{}"),
     ("app.3f2a9c01.js", "1"),
 ];
+
+#[test]
+fn the_description_agrees_with_the_parameters() {
+    describes::<Publish>(&json!({"bucket": "live"}));
+}
 
 fn action(world: &World) -> Publish {
     PublishSite::new(

@@ -1,12 +1,13 @@
 //! An action with what its hosts need: CodePipeline, the ledger's table, and what the function asked for beyond that.
 
-use std::{error::Error, fmt, process::ExitCode};
+use std::{error::Error, fmt, io::Write as _, process::ExitCode};
 
 use serde_json::{Value, json};
 use shared::{
     action::Action,
     approval::{port::Entropy, settings::TABLE},
     config::{self, ConfigError, worker::WorkerSettings},
+    describe::{Described, Form},
     drive::{
         Delivery, Ended, Outcome, Outside, drive,
         task::{Answer, Tasked},
@@ -72,14 +73,20 @@ impl<A, F, K> Hosted<A, F, K> {
 ///
 /// `STAGEWRIGHT_TABLE` names the table of the ledger; an action that starts nothing outside does without one as long as
 /// it is no worker. `build` is as in [`run_events`].
+///
+/// Started by hand as `PROGRAM --describe FORM` it says what the action is; `stagewright describe` does so.
 pub fn run_action<A, F, K, B, X>(build: B) -> ExitCode
 where
-    A: Action,
+    A: Described,
     F: ArtifactFiles,
     K: TaskCallback,
     B: FnOnce(&Aws) -> Result<Hosted<A, F, K>, X>,
     X: fmt::Display,
 {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some("--describe") {
+        return describe::<A>(&arguments.next().unwrap_or_default());
+    }
     run_events(A::NAME, |aws| {
         let hosted = build(aws).map_err(|error| error.to_string())?;
         let settings = |error: ConfigError| error.to_string();
@@ -100,6 +107,24 @@ where
             }
         })
     })
+}
+
+/// Prints the action's description.
+fn describe<A: Described>(form: &str) -> ExitCode {
+    let shown = form
+        .parse()
+        .map(|form: Form| A::DESCRIPTION.show(A::NAME, form));
+    match shown {
+        Ok(text) => {
+            // Who does not read it any more has seen enough.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            eprintln!("{}: --describe: {problem}", A::NAME);
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Everything outside an action's function.

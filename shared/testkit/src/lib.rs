@@ -2,6 +2,7 @@
 //! action with every call failed, lost, cut off and repeated. For tests only.
 
 pub mod approval;
+mod describes;
 pub mod events;
 pub mod failing;
 pub mod memory;
@@ -13,6 +14,7 @@ pub mod world;
 /// For property tests, so that a test crate needs no version and features of its own.
 pub use proptest;
 
+pub use describes::describes;
 pub use failing::{Failing, Fate, Mode, Plan};
 pub use play::Host;
 pub use repeat::{refuses_unknown_parameters, repeat_and_fail};
