@@ -4,6 +4,7 @@
 use std::{io, path::PathBuf};
 
 mod pack;
+mod place;
 mod tar;
 mod unpack;
 

@@ -41,7 +41,7 @@ impl Vendor {
     }
 
     fn runs(&self) -> usize {
-        self.runs.lock().unwrap().len()
+        self.runs.lock().expect("not poisoned").len()
     }
 }
 
@@ -52,7 +52,7 @@ impl Starter for Vendor {
             return Err(StartError::NotStarted(fault));
         }
         let call = async {
-            let mut runs = self.runs.lock().unwrap();
+            let mut runs = self.runs.lock().expect("not poisoned");
             let run = format!("run-{}", runs.len());
             runs.push(run.clone());
             Ok(run)
@@ -66,7 +66,7 @@ impl Starter for Vendor {
             let look_at = "the builds of site/main".to_owned();
             return Ok(Found::CannotTell { look_at });
         }
-        let found = async { Ok(self.runs.lock().unwrap().first().cloned()) };
+        let found = async { Ok(self.runs.lock().expect("not poisoned").first().cloned()) };
         let found = self
             .plan
             .around("find", found)
@@ -78,7 +78,7 @@ impl Starter for Vendor {
 
 fn job() -> Job {
     Job {
-        id: "1-a".parse().unwrap(),
+        id: "1-a".parse().expect("an id"),
         run_key: "run-of-the-action".to_owned(),
         parameters: RawParameters::Text(String::new()),
         inputs: vec![],

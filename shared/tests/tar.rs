@@ -25,9 +25,10 @@ fn tar(files: &[(&str, &str)]) -> Vec<u8> {
         if name.ends_with(".sh") {
             header.set_mode(0o755);
         }
-        tar.append_data(&mut header, name, text.as_bytes()).unwrap();
+        tar.append_data(&mut header, name, text.as_bytes())
+            .expect("memory takes it");
     }
-    tar.into_inner().unwrap()
+    tar.into_inner().expect("memory takes it")
 }
 
 /// One entry with any name, written as it is.
@@ -37,24 +38,28 @@ fn raw(name: &[u8], kind: EntryType, target: &str) -> Vec<u8> {
     header.as_old_mut().linkname[..target.len()].copy_from_slice(target.as_bytes());
     header.set_cksum();
     let mut tar = Builder::new(Vec::new());
-    tar.append(&header, std::io::empty()).unwrap();
-    tar.into_inner().unwrap()
+    tar.append(&header, std::io::empty())
+        .expect("memory takes it");
+    tar.into_inner().expect("memory takes it")
 }
 
 fn gz(bytes: &[u8]) -> Vec<u8> {
     let mut gz = GzEncoder::new(Vec::new(), Compression::default());
-    gz.write_all(bytes).unwrap();
-    gz.finish().unwrap()
+    gz.write_all(bytes).expect("memory takes it");
+    gz.finish().expect("memory takes it")
 }
 
 fn unpack(bytes: &[u8], limits: &Limits) -> Result<tempfile::TempDir, ArchiveError> {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("memory takes it");
     extract(Cursor::new(bytes), folder.path(), limits)?;
     Ok(folder)
 }
 
 fn refusal(bytes: &[u8], limits: &Limits) -> String {
-    unpack(bytes, limits).map(drop).unwrap_err().to_string()
+    unpack(bytes, limits)
+        .map(drop)
+        .expect_err("a refusal")
+        .to_string()
 }
 
 #[test]
