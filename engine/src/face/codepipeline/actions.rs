@@ -1,85 +1,33 @@
 //! ListActionExecutions.
 
-use std::{collections::BTreeMap, iter};
+use std::collections::BTreeMap;
 
 use engine_plan::{
     definition::ActionDeclaration,
     refusal::Refusal,
     state::{ActionRun, Execution, Pipeline, State},
 };
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     Ground,
-    page::{page_of, position},
+    held::List,
     shape::{self, Object},
 };
 
-/// Executions read at once for a page of what they hold.
-pub(super) const EXECUTIONS: usize = 16;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct List {
-    pipeline_name: String,
-    max_results: Option<usize>,
-    #[serde(default)]
-    filter: ActionFilter,
-    next_token: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ActionFilter {
-    pipeline_execution_id: Option<String>,
-    latest_in_pipeline_execution: Option<LatestIn>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LatestIn {
-    pipeline_execution_id: String,
-    start_time_range: String,
-}
-
 pub(super) fn list(ground: &Ground<'_>, request: List) -> Result<Value, Refusal> {
-    type At = (usize, usize, usize);
-    let from: Option<At> = position(request.next_token.as_deref())?;
-    let latest = request.filter.latest_in_pipeline_execution;
-    let only_latest = latest
-        .as_ref()
-        .is_some_and(|latest| latest.start_time_range == "Latest");
-    let id = latest
-        .map(|latest| latest.pipeline_execution_id)
-        .or(request.filter.pipeline_execution_id);
-    ground.read_all(|state, past| {
-        let pipeline = shape::pipeline(state, &request.pipeline_name)?;
-        let items = |at, execution: &Execution| {
-            let mut items = Vec::new();
-            for (stage_at, stage) in execution.stages.iter().enumerate().rev() {
-                for (action_at, run) in stage.actions.iter().enumerate().rev() {
-                    let latest = || stage.latest(&run.name).map(|latest| &latest.id);
-                    if !only_latest || latest() == Some(&run.id) {
-                        let shown = action(state, pipeline, execution, &stage.name, run);
-                        items.push(((at, stage_at, action_at), shown));
-                    }
+    request.page(ground, "actionExecutionDetails", |scene, at, execution| {
+        let mut items = Vec::new();
+        for (stage_at, stage) in execution.stages.iter().enumerate().rev() {
+            for (action_at, run) in stage.actions.iter().enumerate().rev() {
+                let latest = || stage.latest(&run.name).map(|latest| &latest.id);
+                if !scene.only_latest || latest() == Some(&run.id) {
+                    let shown = action(scene.state, scene.pipeline, execution, &stage.name, run);
+                    items.push(([at, stage_at, action_at], shown));
                 }
             }
-            items
-        };
-        let (list, size) = ("actionExecutionDetails", request.max_results);
-        match &id {
-            Some(id) => {
-                let only = shape::execution(pipeline, past, id)?;
-                page_of(list, iter::once(Ok(only)), from.as_ref(), items, size)
-            }
-            None => {
-                let end = from.map(|from: At| from.0.saturating_add(1));
-                let executions = past.history(pipeline, end, None, EXECUTIONS);
-                page_of(list, executions, from.as_ref(), items, size)
-            }
         }
+        items
     })
 }
 

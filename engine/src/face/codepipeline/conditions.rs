@@ -1,6 +1,6 @@
 //! Stage conditions in replies: ListRuleExecutions, ListRuleTypes, OverrideStageCondition, condition states.
 
-use std::{iter, ptr};
+use std::ptr;
 
 use engine_plan::{
     event::{Event, ExecutionDetails},
@@ -16,8 +16,7 @@ use serde_json::{Value, json};
 
 use super::{
     Ground,
-    actions::EXECUTIONS,
-    page::{page_of, position},
+    held::List,
     shape::{self, Object},
 };
 
@@ -28,30 +27,6 @@ pub(super) struct Override {
     stage_name: String,
     pipeline_execution_id: String,
     condition_type: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct List {
-    pipeline_name: String,
-    max_results: Option<usize>,
-    #[serde(default)]
-    filter: RuleFilter,
-    next_token: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RuleFilter {
-    pipeline_execution_id: Option<String>,
-    latest_in_pipeline_execution: Option<LatestIn>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LatestIn {
-    pipeline_execution_id: String,
-    start_time_range: String,
 }
 
 #[derive(Deserialize)]
@@ -78,46 +53,22 @@ pub(super) async fn override_condition(
 }
 
 pub(super) fn executions(ground: &Ground<'_>, request: List) -> Result<Value, Refusal> {
-    type At = (usize, usize, usize, usize);
-    let from: Option<At> = position(request.next_token.as_deref())?;
-    let latest = request.filter.latest_in_pipeline_execution;
-    let only_latest = latest
-        .as_ref()
-        .is_some_and(|latest| latest.start_time_range == "Latest");
-    let id = latest
-        .map(|latest| latest.pipeline_execution_id)
-        .or(request.filter.pipeline_execution_id);
-    ground.read_all(|state, past| {
-        let pipeline = shape::pipeline(state, &request.pipeline_name)?;
-        let items = |at, execution: &Execution| {
-            let mut items = Vec::new();
-            for (stage_at, stage) in execution.stages.iter().enumerate().rev() {
-                for (number, condition) in stage.conditions.iter().enumerate().rev() {
-                    let latest = stage.condition(condition.gate);
-                    if only_latest && !latest.is_some_and(|latest| ptr::eq(latest, condition)) {
-                        continue;
-                    }
-                    for (rule, run) in condition.rules.iter().enumerate().rev() {
-                        let declared = declared(pipeline, execution, stage, condition, rule);
-                        let shown = detail(state, execution, &stage.name, declared, run);
-                        items.push(((at, stage_at, number, rule), shown));
-                    }
+    request.page(ground, "ruleExecutionDetails", |scene, at, execution| {
+        let mut items = Vec::new();
+        for (stage_at, stage) in execution.stages.iter().enumerate().rev() {
+            for (number, condition) in stage.conditions.iter().enumerate().rev() {
+                let latest = stage.condition(condition.gate);
+                if scene.only_latest && !latest.is_some_and(|latest| ptr::eq(latest, condition)) {
+                    continue;
+                }
+                for (rule, run) in condition.rules.iter().enumerate().rev() {
+                    let declared = declared(scene.pipeline, execution, stage, condition, rule);
+                    let shown = detail(scene.state, execution, &stage.name, declared, run);
+                    items.push(([at, stage_at, number, rule], shown));
                 }
             }
-            items
-        };
-        let (list, size) = ("ruleExecutionDetails", request.max_results);
-        match &id {
-            Some(id) => {
-                let only = shape::execution(pipeline, past, id)?;
-                page_of(list, iter::once(Ok(only)), from.as_ref(), items, size)
-            }
-            None => {
-                let end = from.map(|from: At| from.0.saturating_add(1));
-                let executions = past.history(pipeline, end, None, EXECUTIONS);
-                page_of(list, executions, from.as_ref(), items, size)
-            }
         }
+        items
     })
 }
 

@@ -24,6 +24,7 @@ mod action_types;
 mod actions;
 mod conditions;
 mod executions;
+mod held;
 mod jobs;
 mod model;
 mod page;

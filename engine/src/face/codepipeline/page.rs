@@ -18,12 +18,15 @@ pub(super) fn position<P: DeserializeOwned>(token: Option<&str>) -> Result<Optio
         .ok()
         .and_then(|json| serde_json::from_slice(&json).ok())
         .map(Some)
-        .ok_or_else(|| {
-            Refusal::new(
-                "InvalidNextTokenException",
-                "The next token was specified in an invalid format. Make sure that the next token you provided is the token returned by a previous call.",
-            )
-        })
+        .ok_or_else(invalid)
+}
+
+/// The refusal of a token that this operation did not give.
+pub(super) fn invalid() -> Refusal {
+    Refusal::new(
+        "InvalidNextTokenException",
+        "The next token was specified in an invalid format. Make sure that the next token you provided is the token returned by a previous call.",
+    )
 }
 
 /// One page of what executions, newest first, hold: `items` gives it in the page's order, each with its position. `from`
