@@ -53,6 +53,9 @@ pub struct EngineSettings {
     pub smtp: Option<String>,
     /// Seconds before each retry of an asynchronous function call that failed; Lambda's are 60 and 120.
     pub async_retry_seconds: Vec<u32>,
+    /// Seconds between two looks at a source that asks to be polled (`serve` only); 0: never. CodePipeline looks about
+    /// once a minute.
+    pub poll_seconds: u32,
     /// Seconds a job may stay unreported after its function returned; CodePipeline waits its 20 minutes: 1200.
     pub unreported_job_seconds: u32,
 }
@@ -66,6 +69,7 @@ impl Default for EngineSettings {
             base_url: None,
             smtp: None,
             async_retry_seconds: vec![60, 120],
+            poll_seconds: 60,
             unreported_job_seconds: 5,
         }
     }

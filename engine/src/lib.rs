@@ -17,6 +17,7 @@ pub mod lambda;
 pub mod logs;
 pub mod mail;
 pub mod perform;
+pub mod poll;
 pub mod provider;
 pub mod store;
 pub mod topic;

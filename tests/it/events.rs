@@ -34,7 +34,7 @@ impl Place {
     fn serve(&self, how: &str) -> Server {
         let misbehave = stagewright().with_file_name("misbehave");
         let config = format!(
-            "[bucket.sources]\nversioned = true\n[bucket.artifacts]\n[function.watch]\ntimeout_seconds = 60\ncommand = [{:?}, {how:?}, {:?}]\n",
+            "[engine]\npoll_seconds = 1\n[bucket.sources]\nversioned = true\n[bucket.artifacts]\n[function.watch]\ntimeout_seconds = 60\ncommand = [{:?}, {how:?}, {:?}]\n",
             misbehave,
             self.file()
         );
@@ -88,10 +88,14 @@ fn rule(server: &Server, name: &str, pattern: &Value, target: &Value) {
 
 /// A source from S3 and an approval that nobody gives.
 fn pipeline(server: &Server) {
+    polling(server, "false");
+}
+
+fn polling(server: &Server, poll: &str) {
     let action = |name: &str, category: &str, provider: &str| json!({"name": name, "actionTypeId": {"category": category, "owner": "AWS", "provider": provider, "version": "1"}});
     let mut source = action("Code", "Source", "S3");
     source["configuration"] =
-        json!({"S3Bucket": "sources", "S3ObjectKey": "shop.zip", "PollForSourceChanges": "false"});
+        json!({"S3Bucket": "sources", "S3ObjectKey": "shop.zip", "PollForSourceChanges": poll});
     source["outputArtifacts"] = json!([{"name": "Code"}]);
     let definition = json!({
         "name": "shop", "roleArn": "arn:aws:iam::123456789012:role/r", "pipelineType": "V2", "executionMode": "QUEUED",
@@ -292,6 +296,38 @@ fn changes_start_the_pipeline() {
         .nth(1)
         .and_then(|rest| rest.split('<').next());
     assert_eq!(Some(revision.as_str()), newest, "{versions}");
+}
+
+#[test]
+fn a_polled_source_starts_its_pipeline_once_per_revision() {
+    let place = Place::new();
+    let server = place.serve("append");
+    upload(&server, b"one");
+    polling(&server, "true");
+    let trigger = |n: usize| {
+        executions(&server)
+            .get(n)
+            .map(|e| e["trigger"]["triggerType"].clone())
+    };
+    wait("the first execution", || trigger(0));
+    // Taken before the second version is there.
+    let state = || {
+        codepipeline(
+            &server,
+            "ListPipelineExecutions",
+            &json!({"pipelineName": "shop"}),
+        )
+    };
+    wait("its revision", || {
+        let first = state()["pipelineExecutionSummaries"][0]["sourceRevisions"][0].clone();
+        first["revisionId"].is_string().then_some(())
+    });
+    upload(&server, b"two");
+    wait("the second execution", || trigger(1));
+    assert_eq!(trigger(0), Some(json!("PollForSourceChanges")));
+    upload(&server, b"three");
+    wait("the third execution", || trigger(2));
+    assert_eq!(executions(&server).len(), 3);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     assemble::{self, Options},
     config::Config,
+    poll,
 };
 
 /// Serves until SIGTERM or Ctrl-C.
@@ -40,6 +41,7 @@ pub async fn serve(arguments: ServeArguments) -> Result<ExitCode, Stop> {
     .await
     .map_err(refused)?;
     engine.perform();
+    poll::start(&engine.app);
     let url = &engine.app.base_url;
     say(&format!(
         "listening on {url}\nconsole  {url}/_stagewright/\n"

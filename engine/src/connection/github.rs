@@ -53,6 +53,8 @@ struct PullRequestPayload {
     action: String,
     repository: Repository,
     pull_request: PullRequest,
+    /// Not GitHub's: whoever passes the payload on may add the names of the changed files.
+    files: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -125,8 +127,7 @@ fn pull_request(payload: PullRequestPayload) -> Option<(String, Change)> {
             source: head.branch,
         },
         commit: head.sha,
-        // GitHub's payload does not list them.
-        files: None,
+        files: payload.files,
     };
     Some((payload.repository.full_name, change))
 }
@@ -179,6 +180,12 @@ mod tests {
             assert_eq!(told("push", &pushed(more.clone())), expected, "{more}");
         }
         assert_eq!(told("ping", &json!({})), None);
+        let mut with_files = json!({"action": "opened", "repository": {"full_name": "shop/app"}, "files": ["a"],
+            "pull_request": {"head": {"ref": "t", "sha": "1"}, "base": {"ref": "m", "sha": "2"}}});
+        let files = told("pull_request", &with_files).unwrap().files;
+        assert_eq!(files, Some(vec!["a".to_owned()]));
+        with_files["files"] = Value::Null;
+        assert_eq!(told("pull_request", &with_files).unwrap().files, None);
         assert!(read("push", b"{}").is_err());
     }
 

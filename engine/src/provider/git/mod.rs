@@ -22,9 +22,11 @@ use super::{
 };
 pub use commit::FetchError;
 use commit::{Commit, Wanted};
+pub use head::newest;
 use remote::{Remote, Repository};
 
 mod commit;
+mod head;
 mod program;
 mod remote;
 
