@@ -1,7 +1,7 @@
 //! The action types CodePipeline knows (`codepipeline.md` section 7), as data, and how each is hosted.
 
 use crate::{
-    definition::{ActionTypeId, CustomActionType},
+    definition::{ActionTypeId, CUSTOM, CustomActionType, THIRD_PARTY},
     rule_type::LAMBDA_INVOKE,
     timeout,
 };
@@ -31,7 +31,7 @@ pub enum Host {
     Provider,
     /// A function gets a job and reports on it.
     Lambda,
-    /// A job worker polls for the job.
+    /// A job worker, ours or a partner's, polls for the job.
     Worker,
     /// A person decides.
     Person,
@@ -149,7 +149,9 @@ pub fn host(id: &ActionTypeId) -> Host {
     ) {
         ("Approval", "AWS", "Manual") => Host::Person,
         ("Invoke", "AWS", "Lambda") | ("Rule", "AWS", LAMBDA_INVOKE) => Host::Lambda,
-        (_, "Custom", _) => Host::Worker,
+        (_, CUSTOM, _) => Host::Worker,
+        // GitHub's is a source of the engine; the other partners poll for third-party jobs.
+        (_, THIRD_PARTY, provider) if provider != "GitHub" => Host::Worker,
         _ => Host::Provider,
     }
 }

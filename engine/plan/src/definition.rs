@@ -170,10 +170,13 @@ const fn first() -> u32 {
     1
 }
 
-/// `CreateCustomActionType`; the owner is always `Custom`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// `CreateCustomActionType`, or a partner's action type that the engine's configuration declares.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CustomActionType {
+    /// `Custom` or `ThirdParty`; never what a request says.
+    #[serde(default = "custom", skip_serializing_if = "is_custom")]
+    pub owner: String,
     pub category: String,
     pub provider: String,
     pub version: String,
@@ -187,13 +190,36 @@ pub struct CustomActionType {
 }
 
 impl CustomActionType {
+    /// Whether the account made it, and not the engine's configuration.
+    pub fn is_custom(&self) -> bool {
+        is_custom(&self.owner)
+    }
+
+    /// `Custom/Category/Provider/Version`, as in its ARN.
+    pub fn path(&self) -> String {
+        [&*self.owner, &self.category, &self.provider, &self.version].join("/")
+    }
+
     /// Whether a definition's action type means this one.
     pub fn is(&self, id: &ActionTypeId) -> bool {
-        id.owner == "Custom"
+        id.owner == self.owner
             && id.category == self.category
             && id.provider == self.provider
             && id.version == self.version
     }
+}
+
+/// The owner of types that CreateCustomActionType made.
+pub const CUSTOM: &str = "Custom";
+/// The owner of partners' types.
+pub const THIRD_PARTY: &str = "ThirdParty";
+
+fn custom() -> String {
+    CUSTOM.to_owned()
+}
+
+fn is_custom(owner: &str) -> bool {
+    owner == CUSTOM
 }
 
 /// How many artifacts an action type takes or makes.

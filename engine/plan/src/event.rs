@@ -9,6 +9,7 @@ use crate::{
     definition::{CustomActionType, PipelineDeclaration},
     gate::GateKind,
     hidden::Hidden,
+    webhook::{WebhookDefinition, WebhookError},
 };
 
 /// One happening with the time and the randomness it may use.
@@ -55,8 +56,39 @@ pub enum Event {
         pipeline: String,
         keys: Vec<String>,
     },
+    /// TagResource of anything else.
+    TagResource {
+        resource: Resource,
+        tags: BTreeMap<String, String>,
+    },
+    /// UntagResource of anything else.
+    UntagResource {
+        resource: Resource,
+        keys: Vec<String>,
+    },
+    /// PutWebhook; makes it, or changes it in place.
+    PutWebhook {
+        webhook: WebhookDefinition,
+        tags: BTreeMap<String, String>,
+    },
+    DeleteWebhook {
+        name: String,
+    },
+    /// A call of a webhook's URL passed its authentication and its filters.
+    WebhookDelivered {
+        webhook: String,
+        /// The key of the URL that was called.
+        key: Hidden,
+    },
+    /// What ListWebhooks is to show as a webhook's error from now on.
+    WebhookNoted {
+        webhook: String,
+        error: Option<WebhookError>,
+    },
     CreateCustomActionType {
         action_type: CustomActionType,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        tags: BTreeMap<String, String>,
     },
     DeleteCustomActionType {
         category: String,
@@ -192,6 +224,9 @@ pub struct Settings {
     pub region: String,
     /// Seconds between a continuation token and the next invocation (AWS: about 30, stated for partner actions only).
     pub continuation_seconds: u32,
+    /// Partners' action types beside the built-in ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub third_party: Vec<CustomActionType>,
 }
 
 impl Default for Settings {
@@ -200,8 +235,23 @@ impl Default for Settings {
             account: "123456789012".to_owned(),
             region: "us-east-1".to_owned(),
             continuation_seconds: 30,
+            third_party: Vec::new(),
         }
     }
+}
+
+/// What carries tags beside pipelines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "resource")]
+pub enum Resource {
+    Webhook {
+        name: String,
+    },
+    /// A custom action type.
+    ActionType {
+        /// `Custom/Category/Provider/Version`.
+        name: String,
+    },
 }
 
 /// Why an execution started.

@@ -21,6 +21,8 @@ pub mod state;
 pub mod step;
 pub mod timeout;
 pub mod trigger;
+pub mod url_template;
 pub mod variable;
 pub mod view;
+pub mod webhook;
 pub mod window;

@@ -8,6 +8,8 @@ pub const ACTIONS_PER_STAGE: usize = 50;
 pub const ACTIONS_PER_PIPELINE: usize = 1000;
 /// Pipelines per region and account.
 pub const PIPELINES: usize = 1000;
+/// Webhooks per region.
+pub const WEBHOOKS: usize = 300;
 /// Custom action types per region.
 pub const CUSTOM_ACTION_TYPES: usize = 50;
 /// Executions of a QUEUED or PARALLEL pipeline that have not ended.
@@ -33,6 +35,8 @@ pub const OUTPUT_VARIABLES_BYTES: usize = 122_880;
 pub const RESOLVED_CONFIGURATION_BYTES: usize = 100 * 1024;
 /// Minutes a Lambda function may be silent.
 pub const LAMBDA_SILENCE_MINUTES: i64 = 20;
+/// Ours: seconds after which a job that was polled and not acknowledged is offered again.
+pub const LEASE_SECONDS: i64 = 60;
 /// Ours: ended jobs that are still answered with `InvalidJobStateException` instead of `JobNotFoundException`.
 pub const ENDED_JOBS_KEPT: usize = 10_000;
 /// Ours: ended executions of a pipeline that stay in memory besides those its stages show.

@@ -15,6 +15,7 @@ use crate::{
     executions::Executions,
     gate::{GateKind, RuleTypeId},
     hidden::Hidden,
+    webhook::Webhook,
 };
 
 mod job;
@@ -32,14 +33,22 @@ pub struct State {
     /// `None` before the first [`crate::event::Event::Configured`].
     pub settings: Option<Settings>,
     pub pipelines: BTreeMap<String, Pipeline>,
-    /// Custom action types, by order of creation.
+    /// Custom action types, by order of creation, and the partners' types of the configuration.
     pub action_types: Vec<CustomActionType>,
+    /// Deleted ones: they can be restored, and what they called secret stays secret.
+    pub deleted_action_types: Vec<CustomActionType>,
+    /// Tags of custom action types, by `Custom/Category/Provider/Version`.
+    pub action_type_tags: BTreeMap<String, BTreeMap<String, String>>,
+    /// By name.
+    pub webhooks: BTreeMap<String, Webhook>,
     /// Open jobs and the last ended ones ([`crate::limit::ENDED_JOBS_KEPT`]), by id.
     pub jobs: HashMap<String, Job>,
     /// Ended jobs, oldest first.
     pub ended_jobs: VecDeque<String>,
     /// Jobs that PollForJobs may hand out.
     pub queued_jobs: BTreeSet<String>,
+    /// Jobs that were handed out and not acknowledged, by when; after [`crate::limit::LEASE_SECONDS`] they are offered again.
+    pub dispatched_jobs: BTreeSet<(Timestamp, String)>,
     /// Where each action that runs now is, by action execution id.
     pub running: BTreeMap<String, Place>,
     /// Where each rule that runs now is, by rule execution id.

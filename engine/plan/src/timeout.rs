@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     action_type::{self, Host},
-    definition::ActionTypeId,
+    definition::{ActionTypeId, THIRD_PARTY},
     gate::Rule,
     rule_type,
 };
@@ -45,7 +45,7 @@ pub fn of_action(
     configuration: &BTreeMap<String, String>,
     named: Option<u32>,
 ) -> u32 {
-    let known = action_type::find(id).map_or(CUSTOM, |known| known.minutes);
+    let known = action_type::find(id).map_or_else(|| of_declared(id), |known| known.minutes);
     if action_type::host(id) == Host::Person {
         return named.unwrap_or(known);
     }
@@ -55,6 +55,15 @@ pub fn of_action(
         return lower.unwrap_or(known).min(known);
     }
     known
+}
+
+/// Of a type that the account or its configuration declares.
+fn of_declared(id: &ActionTypeId) -> u32 {
+    match (id.owner.as_str(), id.category.as_str()) {
+        (THIRD_PARTY, "Test") => TEST,
+        (THIRD_PARTY, _) => OTHER,
+        _ => CUSTOM,
+    }
 }
 
 /// Minutes until a rule times out; Commands ends after its own limit whatever the rule names.

@@ -8,7 +8,7 @@ use crate::{
     definition::{CustomActionType, ExecutionMode, PipelineDeclaration, PipelineType},
     model::{self, Shape, broken},
     refusal::Refusal,
-    schema,
+    schema, url_template,
 };
 
 mod action;
@@ -203,6 +203,9 @@ pub fn check_action_type(action_type: &CustomActionType) -> Result<(), Refusal> 
             "Invalid queryable property '{}'. Queryable configuration properties must be required and non-secret.",
             it.name
         )),
-        _ => Ok(()),
+        _ => match url_template::problem(action_type) {
+            Some(message) => invalid(message),
+            None => Ok(()),
+        },
     }
 }

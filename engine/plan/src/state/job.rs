@@ -53,4 +53,7 @@ pub struct Job {
     pub status: JobStatus,
     pub continuation_token: Option<String>,
     pub created: Timestamp,
+    /// When it was handed out last, until it is acknowledged.
+    #[serde(default)]
+    pub dispatched: Option<Timestamp>,
 }

@@ -157,6 +157,7 @@ impl Turn<'_> {
             },
             continuation_token: token,
             created: at,
+            dispatched: None,
         };
         if polled {
             self.state.queued_jobs.insert(id.clone());

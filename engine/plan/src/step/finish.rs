@@ -166,7 +166,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn close_job(&mut self, id: &str, status: JobStatus) {
-        self.state.queued_jobs.remove(id);
+        self.withdraw(id);
         if let Some(job) = self.state.jobs.get_mut(id) {
             job.status = status;
             self.state.ended_jobs.push_back(id.to_owned());

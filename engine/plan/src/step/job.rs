@@ -25,16 +25,36 @@ pub(super) struct Success<'a> {
 }
 
 impl Turn<'_> {
-    /// Marks jobs as handed out; those that are not queued are passed over.
+    /// Marks jobs as handed out; those that another worker has got meanwhile are passed over.
     pub(super) fn jobs_polled(&mut self, jobs: &[String]) -> Answer {
+        let mut given = Vec::new();
         for id in jobs {
-            if self.state.queued_jobs.remove(id)
-                && let Some(job) = self.state.jobs.get_mut(id)
-            {
-                job.status = JobStatus::Dispatched;
+            let at = self.at;
+            let Some(job) = self.state.jobs.get_mut(id).filter(|it| it.is_offered(at)) else {
+                continue;
+            };
+            job.status = JobStatus::Dispatched;
+            if let Some(before) = job.dispatched.replace(at) {
+                self.state.dispatched_jobs.remove(&(before, id.clone()));
             }
+            self.state.queued_jobs.remove(id);
+            self.state.dispatched_jobs.insert((at, id.clone()));
+            given.push(id.clone());
         }
-        Answer::Done
+        Answer::Jobs(given)
+    }
+
+    /// The job is no longer to be handed out.
+    pub(super) fn withdraw(&mut self, id: &str) {
+        self.state.queued_jobs.remove(id);
+        let before = self
+            .state
+            .jobs
+            .get_mut(id)
+            .and_then(|it| it.dispatched.take());
+        if let Some(before) = before {
+            self.state.dispatched_jobs.remove(&(before, id.to_owned()));
+        }
     }
 
     pub(super) fn job_acknowledged(&mut self, id: &str, nonce: &str) -> Result<Answer, Refusal> {
@@ -55,7 +75,7 @@ impl Turn<'_> {
         if let Some(job) = self.state.jobs.get_mut(id) {
             job.status = status;
         }
-        self.state.queued_jobs.remove(id);
+        self.withdraw(id);
         Ok(Answer::Job(status))
     }
 

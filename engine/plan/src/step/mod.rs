@@ -15,6 +15,7 @@ use crate::{
 };
 
 mod action;
+mod action_type;
 mod approval;
 mod archive;
 mod condition;
@@ -33,6 +34,7 @@ mod timer;
 mod transition;
 mod update;
 mod verdict;
+mod webhook;
 
 /// What a request is answered with; reads are done on the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub enum Answer {
     ApprovedAt(Timestamp),
     /// AcknowledgeJob: the job's status.
     Job(crate::state::JobStatus),
+    /// PollForJobs: which of the jobs are this worker's to acknowledge.
+    Jobs(Vec<String>),
 }
 
 /// Applies one input whose event is about nothing archived ([`State::missing`]). A refused input changes nothing and is
@@ -103,10 +107,7 @@ struct Turn<'a> {
 impl Turn<'_> {
     fn take(&mut self, event: &Event) -> Result<Answer, Refusal> {
         match event {
-            Event::Configured { settings } => {
-                self.state.settings = Some(settings.clone());
-                Ok(Answer::Done)
-            }
+            Event::Configured { settings } => Ok(self.configured(settings)),
             Event::Resumed => Ok(self.resumed()),
             Event::CreatePipeline {
                 definition,
@@ -117,7 +118,15 @@ impl Turn<'_> {
             Event::DeletePipeline { name } => Ok(self.delete_pipeline(name)),
             Event::Tag { pipeline, tags } => self.tag(pipeline, tags),
             Event::Untag { pipeline, keys } => self.untag(pipeline, keys),
-            Event::CreateCustomActionType { action_type } => self.create_action_type(action_type),
+            Event::TagResource { resource, tags } => self.tag_resource(resource, tags),
+            Event::UntagResource { resource, keys } => self.untag_resource(resource, keys),
+            Event::PutWebhook { webhook, tags } => self.put_webhook(webhook, tags),
+            Event::DeleteWebhook { name } => Ok(self.delete_webhook(name)),
+            Event::WebhookDelivered { webhook, key } => self.webhook_delivered(webhook, key),
+            Event::WebhookNoted { webhook, error } => self.webhook_noted(webhook, error.as_ref()),
+            Event::CreateCustomActionType { action_type, tags } => {
+                self.create_action_type(action_type, tags)
+            }
             Event::DeleteCustomActionType {
                 category,
                 provider,

@@ -1,4 +1,4 @@
-//! Pipelines and custom action types: create, update, delete, tag; and finding them for requests.
+//! Pipelines: create, update, delete, tag; and finding them for requests.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -8,8 +8,8 @@ use std::{
 use super::{Answer, Turn, start::Wanted};
 use crate::{
     action_type,
-    check::{Surroundings, check, check_action_type, pipeline_type},
-    definition::{CustomActionType, PipelineDeclaration, StageDeclaration},
+    check::{Surroundings, check, pipeline_type},
+    definition::{PipelineDeclaration, StageDeclaration},
     effect::Effect,
     event::Trigger,
     executions::Executions,
@@ -125,6 +125,9 @@ impl Turn<'_> {
                 .retain(|_, job| job.place.pipeline() != name);
             let jobs = &self.state.jobs;
             self.state.queued_jobs.retain(|id| jobs.contains_key(id));
+            self.state
+                .dispatched_jobs
+                .retain(|(_, id)| jobs.contains_key(id));
             self.state.ended_jobs.retain(|id| jobs.contains_key(id));
             self.state.pipelines.remove(name);
             self.effects.push(Effect::Forget {
@@ -168,58 +171,6 @@ impl Turn<'_> {
         })
     }
 
-    pub(super) fn create_action_type(
-        &mut self,
-        action_type: &CustomActionType,
-    ) -> Result<Answer, Refusal> {
-        check_action_type(action_type)?;
-        if let Some(kept) = self
-            .state
-            .action_types
-            .iter()
-            .find(|it| same(it, action_type))
-        {
-            if kept == action_type {
-                return Ok(Answer::Done);
-            }
-            // unconfirmed: the shape exists, no operation lists it
-            return Err(Refusal::new(
-                "ActionTypeAlreadyExistsException",
-                format!(
-                    "Action type {} {} {} already exists with another definition",
-                    action_type.category, action_type.provider, action_type.version
-                ),
-            ));
-        }
-        if self.state.action_types.len() >= limit::CUSTOM_ACTION_TYPES {
-            return Err(Refusal::new(
-                "LimitExceededException",
-                format!(
-                    "The account cannot have more than {} custom action types in a region",
-                    limit::CUSTOM_ACTION_TYPES
-                ),
-            ));
-        }
-        self.state.action_types.push(action_type.clone());
-        Ok(Answer::Done)
-    }
-
-    pub(super) fn delete_action_type(
-        &mut self,
-        category: &str,
-        provider: &str,
-        version: &str,
-    ) -> Answer {
-        self.state.action_types.retain(|it| {
-            (
-                it.category.as_str(),
-                it.provider.as_str(),
-                it.version.as_str(),
-            ) != (category, provider, version)
-        });
-        Answer::Done
-    }
-
     pub(super) fn checked(&self, definition: &PipelineDeclaration) -> Result<(), Refusal> {
         let surroundings = Surroundings {
             known: &self.state.action_types,
@@ -241,8 +192,7 @@ impl Turn<'_> {
                 let Some(before) = before.action(&action.name) else {
                     continue;
                 };
-                let custom =
-                    action_type::find_custom(&self.state.action_types, &action.action_type_id);
+                let custom = self.state.custom_type(&action.action_type_id);
                 for (key, value) in &mut action.configuration {
                     if value == MASK
                         && action_type::is_secret(custom, key)
@@ -287,10 +237,6 @@ impl Turn<'_> {
     }
 }
 
-fn same(a: &CustomActionType, b: &CustomActionType) -> bool {
-    (&a.category, &a.provider, &a.version) == (&b.category, &b.provider, &b.version)
-}
-
 pub(super) fn new_stage(stage: &StageDeclaration) -> StageState {
     StageState {
         name: stage.name.clone(),
@@ -314,7 +260,8 @@ pub(super) fn filled(definition: &PipelineDeclaration, version: u64) -> Pipeline
     }
 }
 
-fn checked_tags(tags: &BTreeMap<String, String>, arn: &str) -> Result<(), Refusal> {
+/// Refuses tags that a resource cannot have.
+pub(super) fn checked_tags(tags: &BTreeMap<String, String>, arn: &str) -> Result<(), Refusal> {
     if tags.keys().any(|key| key.starts_with("aws:")) {
         return Err(Refusal::new(
             "InvalidTagsException",

@@ -82,6 +82,7 @@ impl Turn<'_> {
             status: JobStatus::InProgress,
             continuation_token: token,
             created: at,
+            dispatched: None,
         };
         self.state.jobs.insert(id.clone(), job);
         self.reschedule_rule(place, |run| {

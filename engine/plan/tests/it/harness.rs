@@ -98,7 +98,10 @@ impl Desk {
             "outputArtifactDetails": {"minimumCount": 0, "maximumCount": 0},
         }))
         .unwrap();
-        desk.tell(Event::CreateCustomActionType { action_type });
+        desk.tell(Event::CreateCustomActionType {
+            action_type,
+            tags: BTreeMap::new(),
+        });
         desk.tell(Event::CreatePipeline {
             definition,
             tags: BTreeMap::new(),

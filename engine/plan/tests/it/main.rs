@@ -23,3 +23,5 @@ mod stages;
 mod timeouts;
 mod triggers;
 mod variables;
+mod webhook;
+mod worker;
