@@ -7,6 +7,8 @@ use std::{
 
 use serde::Deserialize;
 
+use crate::third_party::Partners;
+
 /// The whole file; every table may be absent. Relative paths are relative to the file.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
@@ -27,6 +29,8 @@ pub struct Config {
     pub connection: BTreeMap<String, GitRemote>,
     /// CodeCommit repositories by name.
     pub codecommit: BTreeMap<String, GitRemote>,
+    /// Partners whose jobs a worker of the user does, by provider.
+    pub third_party: Partners,
     /// Topics by name.
     pub topic: BTreeMap<String, TopicConfig>,
     /// S3 buckets to create at start.
@@ -288,6 +292,11 @@ impl Config {
             }
             if function.command.as_ref().is_some_and(Vec::is_empty) {
                 return wrong(&format!("function.{name}.command"), "must name a program");
+            }
+        }
+        for (provider, partner) in &self.third_party {
+            if let Some(problem) = partner.problem(provider) {
+                return wrong(&format!("third-party.{provider}:"), &problem);
             }
         }
         if let Some(approval) = &self.approval {

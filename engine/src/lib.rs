@@ -20,6 +20,8 @@ pub mod perform;
 pub mod poll;
 pub mod provider;
 pub mod store;
+pub mod third_party;
 pub mod topic;
 pub mod vault;
+pub mod webhook;
 pub mod yaml;

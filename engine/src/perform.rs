@@ -7,7 +7,7 @@ use std::{
 };
 
 use engine_plan::{
-    definition::ActionTypeId,
+    definition::{ActionTypeId, CUSTOM, THIRD_PARTY},
     effect::ActionTask,
     event::{Event, Outcome},
 };
@@ -171,9 +171,19 @@ async fn run(
         version,
     } = &id;
     let Some(provider) = provider else {
-        if owner == "Custom" {
-            // A job worker takes it with PollForJobs.
+        let partner = owner == THIRD_PARTY;
+        if owner == CUSTOM || (partner && context.app.config.third_party.contains_key(name)) {
+            // A job worker takes it with PollForJobs or PollForThirdPartyJobs.
             return None;
+        }
+        if partner {
+            return Some(failed(
+                "ConfigurationError",
+                format!(
+                    "action {}: nobody works for the partner {name}: set client_token in [third-party.{name}] and let a worker poll for its jobs",
+                    task.action
+                ),
+            ));
         }
         return Some(failed(
             "ConfigurationError",

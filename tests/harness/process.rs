@@ -1,6 +1,7 @@
 //! Engine processes: started, watched, killed.
 
 use std::{
+    fs::File,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -22,11 +23,30 @@ pub struct Server {
 impl Server {
     /// Starts `serve` on a free port and waits until it listens.
     pub fn start(state: &Path, arguments: &[&str]) -> Self {
-        let mut child = Command::new(stagewright())
+        Self::spawn(&mut Self::command(state, arguments))
+    }
+
+    /// The same with every log on, added to a file.
+    pub fn start_logged(state: &Path, arguments: &[&str], log: &Path) -> Self {
+        let mut options = File::options();
+        let log = options.create(true).append(true).open(log);
+        let log = log.expect("the log can be written");
+        let mut command = Self::command(state, arguments);
+        Self::spawn(command.env("STAGEWRIGHT_LOG", "trace").stderr(log))
+    }
+
+    fn command(state: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(stagewright());
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--state"])
             .arg(state)
             .args(arguments)
-            .current_dir(root())
+            .current_dir(root());
+        command
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .spawn()
             .expect("stagewright is built before the tests run: `make build`");

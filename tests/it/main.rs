@@ -7,6 +7,7 @@ mod events;
 mod example;
 mod faults;
 mod garbage;
+mod hooks;
 mod hosts;
 mod library;
 mod python;

@@ -304,7 +304,7 @@ fn every_setting_is_documented() {
                 .map(|(key, _)| key.to_owned())
         })
         .filter(|key| !key.contains(['(', ' ']) && !["folder", "sources"].contains(&key.as_str()))
-        .filter(|key| !page.contains(key.as_str()))
+        .filter(|key| !page.contains(key.as_str()) && !page.contains(&key.replace('_', "-")))
         .collect();
     none(
         "keys of stagewright.toml missing in docs/configuration.md",

@@ -3,6 +3,7 @@
 //! Pure: no files, network, clock, randomness or async runtime. Time and randomness come with each [`event::Input`].
 
 pub mod action_type;
+mod catalog;
 pub mod check;
 pub mod definition;
 pub mod effect;
@@ -14,6 +15,7 @@ pub mod hidden;
 mod ids;
 pub mod limit;
 pub mod model;
+mod queue;
 pub mod refusal;
 pub mod rule_type;
 pub mod schema;

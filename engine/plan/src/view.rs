@@ -1,25 +1,16 @@
 //! Reading the state: what the faces, the console and a restarted engine ask.
 
-use std::collections::BTreeMap;
-
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::{
-    action_type,
-    definition::{
-        ActionDeclaration, ActionTypeId, CustomActionType, ExecutionMode, PipelineDeclaration,
-    },
+    definition::{ActionDeclaration, ExecutionMode, PipelineDeclaration},
     effect::{ActionTask, ApprovalTask, ArtifactLocation, Effect, JobTask},
-    event::Resource,
     gate::GateKind,
-    limit::LEASE_SECONDS,
     rule_type,
     state::{
-        ActionRun, ActionStatus, ArtifactPlace, ConditionRun, Execution, ExecutionStatus, Job,
-        JobPlace, JobStatus, Pipeline, Place, RulePlace, RuleRun, StageRun, StageState, State,
-        Wake,
+        ActionRun, ActionStatus, ArtifactPlace, ConditionRun, Execution, ExecutionStatus, JobPlace,
+        Pipeline, Place, RulePlace, RuleRun, StageRun, StageState, State, Wake,
     },
-    webhook::Webhook,
 };
 
 impl State {
@@ -79,29 +70,6 @@ impl State {
         Some(task)
     }
 
-    /// Jobs that PollForJobs may hand out now for this action type, oldest first: those that wait, and those that
-    /// were handed out and not acknowledged in time.
-    pub fn offered_jobs(&self, action_type: &ActionTypeId, now: Timestamp) -> Vec<&Job> {
-        let dispatched = self.dispatched_jobs.iter().map(|(_, id)| id);
-        let mut offered: Vec<_> = self
-            .queued_jobs
-            .iter()
-            .chain(dispatched)
-            .filter_map(|id| self.jobs.get(id))
-            .filter(|job| job.action_type == *action_type && job.is_offered(now))
-            .collect();
-        offered.sort_unstable_by_key(|job| (job.created, &job.id));
-        offered
-    }
-
-    /// Jobs of this action type that were never handed out, in order of id.
-    pub fn queued_jobs(&self, action_type: &ActionTypeId) -> impl Iterator<Item = &Job> {
-        self.queued_jobs
-            .iter()
-            .filter_map(|id| self.jobs.get(id))
-            .filter(move |job| job.action_type == *action_type)
-    }
-
     /// The ARN of a pipeline; stage and action ARNs append `/stage/action`.
     pub fn pipeline_arn(&self, pipeline: &str) -> String {
         format!(
@@ -109,55 +77,6 @@ impl State {
             self.region(),
             self.account()
         )
-    }
-
-    /// The ARN of a webhook.
-    pub fn webhook_arn(&self, name: &str) -> String {
-        self.pipeline_arn(&format!("webhook:{name}"))
-    }
-
-    /// The ARN of a custom action type, named `Custom/Category/Provider/Version`.
-    pub fn action_type_arn(&self, name: &str) -> String {
-        self.pipeline_arn(&format!("actionType:{name}"))
-    }
-
-    /// The ARN of what carries tags beside pipelines.
-    pub fn arn(&self, resource: &Resource) -> String {
-        match resource {
-            Resource::Webhook { name } => self.webhook_arn(name),
-            Resource::ActionType { name } => self.action_type_arn(name),
-        }
-    }
-
-    /// Its tags, if there is such a thing.
-    pub fn tags(&self, resource: &Resource) -> Option<&BTreeMap<String, String>> {
-        match resource {
-            Resource::Webhook { name } => self.webhooks.get(name).map(|it| &it.tags),
-            Resource::ActionType { name } => self.action_type_tags.get(name),
-        }
-    }
-
-    /// The custom or partner type of that id, a deleted one too.
-    pub fn custom_type(&self, id: &ActionTypeId) -> Option<&CustomActionType> {
-        action_type::find_custom(&self.action_types, id)
-            .or_else(|| action_type::find_custom(&self.deleted_action_types, id))
-    }
-
-    /// The webhook whose URL ends with this key.
-    pub fn webhook_at(&self, key: &str) -> Option<&Webhook> {
-        self.webhooks.values().find(|it| it.key.reveal() == key)
-    }
-
-    /// The newest definition of the action that a webhook starts.
-    pub fn webhook_action(&self, webhook: &Webhook) -> Option<&ActionDeclaration> {
-        let definition = &self
-            .pipelines
-            .get(&webhook.definition.target_pipeline)?
-            .definition;
-        definition
-            .stages
-            .first()?
-            .action(&webhook.definition.target_action)
     }
 
     /// The region of pipelines.
@@ -398,37 +317,6 @@ impl StageRun {
             .iter()
             .rev()
             .find(|run| run.name == action)
-    }
-}
-
-impl Job {
-    /// Whether PollForJobs may hand it out at that time.
-    pub fn is_offered(&self, now: Timestamp) -> bool {
-        match (self.status, self.dispatched) {
-            (JobStatus::Queued, _) => true,
-            (JobStatus::Dispatched, Some(at)) => {
-                now.duration_since(at) >= SignedDuration::from_secs(LEASE_SECONDS)
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether a result may still be put for it.
-    pub fn is_open(&self) -> bool {
-        !matches!(
-            self.status,
-            JobStatus::Succeeded | JobStatus::Failed | JobStatus::TimedOut
-        )
-    }
-}
-
-impl From<&Job> for JobTask {
-    fn from(job: &Job) -> Self {
-        Self {
-            id: job.id.clone(),
-            nonce: job.nonce.clone(),
-            continuation_token: job.continuation_token.clone(),
-        }
     }
 }
 

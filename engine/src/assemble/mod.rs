@@ -34,6 +34,7 @@ use crate::{
         objects::{BucketSettings, ObjectStore, StoreError},
         tables::{Tables, TablesError},
     },
+    third_party,
     topic::{TopicSettings, Topics},
     vault::Vault,
 };
@@ -183,6 +184,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
         account: config.engine.account.clone(),
         region: config.engine.region.clone(),
         continuation_seconds: config.engine.continuation_seconds,
+        third_party: third_party::action_types(&config.third_party),
     };
     let home = Home {
         account: config.engine.account.clone(),

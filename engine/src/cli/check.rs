@@ -12,20 +12,23 @@ use super::{
     say::say,
     wrong,
 };
-use crate::config::{Config, EngineSettings};
+use crate::{
+    config::{Config, EngineSettings},
+    third_party,
+};
 
 /// Loads and checks; status 0 when nothing is wrong, 2 otherwise.
 pub fn check(arguments: &CheckArguments) -> Result<ExitCode, Stop> {
     let file = &arguments.definition.file;
-    let settings = Config::load(None, file.parent().unwrap_or(Path::new(".")))
-        .map_err(wrong)?
-        .engine;
+    let config = Config::load(None, file.parent().unwrap_or(Path::new("."))).map_err(wrong)?;
+    let known = third_party::action_types(&config.third_party);
+    let settings = config.engine;
     let (summary, findings) = match load::load(file, &choice(&arguments.definition, &settings)) {
         Ok(definition) => {
             let findings = findings_of(
                 &definition,
                 Surroundings {
-                    known: &[],
+                    known: &known,
                     region: &settings.region,
                 },
             );

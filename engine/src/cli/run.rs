@@ -31,6 +31,7 @@ use super::{
 use crate::{
     assemble::{self, Engine, Options, StartError},
     config::Config,
+    third_party,
 };
 
 /// `{base-url}` in a variable's value stands for the engine's address, which is chosen when it starts.
@@ -253,7 +254,7 @@ fn definition(
     let findings = findings_of(
         &definition,
         Surroundings {
-            known: &[],
+            known: &third_party::action_types(&config.third_party),
             region: &config.engine.region,
         },
     );

@@ -83,6 +83,7 @@ pub(crate) fn settings() -> Settings {
         account: "123456789012".to_owned(),
         region: "eu-west-1".to_owned(),
         continuation_seconds: 0,
+        third_party: Vec::new(),
     }
 }
 
@@ -124,7 +125,7 @@ impl Perform for Scripted {
         let desk = self.desk.clone();
         let event = match (&task.job, &task.approval) {
             (_, Some(_)) => return,
-            _ if task.action_type.owner == "Custom" => return,
+            _ if task.action_type.owner != "AWS" => return,
             (Some(job), None) => Event::JobSucceeded {
                 job: job.id.clone(),
                 // Asked once more before it is done.

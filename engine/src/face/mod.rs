@@ -1,6 +1,6 @@
 //! The local side of AWS services: one listener, routed by SigV4 scope or target header.
 
-use std::{io, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use axum::{Router, serve::ListenerExt as _};
 use tokio::net::TcpListener;
@@ -41,7 +41,9 @@ pub async fn serve(app: App, listener: TcpListener, shutdown: CancellationToken)
         }
     });
     let stop = shutdown.clone();
-    let serving = axum::serve(listener, router)
+    // Webhooks ask for the sender's address.
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service)
         .with_graceful_shutdown(async move { stop.cancelled().await })
         .into_future();
     let too_late = async {
@@ -62,6 +64,7 @@ pub fn router(app: App) -> Router {
         .merge(crate::mail::routes())
         .merge(sns::routes())
         .merge(crate::connection::routes())
+        .merge(crate::webhook::routes())
         .merge(crate::lambda::url::routes())
         .with_state(app.clone());
     front::router(app, pages)

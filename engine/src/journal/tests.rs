@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use engine_plan::{
     definition::{ArtifactCount, CustomActionType, PipelineDeclaration},
     event::{
-        Event, ExecutionDetails, Outcome, RetryMode, Revision, Settings, SourceRevisionOverride,
-        Trigger,
+        Event, ExecutionDetails, Outcome, Resource, RetryMode, Revision, Settings,
+        SourceRevisionOverride, Trigger,
     },
     gate::GateKind,
+    webhook::{Authentication, WebhookDefinition, WebhookError, WebhookFilter},
 };
 
 use super::*;
@@ -39,6 +40,12 @@ fn every_kind_is_below(event: &Event) {
         | Event::DeletePipeline { .. }
         | Event::Tag { .. }
         | Event::Untag { .. }
+        | Event::TagResource { .. }
+        | Event::UntagResource { .. }
+        | Event::PutWebhook { .. }
+        | Event::DeleteWebhook { .. }
+        | Event::WebhookDelivered { .. }
+        | Event::WebhookNoted { .. }
         | Event::CreateCustomActionType { .. }
         | Event::DeleteCustomActionType { .. }
         | Event::Start { .. }
@@ -88,6 +95,7 @@ fn events() -> Vec<Event> {
                 account: text("123456789012"),
                 region: text("eu-west-1"),
                 continuation_seconds: 30,
+                third_party: Vec::new(),
             },
         },
         Event::CreatePipeline {
@@ -107,6 +115,7 @@ fn events() -> Vec<Event> {
         },
         Event::CreateCustomActionType {
             action_type: CustomActionType {
+                owner: text("Custom"),
                 category: text("Build"),
                 provider: text("Mine"),
                 version: text("1"),
@@ -115,6 +124,7 @@ fn events() -> Vec<Event> {
                 input_artifact_details: counts,
                 output_artifact_details: counts,
             },
+            tags: map(&[]),
         },
         Event::DeleteCustomActionType {
             category: text("Build"),
@@ -221,6 +231,43 @@ fn events() -> Vec<Event> {
             stage: text("Build"),
             execution: text("e-1"),
             gate: GateKind::BeforeEntry,
+        },
+        Event::PutWebhook {
+            webhook: WebhookDefinition {
+                name: text("push"),
+                target_pipeline: text("shop"),
+                target_action: text("Code"),
+                filters: vec![WebhookFilter {
+                    json_path: text("$.ref"),
+                    match_equals: Some(text("refs/heads/{Branch}")),
+                }],
+                authentication: Authentication::GithubHmac {
+                    secret_token: text("s").into(),
+                },
+            },
+            tags: map(&[("team", "web")]),
+        },
+        Event::WebhookDelivered {
+            webhook: text("push"),
+            key: text("k").into(),
+        },
+        Event::WebhookNoted {
+            webhook: text("push"),
+            error: Some(WebhookError {
+                code: text("403"),
+                message: text("no"),
+            }),
+        },
+        Event::DeleteWebhook { name: text("push") },
+        Event::TagResource {
+            resource: Resource::Webhook { name: text("push") },
+            tags: map(&[("team", "web")]),
+        },
+        Event::UntagResource {
+            resource: Resource::ActionType {
+                name: text("Custom/Build/Mine/1"),
+            },
+            keys: vec![text("team")],
         },
     ]
 }

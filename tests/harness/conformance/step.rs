@@ -230,8 +230,13 @@ impl<'a> Play<'a> {
     }
 
     fn poll(&mut self) -> Result<(), String> {
-        for category in ["Source", "Build"] {
-            let id = json!({"category": category, "owner": "Custom", "provider": "Work", "version": "1"});
+        let (_, listed) = self.call("ListActionTypes", br#"{"actionOwnerFilter":"Custom"}"#)?;
+        let types = listed["actionTypes"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let ids = types.iter().map(|kind| &kind["id"]);
+        for id in ids.filter(|id| id["provider"] == "Work") {
             let request = json!({"actionTypeId": id, "maxBatchSize": 100});
             let (status, reply) = self.call("PollForJobs", request.to_string().as_bytes())?;
             let missing = reply["__type"] == "ActionTypeNotFoundException";

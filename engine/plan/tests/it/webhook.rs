@@ -104,7 +104,8 @@ fn s8_4_a_delivery_starts_the_pipeline() {
 #[test]
 fn s2_2_put_webhook_is_checked() {
     let mut desk = desk();
-    let cases: [(fn(&mut WebhookDefinition), &str); 5] = [
+    type Change = fn(&mut WebhookDefinition);
+    let cases: [(Change, &str); 5] = [
         (
             |it| it.target_pipeline = "q".to_owned(),
             "PipelineNotFoundException: Account '123456789012' does not have a pipeline with name 'q'",

@@ -1,8 +1,10 @@
 //! CreateCustomActionType, DeleteCustomActionType, ListActionTypes, GetActionType and UpdateActionType.
 
+use std::collections::BTreeMap;
+
 use engine_plan::{
     action_type::{self, Known},
-    definition::{ActionTypeId, CustomActionType},
+    definition::{ActionTypeId, CUSTOM, CustomActionType},
     event::Event,
     refusal::Refusal,
 };
@@ -12,7 +14,7 @@ use serde_json::{Value, json};
 use super::{
     Ground, page,
     shape::{self, Object},
-    tags::Tag,
+    tags::{self, Tag},
 };
 
 #[derive(Deserialize)]
@@ -62,18 +64,18 @@ pub(super) fn get(id: &ActionTypeId) -> Result<Value, Refusal> {
 }
 
 pub(super) async fn create(ground: &Ground<'_>, request: Create) -> Result<Value, Refusal> {
-    if !request.tags.is_empty() {
-        return Err(Refusal::new(
-            "NotImplementedException",
-            "stagewright keeps no tags of custom action types yet: create it without tags",
-        ));
-    }
-    let shown = custom(&request.action_type);
-    let action_type = request.action_type;
+    let mut action_type = request.action_type;
+    CUSTOM.clone_into(&mut action_type.owner);
+    let shown = custom(&action_type);
+    let tags: BTreeMap<_, _> = request.tags.into_iter().map(Tag::pair).collect();
+    let tagged = (!tags.is_empty()).then(|| tags::shown(&tags));
     ground
-        .submit(Event::CreateCustomActionType { action_type })
+        .submit(Event::CreateCustomActionType { action_type, tags })
         .await?;
-    Ok(json!({"actionType": shown}))
+    Ok(Object::new()
+        .with("actionType", shown)
+        .maybe("tags", tagged)
+        .into())
 }
 
 pub(super) async fn delete(ground: &Ground<'_>, request: Delete) -> Result<Value, Refusal> {
@@ -107,7 +109,7 @@ pub(super) fn list(ground: &Ground<'_>, request: List) -> Result<Value, Refusal>
         let made = state
             .action_types
             .iter()
-            .filter(|_| wanted("Custom"))
+            .filter(|kind| wanted(&kind.owner))
             .map(custom);
         let types: Vec<Value> = if here {
             known.chain(made).collect()
@@ -140,7 +142,7 @@ fn built_in(kind: &Known) -> Value {
     })
 }
 
-/// `ActionType` of one that CreateCustomActionType made.
+/// `ActionType` of one that CreateCustomActionType or the configuration made.
 fn custom(kind: &CustomActionType) -> Value {
     let counts = |count: engine_plan::definition::ArtifactCount| json!({"minimumCount": count.minimum_count, "maximumCount": count.maximum_count});
     Object::new()
@@ -148,7 +150,7 @@ fn custom(kind: &CustomActionType) -> Value {
             "id",
             json!({
                 "category": kind.category,
-                "owner": "Custom",
+                "owner": kind.owner,
                 "provider": kind.provider,
                 "version": kind.version,
             }),

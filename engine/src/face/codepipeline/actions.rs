@@ -79,10 +79,7 @@ fn action(
     let result = Object::new()
         .maybe("externalExecutionId", external_id(run))
         .maybe("externalExecutionSummary", run.details.summary.as_deref())
-        .maybe(
-            "externalExecutionUrl",
-            run.details.external_execution_url.as_deref(),
-        )
+        .maybe("externalExecutionUrl", shape::execution_url(state, run))
         .maybe("errorDetails", error);
     let output = Object::new()
         .with("outputArtifacts", shape::artifacts(&run.outputs))

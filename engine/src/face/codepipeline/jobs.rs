@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use engine_plan::{
-    definition::ActionTypeId,
-    effect::{ActionTask, ArtifactLocation},
+    definition::{ActionTypeId, THIRD_PARTY},
+    effect::{ActionTask, ArtifactLocation, JobTask},
     event::{Event, ExecutionDetails, Revision},
     refusal::Refusal,
-    state::JobStatus,
+    state::{Job, JobStatus},
     step::Answer,
 };
 use jiff::Timestamp;
@@ -23,13 +23,13 @@ use super::{
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ByJob {
-    job_id: String,
+    pub(super) job_id: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Success {
-    job_id: String,
+    pub(super) job_id: String,
     current_revision: Option<CurrentRevision>,
     continuation_token: Option<String>,
     #[serde(default)]
@@ -50,7 +50,7 @@ struct CurrentRevision {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Failure {
-    job_id: String,
+    pub(super) job_id: String,
     failure_details: FailureDetails,
 }
 
@@ -75,16 +75,47 @@ pub(super) struct Poll {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Acknowledge {
-    job_id: String,
+    pub(super) job_id: String,
     nonce: String,
 }
 
+/// Which of the two families of operations asks: each sees its own jobs only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum For {
+    /// Functions and custom actions.
+    Own,
+    /// Partners.
+    Partner,
+}
+
+impl For {
+    fn sees(self, job: &Job) -> bool {
+        (job.action_type.owner == THIRD_PARTY) == (self == Self::Partner)
+    }
+}
+
 pub(super) async fn succeeded(ground: &Ground<'_>, request: Success) -> Result<Value, Refusal> {
-    let event = Event::JobSucceeded {
+    check(ground, &request.job_id, For::Own)?;
+    ground.submit(success(request)).await?;
+    Ok(json!({}))
+}
+
+pub(super) async fn failed(ground: &Ground<'_>, request: Failure) -> Result<Value, Refusal> {
+    check(ground, &request.job_id, For::Own)?;
+    ground.submit(failure(request)).await?;
+    Ok(json!({}))
+}
+
+pub(super) fn success(request: Success) -> Event {
+    Event::JobSucceeded {
         job: request.job_id,
         continuation: request.continuation_token,
         variables: request.output_variables,
-        details: request.execution_details,
+        details: ExecutionDetails {
+            // the operation has no such member
+            external_execution_url: None,
+            ..request.execution_details
+        },
         revision: request.current_revision.map(|revision| Revision {
             revision_id: revision.revision,
             change_identifier: revision.change_identifier,
@@ -92,54 +123,36 @@ pub(super) async fn succeeded(ground: &Ground<'_>, request: Success) -> Result<V
             url: None,
             created: revision.created.and_then(epoch),
         }),
-    };
-    ground.submit(event).await?;
-    Ok(json!({}))
+    }
 }
 
-pub(super) async fn failed(ground: &Ground<'_>, request: Failure) -> Result<Value, Refusal> {
-    let event = Event::JobFailed {
+pub(super) fn failure(request: Failure) -> Event {
+    Event::JobFailed {
         job: request.job_id,
         kind: request.failure_details.kind,
         message: request.failure_details.message,
         external_id: request.failure_details.external_execution_id,
-    };
-    ground.submit(event).await?;
-    Ok(json!({}))
+    }
 }
 
-pub(super) fn details(ground: &Ground<'_>, request: ByJob) -> Result<Value, Refusal> {
-    let (task, account) = ground.read_all(|state, past| {
-        let job = state.jobs.get(&request.job_id).ok_or_else(job_not_found)?;
-        let task = match state.task_of_job(&job.id) {
-            Some(task) => Some(task),
-            // it has ended, and its execution has left memory
-            None => past
-                .numbered(state, job.place.pipeline(), job.place.execution())?
-                .and_then(|execution| state.task_of_ended_job(&job.id, &execution)),
-        };
-        let task = task.ok_or_else(job_not_found)?;
-        Ok((task, shape::account(state).to_owned()))
-    })?;
-    let data = job_data(&task, ground.credentials(&task));
+pub(super) fn details(ground: &Ground<'_>, request: &ByJob) -> Result<Value, Refusal> {
+    let (_, task, open) = read(ground, &request.job_id, For::Own)?;
+    let account = ground.read(|state| Ok(shape::account(state).to_owned()))?;
+    let data = data(ground, &task, open, For::Own);
     Ok(json!({"jobDetails": {"id": request.job_id, "data": data, "accountId": account}}))
 }
 
 pub(super) async fn poll(ground: &Ground<'_>, request: Poll) -> Result<Value, Refusal> {
     let id = request.action_type_id;
     let queried = ground.read(|state| {
-        let known = state.action_types.iter().find(|custom| custom.is(&id));
-        let known = known.ok_or_else(|| {
-            Refusal::new(
-                "ActionTypeNotFoundException",
-                format!(
-                    "ActionType (Category: '{}', Provider: '{}', Owner: '{}', Version: '{}') is not available",
-                    id.category, id.provider, id.owner, id.version
-                ),
-            )
-        })?;
+        let mut known = state.action_types.iter().filter(|it| it.is_custom());
+        let known = known
+            .find(|it| it.is(&id))
+            .ok_or_else(|| no_such_type(&id))?;
         let mut properties = known.configuration_properties.iter();
-        Ok(properties.find(|property| property.queryable).map(|property| property.name.clone()))
+        Ok(properties
+            .find(|property| property.queryable)
+            .map(|property| property.name.clone()))
     })?;
     let asked = request.query_param.iter().next();
     match (&queried, asked) {
@@ -157,41 +170,61 @@ pub(super) async fn poll(ground: &Ground<'_>, request: Poll) -> Result<Value, Re
         }
     }
     let most = request.max_batch_size.unwrap_or(1);
-    let (jobs, account) = ground.read(|state| {
-        let jobs: Vec<(String, String, ActionTask)> = state
-            .queued_jobs(&id)
-            .filter_map(|job| {
-                Some((
-                    job.id.clone(),
-                    job.nonce.clone(),
-                    state.task_of_job(&job.id)?,
-                ))
-            })
-            .filter(|(_, _, task)| {
-                asked.is_none_or(|(key, value)| task.configuration.get(key) == Some(value))
-            })
-            .take(most)
-            .collect();
-        Ok((jobs, shape::account(state).to_owned()))
-    })?;
-    if !jobs.is_empty() {
-        let ids = jobs.iter().map(|(id, ..)| id.clone()).collect();
-        ground.submit(Event::JobsPolled { jobs: ids }).await?;
-    }
-    let jobs: Vec<Value> = jobs
+    let fits = |task: &ActionTask| {
+        asked.is_none_or(|(key, value)| task.configuration.get(key) == Some(value))
+    };
+    let given = hand_out(ground, &id, most, fits).await?;
+    let account = ground.read(|state| Ok(shape::account(state).to_owned()))?;
+    let jobs: Vec<Value> = given
         .into_iter()
-        .map(|(id, nonce, task)| {
-            let data = job_data(&task, ground.credentials(&task));
-            json!({"id": id, "data": data, "nonce": nonce, "accountId": account})
+        .map(|(job, task)| {
+            let data = data(ground, &task, true, For::Own);
+            json!({"id": job.id, "data": data, "nonce": job.nonce, "accountId": account})
         })
         .collect();
     Ok(json!({"jobs": jobs}))
 }
 
+/// Up to `most` jobs of a type, which are this worker's to acknowledge from now on.
+pub(super) async fn hand_out(
+    ground: &Ground<'_>,
+    id: &ActionTypeId,
+    most: usize,
+    fits: impl Fn(&ActionTask) -> bool,
+) -> Result<Vec<(JobTask, ActionTask)>, Refusal> {
+    loop {
+        let now = ground.clock.now();
+        let mut found: Vec<(JobTask, ActionTask)> = ground.read(|state| {
+            Ok(state
+                .offered_jobs(id, now)
+                .into_iter()
+                .filter_map(|job| Some((JobTask::from(job), state.task_of_job(&job.id)?)))
+                .filter(|(_, task)| fits(task))
+                .take(most)
+                .collect())
+        })?;
+        if found.is_empty() {
+            return Ok(found);
+        }
+        let jobs = found.iter().map(|(job, _)| job.id.clone()).collect();
+        match ground.submit(Event::JobsPolled { jobs }).await? {
+            // others were quicker: there may be more jobs
+            Answer::Jobs(given) if given.is_empty() => {}
+            Answer::Jobs(given) => {
+                found.retain(|(job, _)| given.contains(&job.id));
+                return Ok(found);
+            }
+            answer => return Err(unexpected(&answer)),
+        }
+    }
+}
+
 pub(super) async fn acknowledge(
     ground: &Ground<'_>,
     request: Acknowledge,
+    who: For,
 ) -> Result<Value, Refusal> {
+    check(ground, &request.job_id, who)?;
     let event = Event::JobAcknowledged {
         job: request.job_id,
         nonce: request.nonce,
@@ -202,8 +235,46 @@ pub(super) async fn acknowledge(
     }
 }
 
+/// Whether there is such a job for these operations.
+pub(super) fn check(ground: &Ground<'_>, id: &str, who: For) -> Result<(), Refusal> {
+    ground.read(|state| {
+        let job = state.jobs.get(id).filter(|it| who.sees(it));
+        job.map(|_| ())
+            .ok_or_else(|| not_found("JobNotFoundException"))
+    })
+}
+
+/// A job with its task, and whether a result may still be put for it.
+pub(super) fn read(
+    ground: &Ground<'_>,
+    id: &str,
+    who: For,
+) -> Result<(JobTask, ActionTask, bool), Refusal> {
+    ground.read_all(|state, past| {
+        let none = || not_found("JobNotFoundException");
+        let job = state
+            .jobs
+            .get(id)
+            .filter(|it| who.sees(it))
+            .ok_or_else(none)?;
+        let task = match state.task_of_job(id) {
+            Some(task) => Some(task),
+            // it has ended, and its execution has left memory
+            None => past
+                .numbered(state, job.place.pipeline(), job.place.execution())?
+                .and_then(|execution| state.task_of_ended_job(id, &execution)),
+        };
+        Ok((JobTask::from(job), task.ok_or_else(none)?, job.is_open()))
+    })
+}
+
+/// `JobData` with fresh credentials, which an ended job does not get.
+pub(super) fn data(ground: &Ground<'_>, task: &ActionTask, open: bool, who: For) -> Value {
+    job_data(task, open.then(|| ground.credentials(task)), who)
+}
+
 /// `JobData`. It holds the job's credentials: for the worker's reply only, never for a log.
-fn job_data(task: &ActionTask, credentials: Value) -> Value {
+fn job_data(task: &ActionTask, credentials: Option<Value>, who: For) -> Value {
     let key = task
         .encryption_key
         .as_ref()
@@ -212,25 +283,29 @@ fn job_data(task: &ActionTask, credentials: Value) -> Value {
         .job
         .as_ref()
         .and_then(|job| job.continuation_token.as_deref());
+    let own = who == For::Own;
+    let context = Object::new()
+        .with("pipelineName", task.pipeline.as_str())
+        .with("stage", json!({"name": task.stage}))
+        .with(
+            "action",
+            json!({"name": task.action, "actionExecutionId": task.action_execution}),
+        )
+        .maybe("pipelineArn", own.then_some(task.pipeline_arn.as_str()))
+        .maybe(
+            "pipelineExecutionId",
+            own.then_some(task.execution.as_str()),
+        );
     Object::new()
         .with("actionTypeId", shape::action_type_id(&task.action_type))
         .with(
             "actionConfiguration",
             json!({"configuration": task.configuration}),
         )
-        .with(
-            "pipelineContext",
-            json!({
-                "pipelineName": task.pipeline,
-                "stage": {"name": task.stage},
-                "action": {"name": task.action, "actionExecutionId": task.action_execution},
-                "pipelineArn": task.pipeline_arn,
-                "pipelineExecutionId": task.execution,
-            }),
-        )
+        .with("pipelineContext", context)
         .with("inputArtifacts", locations(&task.inputs))
         .with("outputArtifacts", locations(&task.outputs))
-        .with("artifactCredentials", credentials)
+        .maybe("artifactCredentials", credentials)
         .maybe("continuationToken", token)
         .maybe("encryptionKey", key)
         .into()
@@ -272,8 +347,18 @@ fn epoch(seconds: f64) -> Option<Timestamp> {
     Timestamp::from_millisecond((seconds * 1000.0).round() as i64).ok()
 }
 
-fn job_not_found() -> Refusal {
-    Refusal::new("JobNotFoundException", "The specified job was not found")
+pub(super) fn not_found(exception: &'static str) -> Refusal {
+    Refusal::new(exception, "The specified job was not found")
+}
+
+pub(super) fn no_such_type(id: &ActionTypeId) -> Refusal {
+    Refusal::new(
+        "ActionTypeNotFoundException",
+        format!(
+            "ActionType (Category: '{}', Provider: '{}', Owner: '{}', Version: '{}') is not available",
+            id.category, id.provider, id.owner, id.version
+        ),
+    )
 }
 
 fn invalid(message: String) -> Refusal {

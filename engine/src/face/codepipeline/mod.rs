@@ -17,8 +17,10 @@ use crate::{
     app::App,
     clock::Clock,
     desk::{Desk, Past},
+    third_party::Partners,
     vault::{Scope, Vault},
 };
+use jobs::For;
 
 mod action_types;
 mod actions;
@@ -33,26 +35,14 @@ mod revisions;
 mod shape;
 mod state_view;
 mod tags;
+mod third_party;
+mod webhooks;
 
 /// Prefix of `X-Amz-Target`.
 pub const TARGET: &str = "CodePipeline_20150709.";
 
 /// How long artifact credentials of a job work, as for functions; GetJobDetails gives fresh ones.
 const CREDENTIALS_LAST: SignedDuration = SignedDuration::from_hours(1);
-
-/// Operations of the model that this engine does not have yet.
-const NOT_BUILT: [&str; 10] = [
-    "AcknowledgeThirdPartyJob",
-    "DeleteWebhook",
-    "DeregisterWebhookWithThirdParty",
-    "GetThirdPartyJobDetails",
-    "ListWebhooks",
-    "PollForThirdPartyJobs",
-    "PutThirdPartyJobFailureResult",
-    "PutThirdPartyJobSuccessResult",
-    "PutWebhook",
-    "RegisterWebhookWithThirdParty",
-];
 
 /// Answers one operation.
 ///
@@ -63,6 +53,8 @@ pub async fn call(app: &App, call: &Call) -> JsonAnswer {
         desk: &app.desk,
         clock: &app.clock,
         caller: &call.caller.arn,
+        base_url: &app.base_url,
+        partners: &app.config.third_party,
         credentials: &|task, expires| credentials(&app.vault, task, expires),
     };
     ground
@@ -107,6 +99,9 @@ struct Ground<'a> {
     desk: &'a Desk,
     clock: &'a Clock,
     caller: &'a str,
+    /// The engine's public address, in the URLs of webhooks.
+    base_url: &'a str,
+    partners: &'a Partners,
     /// Credentials (`artifactCredentials`) that open a task's artifacts until then.
     credentials: &'a (dyn Fn(&ActionTask, Timestamp) -> Value + Sync),
 }
@@ -159,9 +154,35 @@ impl Ground<'_> {
             "PutApprovalResult" => state_view::approve(self, check(body, model::APPROVAL)?).await,
             "PutJobSuccessResult" => jobs::succeeded(self, check(body, model::JOB_SUCCESS)?).await,
             "PutJobFailureResult" => jobs::failed(self, check(body, model::JOB_FAILURE)?).await,
-            "GetJobDetails" => jobs::details(self, check(body, model::JOB)?),
+            "GetJobDetails" => jobs::details(self, &check(body, model::JOB)?),
             "PollForJobs" => jobs::poll(self, check(body, model::POLL)?).await,
-            "AcknowledgeJob" => jobs::acknowledge(self, check(body, model::ACKNOWLEDGE)?).await,
+            "AcknowledgeJob" => {
+                jobs::acknowledge(self, check(body, model::ACKNOWLEDGE)?, For::Own).await
+            }
+            "PollForThirdPartyJobs" => {
+                third_party::poll(self, check(body, model::POLL_THIRD_PARTY)?).await
+            }
+            "GetThirdPartyJobDetails" => {
+                third_party::details(self, &check(body, model::THIRD_PARTY_JOB)?)
+            }
+            "AcknowledgeThirdPartyJob" => {
+                third_party::acknowledge(self, check(body, model::ACKNOWLEDGE_THIRD_PARTY)?).await
+            }
+            "PutThirdPartyJobSuccessResult" => {
+                third_party::succeeded(self, check(body, model::THIRD_PARTY_SUCCESS)?).await
+            }
+            "PutThirdPartyJobFailureResult" => {
+                third_party::failed(self, check(body, model::THIRD_PARTY_FAILURE)?).await
+            }
+            "PutWebhook" => webhooks::put(self, check(body, model::PUT_WEBHOOK)?).await,
+            "ListWebhooks" => webhooks::list(self, check(body, model::LIST_WEBHOOKS)?),
+            "DeleteWebhook" => webhooks::delete(self, check(body, model::BY_NAME)?).await,
+            "RegisterWebhookWithThirdParty" => {
+                webhooks::register(self, check(body, model::REGISTER_WEBHOOK)?).await
+            }
+            "DeregisterWebhookWithThirdParty" => {
+                webhooks::deregister(self, check(body, model::REGISTER_WEBHOOK)?).await
+            }
             "TagResource" => tags::tag(self, check(body, model::TAG_RESOURCE)?).await,
             "UntagResource" => tags::untag(self, check(body, model::UNTAG_RESOURCE)?).await,
             "ListTagsForResource" => tags::list(self, check(body, model::LIST_TAGS)?),
@@ -172,10 +193,6 @@ impl Ground<'_> {
             "DeleteCustomActionType" => {
                 action_types::delete(self, check(body, model::DELETE_ACTION_TYPE)?).await
             }
-            known if NOT_BUILT.contains(&known) => Err(Refusal::new(
-                "NotImplementedException",
-                format!("stagewright does not have the CodePipeline operation {known} yet"),
-            )),
             unknown => Err(Refusal::new(
                 "UnknownOperationException",
                 format!("CodePipeline has no operation {unknown}"),

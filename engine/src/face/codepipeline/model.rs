@@ -137,6 +137,33 @@ static FAILURE_TYPE: Shape = Shape::OneOf(&[
 ]);
 static MESSAGE: Shape = Shape::Text(text(1, 5000));
 static NONCE: Shape = Shape::Text(text(1, 50).secret());
+static PARTNER_JOB: Shape = Shape::Text(text(1, 512));
+static PARTNER_TOKEN: Shape = Shape::Text(text(1, 256).secret());
+
+static WEBHOOK: Shape = Shape::Struct(&[
+    required("name", &NAME),
+    required("targetPipeline", &NAME),
+    required("targetAction", &NAME),
+    required("filters", &FILTERS),
+    required("authentication", &AUTHENTICATION),
+    required("authenticationConfiguration", &AUTHENTICATED_BY),
+]);
+static FILTERS: Shape = Shape::List {
+    min: 0,
+    max: 5,
+    of: &FILTER,
+};
+static FILTER: Shape = Shape::Struct(&[
+    required("jsonPath", &FILTER_TEXT),
+    optional("matchEquals", &FILTER_TEXT),
+]);
+static FILTER_TEXT: Shape = Shape::Text(text(1, 150));
+static AUTHENTICATION: Shape = Shape::OneOf(&["GITHUB_HMAC", "IP", "UNAUTHENTICATED"]);
+static AUTHENTICATED_BY: Shape = Shape::Struct(&[
+    optional("AllowedIPRange", &SHORT),
+    optional("SecretToken", &SECRET_TOKEN),
+]);
+static SECRET_TOKEN: Shape = Shape::Text(text(1, 100).secret());
 
 static QUERY: Shape = Shape::Map {
     max: 1,
@@ -258,6 +285,38 @@ pub(super) static POLL: &[Member] = &[
     optional("queryParam", &QUERY),
 ];
 pub(super) static ACKNOWLEDGE: &[Member] = &[required("jobId", &UUID), required("nonce", &NONCE)];
+pub(super) static POLL_THIRD_PARTY: &[Member] = &[
+    required("actionTypeId", &ACTION_TYPE_ID),
+    optional("maxBatchSize", &POSITIVE),
+];
+pub(super) static THIRD_PARTY_JOB: &[Member] = &[
+    required("jobId", &PARTNER_JOB),
+    required("clientToken", &PARTNER_TOKEN),
+];
+pub(super) static ACKNOWLEDGE_THIRD_PARTY: &[Member] = &[
+    required("jobId", &PARTNER_JOB),
+    required("nonce", &NONCE),
+    required("clientToken", &PARTNER_TOKEN),
+];
+pub(super) static THIRD_PARTY_SUCCESS: &[Member] = &[
+    required("jobId", &PARTNER_JOB),
+    required("clientToken", &PARTNER_TOKEN),
+    optional("currentRevision", &CURRENT),
+    optional("continuationToken", &LONG),
+    optional("executionDetails", &DETAILS),
+];
+pub(super) static THIRD_PARTY_FAILURE: &[Member] = &[
+    required("jobId", &PARTNER_JOB),
+    required("clientToken", &PARTNER_TOKEN),
+    required("failureDetails", &FAILURE),
+];
+pub(super) static PUT_WEBHOOK: &[Member] =
+    &[required("webhook", &WEBHOOK), optional("tags", &TAGS)];
+pub(super) static LIST_WEBHOOKS: &[Member] = &[
+    optional("NextToken", &NEXT),
+    optional("MaxResults", &HUNDRED),
+];
+pub(super) static REGISTER_WEBHOOK: &[Member] = &[optional("webhookName", &NAME)];
 pub(super) static TAG_RESOURCE: &[Member] =
     &[required("resourceArn", &ARN), required("tags", &TAGS)];
 pub(super) static UNTAG_RESOURCE: &[Member] = &[

@@ -8,8 +8,10 @@ use engine_plan::{
     event::{Revision, Trigger},
     refusal::Refusal,
     state::{
-        ActionStatus, ArtifactPlace, Execution, ExecutionStatus, Pipeline, StageStatus, State,
+        ActionRun, ActionStatus, ArtifactPlace, Execution, ExecutionStatus, Pipeline, StageStatus,
+        State,
     },
+    url_template::{self, Link},
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -17,7 +19,7 @@ use serde_json::{Map, Value, json};
 use crate::desk::Past;
 
 /// What a secret reads back as.
-const MASK: &str = "****";
+pub(super) const MASK: &str = "****";
 
 /// An object built member by member.
 #[derive(Debug, Default)]
@@ -189,6 +191,19 @@ pub(super) fn artifact_revision(name: &str, revision: &Revision) -> Value {
         .into()
 }
 
+/// A link that the action's type describes by a template.
+pub(super) fn link(state: &State, run: &ActionRun, link: Link) -> Option<String> {
+    let made = state.custom_type(&run.action_type)?;
+    let external_id = run.details.external_execution_id.as_deref();
+    url_template::link(made, link, &run.resolved_configuration, external_id)
+}
+
+/// `externalExecutionUrl`: what the provider said, or the type's template.
+pub(super) fn execution_url(state: &State, run: &ActionRun) -> Option<String> {
+    let said = run.details.external_execution_url.clone();
+    said.or_else(|| link(state, run, Link::Execution))
+}
+
 /// Configuration with the values that the action type calls secret masked.
 pub(super) fn masked(
     state: &State,
@@ -223,5 +238,5 @@ pub(super) fn definition(state: &State, definition: &PipelineDeclaration) -> Val
 }
 
 fn is_secret(state: &State, id: &ActionTypeId, key: &str) -> bool {
-    action_type::is_secret(action_type::find_custom(&state.action_types, id), key)
+    action_type::is_secret(state.custom_type(id), key)
 }

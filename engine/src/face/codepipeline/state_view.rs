@@ -1,12 +1,14 @@
 //! GetPipelineState, stage transitions and approvals.
 
 use engine_plan::{
+    definition::ActionDeclaration,
     event::Event,
     gate::GateKind,
     hidden::Hidden,
     refusal::Refusal,
-    state::{ActionRun, ActionStatus, Pipeline, RetryTrigger, StageState},
+    state::{ActionRun, ActionStatus, Pipeline, RetryTrigger, StageState, State},
     step::Answer,
+    url_template::{self, Link},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -49,7 +51,7 @@ pub(super) fn get(ground: &Ground<'_>, request: ByName) -> Result<Value, Refusal
         let stages: Vec<Value> = pipeline
             .stages
             .iter()
-            .map(|stage| stage_state(pipeline, stage))
+            .map(|stage| stage_state(state, pipeline, stage))
             .collect();
         Ok(Object::new()
             .with("pipelineName", request.name.as_str())
@@ -94,7 +96,7 @@ pub(super) async fn approve(ground: &Ground<'_>, request: Approval) -> Result<Va
     }
 }
 
-fn stage_state(pipeline: &Pipeline, stage: &StageState) -> Value {
+fn stage_state(state: &State, pipeline: &Pipeline, stage: &StageState) -> Value {
     let waiting: Vec<Value> = stage
         .waiting
         .iter()
@@ -123,7 +125,7 @@ fn stage_state(pipeline: &Pipeline, stage: &StageState) -> Value {
             let run = pipeline
                 .latest_run(&stage.name, &action.name)
                 .map(|(_, run)| run);
-            action_state(&action.name, run)
+            action_state(state, action, run)
         })
         .collect();
     let latest = pipeline.latest_stage_run(&stage.name);
@@ -165,7 +167,7 @@ fn stage_state(pipeline: &Pipeline, stage: &StageState) -> Value {
         .into()
 }
 
-fn action_state(name: &str, run: Option<&ActionRun>) -> Value {
+fn action_state(state: &State, declared: &ActionDeclaration, run: Option<&ActionRun>) -> Value {
     let revision = run.and_then(|run| run.revision.as_ref());
     let current = run.zip(revision).map(|(run, revision)| {
         // The model requires all three; a source that knows no more gets its id and its time.
@@ -179,19 +181,28 @@ fn action_state(name: &str, run: Option<&ActionRun>) -> Value {
             "created": shape::time(revision.created.unwrap_or(run.updated)),
         })
     });
+    let link = |kind: Link| match run {
+        Some(run) => shape::link(state, run, kind),
+        None => {
+            let made = state.custom_type(&declared.action_type_id)?;
+            url_template::link(made, kind, &declared.configuration, None)
+        }
+    };
+    let revision_url = revision.and_then(|revision| revision.url.clone());
     Object::new()
-        .with("actionName", name)
+        .with("actionName", declared.name.as_str())
         .maybe("currentRevision", current)
-        .maybe("latestExecution", run.map(action_execution))
         .maybe(
-            "revisionUrl",
-            revision.and_then(|revision| revision.url.as_deref()),
+            "latestExecution",
+            run.map(|run| action_execution(state, run)),
         )
+        .maybe("entityUrl", link(Link::Entity))
+        .maybe("revisionUrl", revision_url.or_else(|| link(Link::Revision)))
         .into()
 }
 
 /// `ActionExecution`.
-fn action_execution(run: &ActionRun) -> Value {
+fn action_execution(state: &State, run: &ActionRun) -> Value {
     let open = run.status == ActionStatus::InProgress;
     let token = run.approval_token.as_ref().filter(|_| open);
     let error = run
@@ -210,10 +221,7 @@ fn action_execution(run: &ActionRun) -> Value {
             "externalExecutionId",
             details.external_execution_id.as_deref(),
         )
-        .maybe(
-            "externalExecutionUrl",
-            details.external_execution_url.as_deref(),
-        )
+        .maybe("externalExecutionUrl", shape::execution_url(state, run))
         .maybe("percentComplete", details.percent_complete)
         .maybe("errorDetails", error)
         .into()

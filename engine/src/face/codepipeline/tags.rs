@@ -1,8 +1,11 @@
-//! TagResource, UntagResource, ListTagsForResource on pipelines.
+//! TagResource, UntagResource, ListTagsForResource on pipelines, webhooks and custom action types.
 
 use std::collections::BTreeMap;
 
-use engine_plan::{event::Event, refusal::Refusal};
+use engine_plan::{
+    event::{Event, Resource},
+    refusal::Refusal,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -47,52 +50,67 @@ pub(super) fn shown(tags: &BTreeMap<String, String>) -> Value {
         .collect()
 }
 
+/// What an ARN names.
+enum Tagged {
+    Pipeline(String),
+    Other(Resource),
+}
+
 pub(super) async fn tag(ground: &Ground<'_>, request: TagResource) -> Result<Value, Refusal> {
-    let event = Event::Tag {
-        pipeline: pipeline_of(ground, &request.resource_arn)?,
-        tags: request.tags.into_iter().map(Tag::pair).collect(),
+    let tags = request.tags.into_iter().map(Tag::pair).collect();
+    let event = match tagged(ground, &request.resource_arn)? {
+        Tagged::Pipeline(pipeline) => Event::Tag { pipeline, tags },
+        Tagged::Other(resource) => Event::TagResource { resource, tags },
     };
     ground.submit(event).await?;
     Ok(json!({}))
 }
 
 pub(super) async fn untag(ground: &Ground<'_>, request: UntagResource) -> Result<Value, Refusal> {
-    let event = Event::Untag {
-        pipeline: pipeline_of(ground, &request.resource_arn)?,
-        keys: request.tag_keys,
+    let keys = request.tag_keys;
+    let event = match tagged(ground, &request.resource_arn)? {
+        Tagged::Pipeline(pipeline) => Event::Untag { pipeline, keys },
+        Tagged::Other(resource) => Event::UntagResource { resource, keys },
     };
     ground.submit(event).await?;
     Ok(json!({}))
 }
 
 pub(super) fn list(ground: &Ground<'_>, request: ListTags) -> Result<Value, Refusal> {
-    let name = pipeline_of(ground, &request.resource_arn)?;
+    let resource = tagged(ground, &request.resource_arn)?;
     ground.read(|state| {
-        let tags = state
-            .pipelines
-            .get(&name)
-            .map(|pipeline| shown(&pipeline.tags));
-        Ok(json!({"tags": tags.unwrap_or_else(|| json!([]))}))
+        let tags = match &resource {
+            Tagged::Pipeline(name) => state.pipelines.get(name).map(|it| &it.tags),
+            Tagged::Other(resource) => state.tags(resource),
+        };
+        Ok(json!({"tags": tags.map_or_else(|| json!([]), shown)}))
     })
 }
 
-/// The pipeline that an ARN names; only pipelines carry tags here.
-fn pipeline_of(ground: &Ground<'_>, arn: &str) -> Result<String, Refusal> {
+/// The pipeline, webhook or custom action type that an ARN names.
+fn tagged(ground: &Ground<'_>, arn: &str) -> Result<Tagged, Refusal> {
     let name = arn.splitn(6, ':').nth(5).unwrap_or_default();
-    if name.starts_with("actionType:") || name.starts_with("webhook:") {
-        return Err(Refusal::new(
-            "NotImplementedException",
-            format!("stagewright keeps no tags of {arn}: only pipelines have them yet"),
-        ));
-    }
+    let other = match name.split_once(':') {
+        Some(("webhook", name)) => Some(Resource::Webhook {
+            name: name.to_owned(),
+        }),
+        Some(("actionType", name)) => Some(Resource::ActionType {
+            name: name.to_owned(),
+        }),
+        _ => None,
+    };
     ground.read(|state| {
-        if state.pipelines.contains_key(name) && state.pipeline_arn(name) == arn {
-            Ok(name.to_owned())
-        } else {
-            Err(Refusal::new(
+        let found = match other {
+            Some(resource) => (state.tags(&resource).is_some() && state.arn(&resource) == arn)
+                .then_some(Tagged::Other(resource)),
+            None => (state.pipelines.contains_key(name) && state.pipeline_arn(name) == arn)
+                .then(|| Tagged::Pipeline(name.to_owned())),
+        };
+        found.ok_or_else(|| {
+            Refusal::new(
                 "ResourceNotFoundException",
                 format!("The resource {arn} was not found"),
-            ))
-        }
+            )
+        })
     })
 }
