@@ -8,6 +8,7 @@ use std::{
 };
 
 use harness::process::Server;
+use serde_json::{Value, json};
 
 use crate::median;
 
@@ -26,23 +27,7 @@ pub fn measure() -> Vec<(String, String)> {
         drop(server);
     }
     let server = Server::start(folder.path(), &[]);
-    let host = server.url.trim_start_matches("http://").to_owned();
-    let clients: Vec<_> = (0..CONNECTIONS)
-        .map(|_| {
-            let host = host.clone();
-            thread::spawn(move || client(&host))
-        })
-        .collect();
-    let mut latencies: Vec<f64> = clients
-        .into_iter()
-        .flat_map(|c| c.join().expect("a client"))
-        .collect();
-    latencies.sort_by(f64::total_cmp);
-    let rate = latencies.len() as f64 / FOR.as_secs_f64();
-    let p99 = latencies
-        .get(latencies.len() * 99 / 100)
-        .copied()
-        .unwrap_or(f64::NAN);
+    let (rate, p99) = reads(&server.url, "ListPipelines", &json!({}), FOR);
     vec![
         (
             "start of `serve` to listening, empty, 12 runs".to_owned(),
@@ -59,24 +44,78 @@ pub fn measure() -> Vec<(String, String)> {
     ]
 }
 
-fn client(host: &str) -> Vec<f64> {
-    let stream = TcpStream::connect(host).expect("it listens");
-    stream.set_nodelay(true).expect("a socket option");
-    let mut writer = stream.try_clone().expect("a second handle");
-    let mut reader = BufReader::new(stream);
-    let request = format!(
-        "POST / HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/x-amz-json-1.1\r\nx-amz-target: CodePipeline_20150709.ListPipelines\r\nauthorization: AWS4-HMAC-SHA256 Credential=bench/20260101/eu-west-1/codepipeline/aws4_request, SignedHeaders=host, Signature=0\r\ncontent-length: 2\r\n\r\n{{}}"
-    );
-    let until = Instant::now() + FOR;
-    let mut latencies = Vec::new();
-    while Instant::now() < until {
-        let begin = Instant::now();
-        writer.write_all(request.as_bytes()).expect("sent");
+/// The same request on many connections: calls a second, and the p99 in seconds.
+pub fn reads(url: &str, operation: &str, request: &Value, time: Duration) -> (f64, f64) {
+    let clients: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let (url, operation, body) =
+                (url.to_owned(), operation.to_owned(), request.to_string());
+            thread::spawn(move || {
+                let mut client = Client::connect(&url);
+                let request = client.request(&operation, &body);
+                let until = Instant::now() + time;
+                let mut latencies = Vec::new();
+                while Instant::now() < until {
+                    let begin = Instant::now();
+                    client.send(&request);
+                    latencies.push(begin.elapsed().as_secs_f64());
+                }
+                latencies
+            })
+        })
+        .collect();
+    let mut latencies: Vec<f64> = clients
+        .into_iter()
+        .flat_map(|c| c.join().expect("a client"))
+        .collect();
+    latencies.sort_by(f64::total_cmp);
+    let p99 = latencies.get(latencies.len() * 99 / 100).copied();
+    (
+        latencies.len() as f64 / time.as_secs_f64(),
+        p99.unwrap_or(f64::NAN),
+    )
+}
+
+/// One kept connection.
+pub struct Client {
+    host: String,
+    writer: TcpStream,
+    reader: BufReader<TcpStream>,
+}
+
+impl Client {
+    pub fn connect(url: &str) -> Self {
+        let host = url.trim_start_matches("http://").to_owned();
+        let stream = TcpStream::connect(&host).expect("it listens");
+        stream.set_nodelay(true).expect("a socket option");
+        Self {
+            host,
+            writer: stream.try_clone().expect("a second handle"),
+            reader: BufReader::new(stream),
+        }
+    }
+
+    /// The answer to one request.
+    pub fn call(&mut self, operation: &str, request: &Value) -> Value {
+        let request = self.request(operation, &request.to_string());
+        serde_json::from_slice(&self.send(&request)).expect("JSON")
+    }
+
+    fn request(&self, operation: &str, body: &str) -> String {
+        format!(
+            "POST / HTTP/1.1\r\nhost: {}\r\ncontent-type: application/x-amz-json-1.1\r\nx-amz-target: CodePipeline_20150709.{operation}\r\nauthorization: AWS4-HMAC-SHA256 Credential=bench/20260101/eu-west-1/codepipeline/aws4_request, SignedHeaders=host, Signature=0\r\ncontent-length: {}\r\n\r\n{body}",
+            self.host,
+            body.len()
+        )
+    }
+
+    fn send(&mut self, request: &str) -> Vec<u8> {
+        self.writer.write_all(request.as_bytes()).expect("sent");
         let mut length = 0;
         let mut first = true;
         loop {
             let mut line = String::new();
-            reader.read_line(&mut line).expect("an answer");
+            self.reader.read_line(&mut line).expect("an answer");
             let line = line.trim();
             if std::mem::take(&mut first) {
                 assert!(line.ends_with("200 OK"), "the engine refuses: {line}");
@@ -89,8 +128,7 @@ fn client(host: &str) -> Vec<f64> {
             }
         }
         let mut body = vec![0; length];
-        reader.read_exact(&mut body).expect("a body");
-        latencies.push(begin.elapsed().as_secs_f64());
+        self.reader.read_exact(&mut body).expect("a body");
+        body
     }
-    latencies
 }

@@ -3,10 +3,11 @@
 mod api;
 mod example;
 mod executions;
+mod history;
 mod sizes;
 
 fn main() {
-    println!("{:<66} {:>14}", "what", "measured");
+    println!("{:<70} {:>24}", "what", "measured");
     for (what, figure) in sizes::measure() {
         row(&what, &figure);
     }
@@ -21,6 +22,9 @@ fn main() {
         for (what, figure) in executions::measure().await {
             row(&what, &figure);
         }
+        for (what, figure) in history::measure().await {
+            row(&what, &figure);
+        }
     });
     for (what, figure) in api::measure() {
         row(&what, &figure);
@@ -28,7 +32,7 @@ fn main() {
 }
 
 fn row(what: &str, figure: &str) {
-    println!("{what:<66} {figure:>14}");
+    println!("{what:<70} {figure:>24}");
 }
 
 /// The middle of the samples.

@@ -61,6 +61,11 @@ impl Server {
         Self { url, child }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `kill -9`, as a power cut would.
     pub fn kill(mut self) {
         self.child.kill().expect("the process can be killed");
