@@ -382,6 +382,8 @@ fn stopping() -> Refusal {
 }
 
 #[cfg(test)]
+mod kills;
+#[cfg(test)]
 pub(crate) mod scripted;
 #[cfg(test)]
 mod tests;

@@ -14,18 +14,18 @@ use super::{
     *,
 };
 
-fn folder() -> (TempDir, PathBuf) {
+pub(super) fn folder() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let journal = folder.path().join("journal.sqlite");
     (folder, journal)
 }
 
-fn records(path: &Path) -> Vec<Input> {
+pub(super) fn records(path: &Path) -> Vec<Input> {
     let all = Journal::open(path).unwrap().records(0, 100_000).unwrap();
     all.into_iter().map(|(_, input)| input).collect()
 }
 
-fn write(path: &Path, records: &[Input]) {
+pub(super) fn write(path: &Path, records: &[Input]) {
     let mut journal = Journal::open(path).unwrap();
     let mut batch = journal.batch().unwrap();
     for input in records {
@@ -35,7 +35,7 @@ fn write(path: &Path, records: &[Input]) {
 }
 
 /// Action executions that these records say are over.
-fn over(records: &[Input]) -> BTreeSet<String> {
+pub(super) fn over(records: &[Input]) -> BTreeSet<String> {
     let mut state = State::default();
     for input in records {
         step(&mut state, input).unwrap();
