@@ -91,6 +91,11 @@ pub fn run(folder: &Path, arguments: &[&str]) -> Output {
 
 /// Runs a command to its end, but not for ever.
 pub fn finish(command: &mut Command) -> Output {
+    finish_within(command, PATIENCE)
+}
+
+/// [`finish`] for a command that takes its time.
+pub fn finish_within(command: &mut Command, patience: Duration) -> Output {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -108,14 +113,14 @@ pub fn finish(command: &mut Command) -> Output {
     };
     let stdout = read(child.stdout.take().map(|s| Box::new(s) as _));
     let stderr = read(child.stderr.take().map(|s| Box::new(s) as _));
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + patience;
     let status = loop {
         if let Some(status) = child.try_wait().expect("it can be waited for") {
             break status;
         }
         if Instant::now() > until {
             let _ = child.kill();
-            panic!("{command:?} did not end within {PATIENCE:?}");
+            panic!("{command:?} did not end within {patience:?}");
         }
         std::thread::sleep(Duration::from_millis(10));
     };

@@ -65,7 +65,10 @@ fn next(state: &State, mode: &str) -> Option<Event> {
             "outputArtifactDetails": {"minimumCount": 0, "maximumCount": 0},
         });
         let action_type = parse_action_type(action_type).unwrap();
-        return Some(Event::CreateCustomActionType { action_type });
+        return Some(Event::CreateCustomActionType {
+            action_type,
+            tags: BTreeMap::new(),
+        });
     }
     let Some(known) = state.pipelines.get("shop") else {
         let definition = engine_plan::check::parse(definition(mode)).unwrap();
