@@ -57,7 +57,9 @@ impl Overrides {
     /// # Errors
     /// [`OverridesError`].
     pub fn read(input: &str) -> Result<Self, OverridesError> {
-        let raw: Raw = serde_json::from_str(input)?;
+        // A struct would also be read from an array.
+        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(input)?;
+        let raw: Raw = serde_json::from_value(object.into())?;
         Ok(Self {
             source_revisions: raw.source_revisions,
             variables: raw
