@@ -14,6 +14,9 @@ fn main() {
     for (what, figure) in example::measure() {
         row(&what, &figure);
     }
+    for (what, figure) in api::measure() {
+        row(&what, &figure);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -26,9 +29,6 @@ fn main() {
             row(&what, &figure);
         }
     });
-    for (what, figure) in api::measure() {
-        row(&what, &figure);
-    }
 }
 
 fn row(what: &str, figure: &str) {
