@@ -5,10 +5,11 @@
 set -eu
 folder=$1
 functions=$(ls functions)
-packages=$(for name in $functions; do printf -- '--package %s ' "$name"; done)
-# Only the functions: with the rest of the workspace, features of its tests would be built in.
-# shellcheck disable=SC2086 # a list of options
-cargo build --profile dist $packages
+# One after the other, so that features of the rest of the workspace are not built in. Position-dependent: a relocation
+# table of 0.4 MB less in each, and nothing to relocate at a cold start. Heap, stack and libraries stay at random places.
+for name in $functions; do
+  cargo rustc --profile dist --package "$name" --bin "$name" -- -C relocation-model=static
+done
 built=${CARGO_TARGET_DIR:-target}/dist
 
 for name in $functions; do

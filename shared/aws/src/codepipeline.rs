@@ -12,28 +12,31 @@ use shared::{
     port::{JobReporter, PortError},
 };
 
-use crate::sdk::Aws;
+use crate::{jobs::CODEPIPELINE, rpc::Rpc, sdk::Aws};
 
 /// `PutJobSuccessResult` and `PutJobFailureResult`, with the function's own role.
 #[derive(Debug)]
 pub struct CodePipeline {
-    pub(crate) aws: Aws,
+    aws: Aws,
     client: OnceLock<Client>,
+    /// For what [`crate::jobs`] asks.
+    pub(crate) rpc: Rpc,
 }
 
 impl CodePipeline {
     /// The service id in `AWS_ENDPOINT_URL_CODEPIPELINE`.
-    const SERVICE: &'static str = "CODEPIPELINE";
+    pub(crate) const SERVICE: &'static str = "CODEPIPELINE";
 
     /// Makes no client yet.
     pub fn new(aws: &Aws) -> Self {
         Self {
             aws: aws.clone(),
             client: OnceLock::new(),
+            rpc: Rpc::new(aws, CODEPIPELINE),
         }
     }
 
-    pub(crate) fn client(&self) -> &Client {
+    fn client(&self) -> &Client {
         self.client
             .get_or_init(|| Client::new(&self.aws.config(Self::SERVICE)))
     }

@@ -67,11 +67,9 @@ impl Rpc {
         what: &str,
         body: &Value,
     ) -> Result<Value, PortError> {
-        let body = body.to_string();
         let mut attempt = 1;
         loop {
-            let sent = self.send(operation, what, &body);
-            match self.aws.within(what, sent).await? {
+            match self.call_once(operation, what, body).await {
                 Err(PortError::Unavailable { .. }) if attempt < ATTEMPTS => {
                     tokio::time::sleep(BACKOFF * attempt).await;
                     attempt += 1;
@@ -79,6 +77,18 @@ impl Rpc {
                 result => return result,
             }
         }
+    }
+
+    /// Calls an operation that must not be repeated.
+    pub(crate) async fn call_once(
+        &self,
+        operation: &str,
+        what: &str,
+        body: &Value,
+    ) -> Result<Value, PortError> {
+        let body = body.to_string();
+        let sent = self.send(operation, what, &body);
+        self.aws.within(what, sent).await?
     }
 
     async fn send(&self, operation: &str, what: &str, body: &str) -> Result<Value, PortError> {

@@ -125,7 +125,7 @@ async fn a_workers_job_is_read_with_fresh_credentials() {
     assert!(
         fault
             .public
-            .starts_with("an artifact of the job is not usable"),
+            .contains("inputArtifacts[0].location.s3Location"),
         "{fault}"
     );
 }
