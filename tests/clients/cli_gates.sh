@@ -1,6 +1,6 @@
 #!/bin/sh
 # An AWS CLI session that holds the gates: cli_gates.sh AWS PYTHON URL ends with `ok`.
-# Transitions, rollback, rules, tags, update, delete.
+# Transitions, rollback, rules, tags, a webhook, update, delete.
 set -eu
 cli=$1
 python=$2
@@ -41,6 +41,21 @@ is 'rules' 'NotForbidden	Succeeded' "$(call list-rule-executions --pipeline-name
 call tag-resource --resource-arn "$arn" --tags key=cost,value=7
 call untag-resource --resource-arn "$arn" --tag-keys team
 is 'tags' 'cost	7' "$(call list-tags-for-resource --resource-arn "$arn" --query 'tags[].[key,value]')"
+
+hook='{"name":"cli-hook","targetPipeline":"cli-gates","targetAction":"Object","authentication":"UNAUTHENTICATED",
+  "filters":[{"jsonPath":"$.ref","matchEquals":"refs/heads/main"}],"authenticationConfiguration":{}}'
+address=$(call put-webhook --webhook "$hook" --query webhook.url)
+is 'the webhook' "cli-hook	$address" "$(call list-webhooks --query 'webhooks[].[definition.name,url]')"
+third=$("$python" -c 'import json, sys, urllib.request
+request = urllib.request.Request(sys.argv[1], b"{\"ref\":\"refs/heads/main\"}", {"Content-Type": "application/json"})
+print(json.load(urllib.request.urlopen(request))["pipelineExecutionId"])' "$address")
+is 'its trigger' Webhook "$(call get-pipeline-execution --pipeline-name $name --pipeline-execution-id "$third" \
+  --query pipelineExecution.trigger.triggerType)"
+answer "$third"
+status "$third" Succeeded
+call delete-webhook --name cli-hook
+is 'no webhook' '' "$(call list-webhooks --query 'webhooks[].definition.name')"
+echo 'hooked'
 
 "$cli" --endpoint-url "$url" --region eu-west-1 --output json codepipeline get-pipeline --name $name --query '{pipeline: pipeline}' \
   | sed 's/"QUEUED"/"SUPERSEDED"/' > "$folder/changed.json"
