@@ -7,6 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     fault::Fault,
     job::{Details, Job},
+    start::Found,
 };
 
 /// An action type: typed parameters, typed progress, one step.
@@ -19,12 +20,46 @@ pub trait Action: Send + Sync {
     type Progress: Serialize + DeserializeOwned + Send + Sync;
     /// What becomes of a first step that outran its time, when there is no progress to go on from.
     const FIRST_STEP_CUT_OFF: CutOff = CutOff::Fail;
+    /// Whether a run of it is something outside that `stop` ends. Hosts with a table then note each run before its first
+    /// step, so that it is found when the pipeline gives the action up.
+    const STOPS: bool = true;
 
     /// One step. It may be repeated from the same progress and may be cut off anywhere.
     fn step(
         &self,
         request: Request<'_, Self::Params, Self::Progress>,
     ) -> impl Future<Output = Result<Step<Self::Progress>, Fault>> + Send;
+
+    /// Ends the outside run, because the pipeline gave the action up (stopped, abandoned, superseded, timed out).
+    /// May be repeated; a run that has ended already is no error.
+    fn stop(&self, stop: Stop<'_, Self::Params>) -> impl Future<Output = Result<(), Fault>> + Send {
+        let _ = stop;
+        async { Ok(()) }
+    }
+
+    /// Looks for a run that an earlier delivery may have started without noting its id; asked only to stop it.
+    /// An action that uses [`crate::start::start_once`] hands its starter's `find` on. The request's job has the run's
+    /// key and neither artifacts nor credentials.
+    fn find(
+        &self,
+        request: Request<'_, Self::Params, Self::Progress>,
+    ) -> impl Future<Output = Result<Found, Fault>> + Send {
+        let look_at = format!("the provider's list of runs, for {}", request.job.run_key);
+        async { Ok(Found::CannotTell { look_at }) }
+    }
+}
+
+/// What a stop is given.
+#[derive(Debug)]
+pub struct Stop<'a, P> {
+    /// Typed parameters, as the step had them.
+    pub params: &'a P,
+    /// What [`crate::start::Starter::start`] answered; kept in the ledger and sent as the external id.
+    pub run: &'a str,
+    /// Now, by the host's clock.
+    pub now: jiff::Timestamp,
+    /// How long this may take.
+    pub budget: Duration,
 }
 
 /// What the host does with a first step that was cut off. A later step is always asked again from its last progress.

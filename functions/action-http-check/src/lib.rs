@@ -68,6 +68,7 @@ impl<P: PageFetcher, A: Artifacts> Action for HttpCheck<P, A> {
     const NAME: &'static str = "action-http-check";
     type Params = Params;
     type Progress = Progress;
+    const STOPS: bool = false;
     const FIRST_STEP_CUT_OFF: shared::action::CutOff = shared::action::CutOff::AskAgain;
 
     async fn step(&self, request: Request<'_, Params, Progress>) -> Result<Step<Progress>, Fault> {

@@ -82,6 +82,7 @@ impl<A: Artifacts, S: SiteBucket, C: CacheInvalidator> Action for PublishSite<A,
     const NAME: &'static str = "action-publish-site";
     type Params = Params;
     type Progress = Progress;
+    const STOPS: bool = false;
     const FIRST_STEP_CUT_OFF: CutOff = CutOff::AskAgain;
 
     async fn step(&self, request: Request<'_, Params, Progress>) -> Result<Step<Progress>, Fault> {

@@ -37,6 +37,8 @@ pub enum Fate {
     Work,
     /// It fails before it does anything.
     FailBefore,
+    /// It is refused as throttled before it does anything, and so is the next call of its name.
+    Throttle,
     /// It does its work and its reply is lost.
     FailAfter,
     /// It does its work and never answers.
@@ -49,8 +51,9 @@ pub enum Fate {
 
 impl Fate {
     /// All that is not well.
-    pub const BAD: [Self; 5] = [
+    pub const BAD: [Self; 6] = [
         Self::FailBefore,
+        Self::Throttle,
         Self::FailAfter,
         Self::Hang,
         Self::DieBefore,
@@ -66,6 +69,7 @@ struct State {
     script: Script,
     calls: Vec<&'static str>,
     dead: bool,
+    throttled: Option<&'static str>,
     before: Option<(&'static str, Hook)>,
 }
 
@@ -117,6 +121,7 @@ impl Plan {
     pub fn recover(&self) {
         self.with(|state| {
             state.script = Script::Mode(Mode::Work);
+            state.throttled = None;
             state.dead = false;
         });
     }
@@ -132,15 +137,17 @@ impl Plan {
         what: &'static str,
         call: impl Future<Output = Result<V, PortError>>,
     ) -> Result<V, PortError> {
-        let lost = || {
+        let failed = |how: &'static str| {
             Err(PortError::Unavailable {
                 what: what.to_owned(),
-                source: Some("planted failure".into()),
+                source: Some(how.into()),
             })
         };
+        let lost = || failed("planted failure");
         match self.fate(what) {
             Fate::Work => call.await,
             Fate::FailBefore => lost(),
+            Fate::Throttle => failed("planted throttling"),
             Fate::FailAfter => {
                 call.await?;
                 lost()
@@ -162,11 +169,13 @@ impl Plan {
             script,
             calls: Vec::new(),
             dead: false,
+            throttled: None,
             before: None,
         })))
     }
 
-    fn fate(&self, what: &'static str) -> Fate {
+    /// Counts a call and answers its fate: for wrappers whose errors are not a port's.
+    pub fn fate(&self, what: &'static str) -> Fate {
         let before = self.with(|state| state.before.take_if(|(name, _)| *name == what));
         if let Some((_, act)) = before {
             act();
@@ -174,12 +183,17 @@ impl Plan {
         self.with(|state| {
             let index = state.calls.len();
             state.calls.push(what);
-            match &state.script {
+            if state.throttled.take_if(|name| *name == what).is_some() {
+                return Fate::Throttle;
+            }
+            let fate = match &state.script {
                 Script::Mode(Mode::At(at, fate)) if *at == index => *fate,
                 Script::Mode(Mode::DownFrom(at)) if *at <= index => Fate::FailBefore,
                 Script::Mode(_) => Fate::Work,
                 Script::Fates(fates) => fates.get(index).copied().unwrap_or(Fate::Work),
-            }
+            };
+            state.throttled = (fate == Fate::Throttle).then_some(what);
+            fate
         })
     }
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Runs an action on every host: to its end once cleanly, once with each event delivered twice, and once for every port call and
-/// every way it can go wrong: failed before its effect, after its effect, from then on, hung, the process killed
+/// every way it can go wrong: failed before its effect, throttled, failed after its effect, from then on, hung, the process killed
 /// before and after it.
 ///
 /// `make` arranges a fresh world and gives the action over its ports. That every job gets exactly one report is
