@@ -65,6 +65,8 @@ pub enum Kind {
     List,
     /// Names with texts.
     Map,
+    /// A JSON object, in place or as its text.
+    Object,
     /// A reference to a secret.
     Secret,
     /// One of these words.
@@ -246,6 +248,7 @@ impl Parameter {
             Kind::Boolean => "true or false".to_owned(),
             Kind::List => "list of texts".to_owned(),
             Kind::Map => "names with texts".to_owned(),
+            Kind::Object => "JSON object, or its text".to_owned(),
             Kind::Secret => {
                 "reference: secretsmanager:NAME, secretsmanager:NAME#FIELD, ssm:NAME".to_owned()
             }
@@ -265,6 +268,7 @@ impl Parameter {
             Kind::Boolean => json!({"type": "boolean"}),
             Kind::List => json!({"type": "array", "items": {"type": "string"}}),
             Kind::Map => json!({"type": "object", "additionalProperties": {"type": "string"}}),
+            Kind::Object => json!({"type": ["object", "string"]}),
             Kind::Secret => json!({"type": "string", "pattern": "^(secretsmanager|ssm):"}),
             Kind::OneOf(words) => json!({"enum": words}),
         };

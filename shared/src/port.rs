@@ -10,13 +10,17 @@ use crate::{
     job::{ArtifactCredentials, ArtifactRef, Report},
 };
 
+mod answer;
 mod hosting;
 mod ledger;
+mod services;
 
+pub use answer::answered;
 pub use hosting::{
     ArtifactFiles, CustomType, JobSource, Polled, SecretStore, TaskCallback, TaskOutcome,
 };
 pub use ledger::{Intent, Ledger, LedgerEntry, OpenJob, OpenJobs, Shelf};
+pub use services::{Service, ServiceCall, Services};
 
 /// Why a port call failed, in the words a decision needs.
 #[derive(Debug, thiserror::Error)]

@@ -12,9 +12,6 @@ use shared::port::PortError;
 
 use crate::sdk::Aws;
 
-/// Service texts are cut here: they end in logs and in failure messages.
-const LONGEST_MESSAGE: usize = 500;
-
 impl Aws {
     /// Sends a request, bounded by the invocation's deadline. `what` names the call in errors, as `PutObject site/index.html`.
     pub(crate) async fn call<T, E>(
@@ -78,79 +75,7 @@ where
 
 /// Sorts a service's error answer by its code, else by its HTTP status.
 pub(crate) fn by_answer(what: &str, status: StatusCode, code: &str, message: &str) -> PortError {
-    let what_owned = what.to_owned();
-    match code {
-        "NoSuchKey"
-        | "NoSuchBucket"
-        | "NotFound"
-        | "ResourceNotFoundException"
-        | "NoSuchUpload"
-        | "JobNotFoundException"
-        | "PipelineNotFoundException"
-        | "NotFoundException"
-        | "StageNotFoundException"
-        | "ActionNotFoundException"
-        | "ActionTypeNotFoundException"
-        | "ParameterNotFound"
-        | "TaskDoesNotExist"
-        | "NoSuchDistribution" => {
-            return PortError::NotFound { what: what_owned };
-        }
-        "AccessDenied"
-        | "AccessDeniedException"
-        | "AuthorizationError"
-        | "AuthorizationErrorException"
-        | "UnrecognizedClientException"
-        | "InvalidAccessKeyId"
-        | "SignatureDoesNotMatch"
-        | "InvalidSignatureException"
-        | "ExpiredToken"
-        | "ExpiredTokenException"
-        | "InvalidClientTokenId"
-        | "KMSAccessDeniedException" => {
-            return PortError::Denied { what: what_owned };
-        }
-        "InvalidJobStateException"
-        | "InvalidNonceException"
-        | "TaskTimedOut"
-        | "ConditionalCheckFailedException"
-        | "PreconditionFailed"
-        | "TransactionCanceledException"
-        | "ApprovalAlreadyCompletedException"
-        | "InvalidApprovalTokenException" => return PortError::Conflict { what: what_owned },
-        "ThrottlingException"
-        | "Throttling"
-        | "SlowDown"
-        | "RequestTimeout"
-        | "TooManyRequestsException"
-        | "RequestLimitExceeded"
-        | "ProvisionedThroughputExceededException"
-        | "ServiceUnavailable"
-        | "InternalError" => {
-            return unavailable(what, answer_text(status, code, message));
-        }
-        _ => {}
-    }
-    match status.as_u16() {
-        404 => PortError::NotFound { what: what_owned },
-        401 | 403 => PortError::Denied { what: what_owned },
-        409 | 412 => PortError::Conflict { what: what_owned },
-        429 | 500.. => unavailable(what, answer_text(status, code, message)),
-        _ => PortError::Invalid {
-            what: what_owned,
-            message: answer_text(status, code, message),
-        },
-    }
-}
-
-fn answer_text(status: StatusCode, code: &str, message: &str) -> String {
-    let message: String = message.chars().take(LONGEST_MESSAGE).collect();
-    match (code.is_empty(), message.is_empty()) {
-        (true, true) => format!("HTTP {}", status.as_u16()),
-        (true, false) => message,
-        (false, true) => code.to_owned(),
-        (false, false) => format!("{code}: {message}"),
-    }
+    PortError::of_answer(what, status.as_u16(), code, message)
 }
 
 /// The texts of an error and what is behind it, without `Debug`: that would print whole responses.
@@ -166,40 +91,4 @@ pub(crate) fn chain(error: &dyn Error) -> String {
         next = source.source();
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_are_sorted() {
-        let sort = |status: u16, code: &str| {
-            let status = StatusCode::try_from(status).unwrap();
-            match by_answer("x", status, code, "m") {
-                PortError::NotFound { .. } => "not found",
-                PortError::Denied { .. } => "denied",
-                PortError::Conflict { .. } => "conflict",
-                PortError::Unavailable { .. } => "unavailable",
-                PortError::Invalid { .. } => "invalid",
-            }
-        };
-        for (status, code, want) in [
-            (400, "InvalidJobStateException", "conflict"),
-            (400, "JobNotFoundException", "not found"),
-            (400, "InvalidNonceException", "conflict"),
-            (400, "TaskTimedOut", "conflict"),
-            (400, "ParameterNotFound", "not found"),
-            (400, "ConditionalCheckFailedException", "conflict"),
-            (400, "ThrottlingException", "unavailable"),
-            (400, "ValidationException", "invalid"),
-            (400, "ExpiredToken", "denied"),
-            (403, "", "denied"),
-            (404, "", "not found"),
-            (500, "", "unavailable"),
-            (503, "SlowDown", "unavailable"),
-        ] {
-            assert_eq!(sort(status, code), want, "{status} {code}");
-        }
-    }
 }

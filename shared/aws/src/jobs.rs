@@ -11,21 +11,20 @@ use shared::{
     fault::{Fault, FaultKind},
     id::JobId,
     job::{ArtifactCredentials, ArtifactRef, Job, RawParameters},
-    port::{CustomType, JobSource, Polled, PortError},
+    port::{CustomType, JobSource, Polled, PortError, Service},
     wire::{
         from_value,
         job_event::{Artifact, Credentials, EncryptionKey},
     },
 };
 
-use crate::{codepipeline::CodePipeline, error::unavailable, rpc::Service};
+use crate::{codepipeline::CodePipeline, error::unavailable};
 
-pub(crate) const CODEPIPELINE: Service = Service {
-    id: CodePipeline::SERVICE,
-    name: "codepipeline",
-    target: "CodePipeline_20150709",
-    version: "1.1",
-};
+pub(crate) const CODEPIPELINE: Service = Service::json11(
+    CodePipeline::SERVICE,
+    "codepipeline",
+    "CodePipeline_20150709",
+);
 
 impl JobSource for CodePipeline {
     async fn poll(

@@ -6,14 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use shared::{
     id::JobId,
-    port::{Intent, Ledger, LedgerEntry, OpenJob, OpenJobs, PortError, Shelf},
+    port::{Intent, Ledger, LedgerEntry, OpenJob, OpenJobs, PortError, Service, Shelf},
 };
 
-use crate::{
-    error::unavailable,
-    rpc::{Rpc, Service},
-    sdk::Aws,
-};
+use crate::{error::unavailable, rpc::Rpc, sdk::Aws};
 
 /// The ledger's items in one table.
 #[derive(Debug)]
@@ -27,6 +23,7 @@ const DYNAMODB: Service = Service {
     name: "dynamodb",
     target: "DynamoDB_20120810",
     version: "1.0",
+    region: None,
 };
 
 /// Entries outlive the longest action (24 hours through continuations, 7 days with an approval before a retry).

@@ -19,7 +19,7 @@ mod log;
 pub mod mail;
 pub mod page;
 pub mod pipelines;
-mod rpc;
+pub mod rpc;
 mod s3;
 pub mod sdk;
 pub mod secrets;

@@ -19,82 +19,46 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use serde_json::Value;
-use shared::port::PortError;
+use shared::port::{PortError, Service, ServiceCall, Services, answered};
 
 use crate::{
-    error::{by_answer, chain, unavailable},
+    error::{chain, unavailable},
     http,
     sdk::Aws,
 };
 
-/// A service of AWS's JSON protocol.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Service {
-    /// Id in `AWS_ENDPOINT_URL_<ID>`.
-    pub id: &'static str,
-    /// First label of its host, and its name in signatures.
-    pub name: &'static str,
-    /// What stands before the operation in `X-Amz-Target`.
-    pub target: &'static str,
-    /// `1.0` or `1.1`.
-    pub version: &'static str,
-}
-
 const ATTEMPTS: u32 = 3;
 const BACKOFF: Duration = Duration::from_millis(50);
 
-/// The way to one service, with the function's own role. Makes no connector before the first call.
+/// The way to small services, with the function's own role. Makes no connector before the first call.
 #[derive(Debug)]
-pub(crate) struct Rpc {
+pub struct JsonServices {
     aws: Aws,
-    service: Service,
     connector: OnceLock<Connector>,
 }
 
-impl Rpc {
-    pub(crate) fn new(aws: &Aws, service: Service) -> Self {
+impl JsonServices {
+    /// Connects to nothing yet.
+    pub fn new(aws: &Aws) -> Self {
         Self {
             aws: aws.clone(),
-            service,
             connector: OnceLock::new(),
         }
     }
 
-    /// Calls an operation; calls again while the service cannot be reached. `what` names the call in errors.
-    pub(crate) async fn call(
-        &self,
-        operation: &str,
-        what: &str,
-        body: &Value,
-    ) -> Result<Value, PortError> {
-        let mut attempt = 1;
-        loop {
-            match self.call_once(operation, what, body).await {
-                Err(PortError::Unavailable { .. }) if attempt < ATTEMPTS => {
-                    tokio::time::sleep(BACKOFF * attempt).await;
-                    attempt += 1;
-                }
-                result => return result,
-            }
-        }
+    async fn once(&self, call: &ServiceCall<'_>) -> Result<Value, PortError> {
+        let sent = self.send(call);
+        self.aws.within(call.what, sent).await?
     }
 
-    /// Calls an operation that must not be repeated.
-    pub(crate) async fn call_once(
-        &self,
-        operation: &str,
-        what: &str,
-        body: &Value,
-    ) -> Result<Value, PortError> {
-        let body = body.to_string();
-        let sent = self.send(operation, what, &body);
-        self.aws.within(what, sent).await?
-    }
-
-    async fn send(&self, operation: &str, what: &str, body: &str) -> Result<Value, PortError> {
-        let service = self.service;
-        let region = self.aws.environment().region();
-        let url = match self.aws.environment().endpoint(service.id) {
+    async fn send(&self, call: &ServiceCall<'_>) -> Result<Value, PortError> {
+        let (service, what, body) = (call.service, call.what, call.body.to_string());
+        let environment = self.aws.environment();
+        let region = call
+            .region
+            .or(service.region)
+            .unwrap_or(environment.region());
+        let url = match environment.endpoint(service.id) {
             Some(url) => format!("{}/", url.trim_end_matches('/')),
             None => {
                 let end = if region.starts_with("cn-") { ".cn" } else { "" };
@@ -102,12 +66,12 @@ impl Rpc {
             }
         };
         let content_type = format!("application/x-amz-json-{}", service.version);
-        let target = format!("{}.{operation}", service.target);
+        let target = format!("{}.{}", service.target, call.operation);
         let headers = [
             ("content-type", content_type.as_str()),
             ("x-amz-target", target.as_str()),
         ];
-        let request = signed(&self.aws, &url, region, service.name, &headers, body);
+        let request = signed(&self.aws, &url, region, service.name, &headers, &body);
         let request = request.map_err(|message| PortError::Invalid {
             what: what.to_owned(),
             message,
@@ -116,7 +80,60 @@ impl Rpc {
             .connector
             .get_or_init(|| http::connector(self.aws.roots()));
         let (status, text) = exchange(connector, request, what).await?;
-        answered(what, status, &text)
+        answered(what, status.as_u16(), &text)
+    }
+}
+
+impl Services for JsonServices {
+    async fn call(&self, call: &ServiceCall<'_>) -> Result<Value, PortError> {
+        let mut attempt = 1;
+        loop {
+            match self.once(call).await {
+                Err(PortError::Unavailable { .. }) if call.repeatable && attempt < ATTEMPTS => {
+                    tokio::time::sleep(BACKOFF * attempt).await;
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+/// The way to one service.
+#[derive(Debug)]
+pub(crate) struct Rpc {
+    services: JsonServices,
+    service: Service,
+}
+
+impl Rpc {
+    pub(crate) fn new(aws: &Aws, service: Service) -> Self {
+        Self {
+            services: JsonServices::new(aws),
+            service,
+        }
+    }
+
+    /// Calls an operation; calls again while the service cannot be reached. `what` names the call in errors.
+    pub(crate) async fn call(
+        &self,
+        operation: &'static str,
+        what: &str,
+        body: &Value,
+    ) -> Result<Value, PortError> {
+        let call = ServiceCall::new(self.service, operation, what, body.clone());
+        self.services.call(&call).await
+    }
+
+    /// Calls an operation that must not be repeated.
+    pub(crate) async fn call_once(
+        &self,
+        operation: &'static str,
+        what: &str,
+        body: &Value,
+    ) -> Result<Value, PortError> {
+        let call = ServiceCall::new(self.service, operation, what, body.clone());
+        self.services.call(&call.once()).await
     }
 }
 
@@ -180,54 +197,4 @@ pub(crate) async fn exchange(
         .map_err(|error| unavailable(what, chain(&error)))?;
     let text = String::from_utf8_lossy(&body.to_vec()).into_owned();
     Ok((status, text))
-}
-
-/// The answer's value, or its error by code: `__type` may carry a namespace in front.
-fn answered(what: &str, status: StatusCode, text: &str) -> Result<Value, PortError> {
-    let value = serde_json::from_str::<Value>(text);
-    if status.is_success() {
-        return value.map_err(|_| unavailable(what, "the answer is no JSON"));
-    }
-    let value = value.unwrap_or_default();
-    let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
-    let code = text("__type").rsplit('#').next().unwrap_or_default();
-    let message = match text("message") {
-        "" => text("Message"),
-        message => message,
-    };
-    Err(by_answer(what, status, code, message))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn answers_are_values_or_errors_by_code() {
-        let answer =
-            |status: u16, text: &str| answered("x", StatusCode::try_from(status).unwrap(), text);
-        assert_eq!(answer(200, "{\"a\":1}").unwrap(), json!({"a": 1}));
-        assert!(matches!(
-            answer(200, "<html>"),
-            Err(PortError::Unavailable { .. })
-        ));
-        let typed =
-            r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}"#;
-        assert!(matches!(
-            answer(400, typed),
-            Err(PortError::Conflict { .. })
-        ));
-        assert!(matches!(
-            answer(503, "<html>"),
-            Err(PortError::Unavailable { .. })
-        ));
-        let Err(PortError::Invalid { message, .. }) =
-            answer(400, r#"{"__type":"ValidationException","Message":"no"}"#)
-        else {
-            unreachable!("a refusal");
-        };
-        assert_eq!(message, "ValidationException: no");
-    }
 }

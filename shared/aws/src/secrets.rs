@@ -2,14 +2,11 @@
 
 use serde_json::{Value, json};
 use shared::{
-    port::{PortError, SecretStore},
+    port::{PortError, SecretStore, Service},
     secret::{Secret, SecretRef, Store},
 };
 
-use crate::{
-    rpc::{Rpc, Service},
-    sdk::Aws,
-};
+use crate::{rpc::Rpc, sdk::Aws};
 
 /// `GetSecretValue` and `GetParameter`. Not remembered: see [`shared::remembered::Remembered`].
 #[derive(Debug)]
@@ -21,18 +18,12 @@ pub struct Secrets {
 impl Secrets {
     /// Connects to nothing yet.
     pub fn new(aws: &Aws) -> Self {
-        let service = |id, name, target| Service {
-            id,
-            name,
-            target,
-            version: "1.1",
-        };
         Self {
             manager: Rpc::new(
                 aws,
-                service("SECRETS_MANAGER", "secretsmanager", "secretsmanager"),
+                Service::json11("SECRETS_MANAGER", "secretsmanager", "secretsmanager"),
             ),
-            parameters: Rpc::new(aws, service("SSM", "ssm", "AmazonSSM")),
+            parameters: Rpc::new(aws, Service::json11("SSM", "ssm", "AmazonSSM")),
         }
     }
 }

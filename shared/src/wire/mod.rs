@@ -6,6 +6,7 @@ pub mod approval_message;
 pub mod eventbridge;
 pub mod job_event;
 pub mod loose;
+pub mod object;
 pub mod sns;
 pub mod task;
 

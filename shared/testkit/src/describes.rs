@@ -82,6 +82,7 @@ fn samples(parameter: &Parameter) -> Vec<(Value, bool)> {
         ],
         Kind::List => vec![(json!([]), true), (json!("x"), false)],
         Kind::Map => vec![(json!({}), true), (json!("x"), false)],
+        Kind::Object => vec![(json!("[]"), false), (json!(7), false), (json!([]), false)],
         Kind::Secret => vec![
             (json!("secretsmanager:a#b"), true),
             (json!("ssm:/a"), true),

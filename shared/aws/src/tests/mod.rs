@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod hosting;
+mod services;
 mod stub;
 
 fn job() -> JobId {

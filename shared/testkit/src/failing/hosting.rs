@@ -1,13 +1,14 @@
 //! The wrapper round the ports of the hosts and the ledger.
 
 use jiff::Timestamp;
+use serde_json::Value;
 use shared::{
     fault::Fault,
     id::JobId,
     job::{ArtifactCredentials, ArtifactRef, Job},
     port::{
         ArtifactFiles, CustomType, Intent, JobSource, Ledger, LedgerEntry, OpenJob, OpenJobs,
-        Polled, PortError, SecretStore, Shelf, TaskCallback, TaskOutcome,
+        Polled, PortError, SecretStore, ServiceCall, Services, Shelf, TaskCallback, TaskOutcome,
     },
     secret::{Secret, SecretRef},
 };
@@ -124,5 +125,12 @@ impl<P: SecretStore> SecretStore for Failing<P> {
     async fn read(&self, secret: &SecretRef) -> Result<Secret, PortError> {
         let call = SecretStore::read(&self.inner, secret);
         self.plan.around("secret read", call).await
+    }
+}
+
+impl<P: Services> Services for Failing<P> {
+    async fn call(&self, call: &ServiceCall<'_>) -> Result<Value, PortError> {
+        let made = self.inner.call(call);
+        self.plan.around(call.operation, made).await
     }
 }
