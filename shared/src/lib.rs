@@ -13,6 +13,7 @@ pub mod host;
 pub mod id;
 pub mod job;
 pub mod port;
+pub mod provider;
 pub mod remembered;
 pub mod secret;
 pub mod start;

@@ -19,6 +19,7 @@ mod log;
 pub mod mail;
 pub mod page;
 pub mod pipelines;
+pub mod provider;
 pub mod rpc;
 mod s3;
 pub mod sdk;
@@ -28,6 +29,7 @@ pub mod site_bucket;
 pub mod sns_entry;
 pub mod step_functions;
 pub mod topic;
+mod web;
 
 #[cfg(test)]
 mod tests;

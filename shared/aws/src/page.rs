@@ -1,58 +1,23 @@
 //! Pages of web sites, over HTTP and HTTPS.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use reqwest::{Client, redirect::Policy};
 use shared::port::{PageAnswer, PageFetcher, PortError};
 
 use crate::{
     error::{chain, unavailable},
-    http::Roots,
     sdk::Aws,
+    web::{Clients, Route},
 };
 
 /// Fetches pages. Redirects are answers, proxies named in the environment are not used.
 #[derive(Debug)]
-pub struct Web {
-    roots: Roots,
-    client: OnceLock<Client>,
-}
-
-/// A site that does not take a connection in this time is not up.
-const CONNECT: Duration = Duration::from_secs(5);
+pub struct Web(Clients);
 
 impl Web {
     /// Makes no client yet.
     pub fn new(aws: &Aws) -> Self {
-        Self {
-            roots: aws.roots().clone(),
-            client: OnceLock::new(),
-        }
-    }
-
-    fn client(&self) -> Result<&Client, PortError> {
-        if let Some(client) = self.client.get() {
-            return Ok(client);
-        }
-        let broken = |error: &dyn std::error::Error| unavailable("the web client", chain(error));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| broken(&error))?
-            .with_root_certificates(self.roots.for_the_web())
-            .with_no_client_auth();
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT)
-            .user_agent(concat!("stagewright/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| broken(&error))?;
-        Ok(self.client.get_or_init(|| client))
+        Self(Clients::new(aws, Route::Direct))
     }
 }
 
@@ -75,8 +40,9 @@ impl PageFetcher for Web {
             // The address stays out of the text: it may hold a token. Whoever asked knows it.
             unavailable(what, chain(&error.without_url()))
         };
-        let mut answer = self
-            .client()?
+        let client = self.0.client();
+        let mut answer = client
+            .map_err(|why| unavailable("the web client", why))?
             .get(url)
             .timeout(timeout)
             .send()

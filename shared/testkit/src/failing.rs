@@ -15,6 +15,7 @@ use shared::{
         Artifacts, CacheInvalidator, JobReporter, Listed, PageAnswer, PageFetcher, PortError,
         SiteBucket, SiteHeaders, Topic,
     },
+    provider::{Answer, Call, Http, SendError},
 };
 
 mod hosting;
@@ -59,6 +60,24 @@ impl Fate {
         Self::DieBefore,
         Self::DieAfter,
     ];
+}
+
+/// How a call fails that a plan fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// It stays open whether it happened.
+    Lost,
+    /// It was refused for now.
+    Throttled,
+}
+
+impl Failure {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Lost => "planted failure",
+            Self::Throttled => "planted throttling",
+        }
+    }
 }
 
 /// Which call goes wrong, and the calls so far. Clones share one state.
@@ -137,20 +156,29 @@ impl Plan {
         what: &'static str,
         call: impl Future<Output = Result<V, PortError>>,
     ) -> Result<V, PortError> {
-        let failed = |how: &'static str| {
+        let failed = |how: Failure| {
             Err(PortError::Unavailable {
                 what: what.to_owned(),
-                source: Some(how.into()),
+                source: Some(how.text().into()),
             })
         };
-        let lost = || failed("planted failure");
+        self.around_with(what, failed, call).await
+    }
+
+    /// The same for calls that fail in words of their own.
+    pub async fn around_with<V, E>(
+        &self,
+        what: &'static str,
+        failed: impl Fn(Failure) -> Result<V, E>,
+        call: impl Future<Output = Result<V, E>>,
+    ) -> Result<V, E> {
         match self.fate(what) {
             Fate::Work => call.await,
-            Fate::FailBefore => lost(),
-            Fate::Throttle => failed("planted throttling"),
+            Fate::FailBefore => failed(Failure::Lost),
+            Fate::Throttle => failed(Failure::Throttled),
             Fate::FailAfter => {
                 call.await?;
-                lost()
+                failed(Failure::Lost)
             }
             Fate::Hang => {
                 let _ = call.await;
@@ -304,6 +332,17 @@ impl<P: PageFetcher> PageFetcher for Failing<P> {
     ) -> Result<PageAnswer, PortError> {
         let call = self.inner.get(url, timeout, body_limit);
         self.plan.around("page get", call).await
+    }
+}
+
+impl<P: Http> Http for Failing<P> {
+    async fn send(&self, call: &Call, timeout: Duration) -> Result<Answer, SendError> {
+        let failed = |how: Failure| match how {
+            Failure::Lost => Err(SendError::Lost(how.text().into())),
+            Failure::Throttled => Ok(Answer::new(429, Vec::new(), Vec::new())),
+        };
+        let sent = self.inner.send(call, timeout);
+        self.plan.around_with(call.what, failed, sent).await
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod hosting;
+mod provider;
 mod services;
 mod stub;
 

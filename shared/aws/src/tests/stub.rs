@@ -88,15 +88,20 @@ impl Stub {
 
     /// Access to "AWS" at this stub, with the function's own credentials.
     pub fn aws(&self) -> Aws {
-        let variables = [
-            ("AWS_REGION", "eu-west-1"),
-            ("AWS_ACCESS_KEY_ID", "AKIDFUNCTION"),
-            ("AWS_SECRET_ACCESS_KEY", "planted-function-secret"),
-            ("AWS_ENDPOINT_URL", &self.address),
-        ];
-        let variables = variables.map(|(k, v)| (k.to_owned(), v.to_owned()));
-        Aws::new(Environment::from_variables(variables).unwrap()).unwrap()
+        aws(&[("AWS_ENDPOINT_URL", &self.address)])
     }
+}
+
+/// Access to "AWS" with these variables beside the usual ones.
+pub fn aws(more: &[(&str, &str)]) -> Aws {
+    let usual = [
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIDFUNCTION"),
+        ("AWS_SECRET_ACCESS_KEY", "planted-function-secret"),
+    ];
+    let all = usual.iter().chain(more);
+    let variables = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Aws::new(Environment::from_variables(variables).unwrap()).unwrap()
 }
 
 pub fn job_credentials() -> ArtifactCredentials {
