@@ -378,7 +378,7 @@ fn random_seeds() -> Seeds {
 }
 
 fn stopping() -> Refusal {
-    Refusal::new("InternalFailure", "the engine is stopping")
+    Refusal::internal("the engine is stopping")
 }
 
 #[cfg(test)]

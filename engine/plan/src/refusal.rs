@@ -10,6 +10,8 @@ pub struct Refusal {
     pub message: String,
 }
 
+const INTERNAL: &str = "InternalFailure";
+
 impl Refusal {
     /// A refusal with its exception name and message.
     pub fn new(exception: &'static str, message: impl Into<String>) -> Self {
@@ -17,5 +19,15 @@ impl Refusal {
             exception,
             message: message.into(),
         }
+    }
+
+    /// The engine's own failure, in AWS's word for its own: the request may be right.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(INTERNAL, message)
+    }
+
+    /// Whether the engine failed, not the request.
+    pub fn is_internal(&self) -> bool {
+        self.exception == INTERNAL
     }
 }

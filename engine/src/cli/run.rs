@@ -13,6 +13,7 @@ use engine_plan::{
     definition::PipelineDeclaration,
     event::{Event, Trigger},
     gate::GateKind,
+    refusal::Refusal,
     state::{ExecutionStatus, State},
     step::Answer,
 };
@@ -318,7 +319,7 @@ async fn put(engine: &Engine, definition: &PipelineDeclaration) -> Result<(), St
             start: false,
         },
     };
-    engine.app.desk.submit(event).await.map_err(wrong)?;
+    engine.app.desk.submit(event).await.map_err(rejected)?;
     Ok(())
 }
 
@@ -349,9 +350,18 @@ async fn begin(
         source_revisions: Vec::new(),
         client_token: Some(memory.token.clone()),
     };
-    match engine.app.desk.submit(event).await.map_err(wrong)? {
+    match engine.app.desk.submit(event).await.map_err(rejected)? {
         Answer::Execution(id) => Ok(id),
         other => Err(failed(anyhow!("the planner answered {other:?} to a start"))),
+    }
+}
+
+/// Whose fault it is that the desk did not take an event.
+fn rejected(refusal: Refusal) -> Stop {
+    if refusal.is_internal() {
+        failed(refusal)
+    } else {
+        wrong(refusal)
     }
 }
 

@@ -97,7 +97,7 @@ pub async fn happened(
                 pipeline_execution_id,
             }),
             Ok(_) => {}
-            Err(refusal) if refusal.exception == "InternalFailure" => return Err(refusal),
+            Err(refusal) if refusal.is_internal() => return Err(refusal),
             Err(refusal) => {
                 let message = refusal.to_string();
                 app.logs.notice(format!(

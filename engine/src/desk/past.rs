@@ -207,8 +207,5 @@ pub(super) fn locked(journal: &Mutex<Option<Journal>>) -> MutexGuard<'_, Option<
 pub(super) fn unreadable(error: &JournalError) -> Refusal {
     let error: &dyn std::error::Error = error;
     tracing::error!(error, "the archive cannot be read");
-    Refusal::new(
-        "InternalFailure",
-        "the history of this pipeline cannot be read: see the engine's log",
-    )
+    Refusal::internal("the history of this pipeline cannot be read: see the engine's log")
 }

@@ -56,7 +56,7 @@ pub(super) async fn start(
     for attempt in 1..=attempts {
         match app.desk.submit(event.clone()).await {
             Ok(_) => return End::Over,
-            Err(refusal) if refusal.exception == "InternalFailure" => return End::Again,
+            Err(refusal) if refusal.is_internal() => return End::Again,
             Err(refusal) => {
                 let full =
                     refusal.exception == "ConcurrentPipelineExecutionsLimitExceededException";

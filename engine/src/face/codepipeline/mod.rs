@@ -229,7 +229,7 @@ impl Ground<'_> {
 
 fn fault(refusal: Refusal) -> Fault {
     let status = match refusal.exception {
-        "InternalFailure" => 500,
+        _ if refusal.is_internal() => 500,
         "NotImplementedException" => 501,
         // botocore models it so from 1.44.5 on.
         "ConflictException" => 409,
@@ -261,10 +261,7 @@ fn credentials(vault: &Vault, task: &ActionTask, expires: Timestamp) -> Value {
 /// Answer of a step that this operation cannot get: the planner and the face disagree.
 fn unexpected(answer: &Answer) -> Refusal {
     tracing::error!(?answer, "the planner answered something else");
-    Refusal::new(
-        "InternalFailure",
-        "the engine could not answer this request: see its log",
-    )
+    Refusal::internal("the engine could not answer this request: see its log")
 }
 
 #[cfg(test)]
