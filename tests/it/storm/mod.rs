@@ -6,6 +6,7 @@ use harness::http::codepipeline;
 use serde_json::Value;
 
 mod flight;
+mod records;
 mod run;
 mod serve;
 

@@ -224,6 +224,11 @@ fn a_run_killed_again_and_again_ends_as_if_it_had_not_been() {
     for (action, times) in &succeeded {
         assert_eq!(*times, 1, "{}", told(action));
     }
+    all_is_as_if_it_had_not_been(&example, told);
+}
+
+/// No process and no half-written file is left, every action ran once and well, the site is published.
+pub(super) fn all_is_as_if_it_had_not_been(example: &Example, told: impl Fn(&str) -> String) {
     let memory: Value =
         serde_json::from_slice(&fs::read(example.state().join("run.json")).expect("run.json"))
             .expect("JSON");
