@@ -35,6 +35,8 @@ impl Host {
 const MAX_JOBS: usize = 100;
 /// Rounds of a worker after which a job is taken to be lost.
 const MAX_ROUNDS: usize = 8;
+/// CodePipeline lets this much time pass before it asks again.
+const AGAIN: Duration = Duration::from_secs(30);
 /// Longer than any claim of a delivery.
 const LATER: Duration = Duration::from_secs(120);
 
@@ -94,6 +96,7 @@ impl World {
                 return report;
             };
             assert!(jobs < MAX_JOBS, "the action does not end");
+            tokio::time::advance(AGAIN).await;
             let job = &mut event["CodePipeline.job"];
             job["id"] = json!(format!("00000000-0000-0000-0000-{jobs:012}"));
             job["data"]["continuationToken"] = json!(token);
