@@ -2,6 +2,8 @@
 
 pub mod chance;
 pub mod conformance;
+pub mod connector;
+pub mod engine;
 pub mod example;
 pub mod faults;
 pub mod http;

@@ -2,6 +2,7 @@
 
 mod clients;
 mod conformance;
+mod connectors;
 mod descriptions;
 mod events;
 mod example;

@@ -6,6 +6,7 @@
 
 mod memory;
 mod message;
+pub mod secrets;
 mod serve;
 mod stage;
 
