@@ -1,4 +1,5 @@
 //! The loop around one action, whatever called it: parse, look in the ledger, step, report exactly once. Safe to repeat.
+//! What a pipeline or state machine gives up is stopped: see [`stop`].
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use crate::{
     id::JobId,
     job::Report,
     port::{
-        ArtifactFiles, Clock, JobReporter, JobSource, Ledger, OpenJobs, PortError, Shelf,
+        ArtifactFiles, Clock, JobReporter, JobSource, Ledger, OpenJobs, OpenRuns, PortError, Shelf,
         TaskCallback, Timer,
     },
     wire::{
@@ -27,6 +28,7 @@ mod job;
 pub mod limit;
 pub mod parameters;
 mod run;
+pub mod stop;
 pub mod task;
 pub mod token;
 pub mod worker;
@@ -38,7 +40,7 @@ pub trait Outside: Send + Sync {
     /// Where a worker's jobs come from.
     type Jobs: JobSource;
     /// What is remembered between deliveries.
-    type Table: Ledger + OpenJobs + Shelf;
+    type Table: Ledger + OpenJobs + OpenRuns + Shelf;
     /// Files of artifacts.
     type Files: ArtifactFiles;
     /// State machines that wait for a token.
@@ -77,6 +79,8 @@ pub enum Outcome {
     Worker(Worked),
     /// A state machine's task.
     Task(task::Tasked),
+    /// Something that runs of the action may be part of is over.
+    Stopped(stop::Stopped),
 }
 
 /// How a job ended. `fault` and `warnings` are for the log, with their whole chains.
@@ -91,6 +95,8 @@ pub struct Ended {
     pub report: Option<Report>,
     /// How the report arrived.
     pub delivery: Delivery,
+    /// What was stopped, because the report was refused for an action that the pipeline gave up.
+    pub stopped: Vec<stop::EndedRun>,
     /// Why the step failed, when it did.
     pub fault: Option<Fault>,
     /// What went wrong beside it without changing the outcome.
@@ -141,6 +147,15 @@ pub enum DriveError {
         #[source]
         source: PortError,
     },
+    /// A run of an action that is over could not be stopped, or it is not known whether it goes on.
+    #[error("what was started in {run} could not be stopped")]
+    NotStopped {
+        /// The run's key, or the execution's.
+        run: String,
+        /// Why.
+        #[source]
+        source: Fault,
+    },
     /// CodePipeline gave a worker no jobs and no answer either.
     #[error("no jobs could be asked for")]
     NotPolled(#[source] PortError),
@@ -165,9 +180,16 @@ pub async fn drive<A: Action, O: Outside>(
             let run = Run::new(outside, deadline);
             run.job(action, id, job).await.map(Outcome::Job)
         }
-        host::Kind::Worker => worker::work(action, outside, event, deadline)
-            .await
-            .map(Outcome::Worker),
+        host::Kind::Worker => match stop::over(&event) {
+            Some(over) if A::STOPS && outside.table().is_some() => {
+                let run = Run::new(outside, deadline);
+                let stopped = stop::ended(action, run, &over).await;
+                stopped.map(Outcome::Stopped)
+            }
+            _ => worker::work(action, outside, event, deadline)
+                .await
+                .map(Outcome::Worker),
+        },
         host::Kind::Task => task::serve(action, outside, event, deadline)
             .await
             .map(Outcome::Task),

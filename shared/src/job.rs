@@ -27,6 +27,44 @@ pub struct Job {
     pub encryption_key: Option<String>,
     /// Progress of an earlier step; `None` on the first.
     pub continuation: Option<String>,
+    /// What it is part of.
+    pub origin: Origin,
+}
+
+/// What a job is part of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// An action of a pipeline; the event does not say which, CodePipeline can be asked.
+    #[default]
+    Unsaid,
+    /// This action of a pipeline.
+    Action(Place),
+    /// A state machine's execution, by its ARN, where the task says it.
+    Machine(Option<String>),
+}
+
+/// Where in a pipeline one run of an action is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The pipeline execution's id.
+    pub execution: String,
+    /// The action execution's id: another one for each retry.
+    pub action_execution: String,
+}
+
+/// Where an action execution stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActionState {
+    /// It waits for a report.
+    InProgress,
+    /// It ended well.
+    Succeeded,
+    /// It ended badly, or outran CodePipeline's time.
+    Failed,
+    /// The execution was stopped without waiting for it.
+    Abandoned,
 }
 
 impl Job {

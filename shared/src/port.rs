@@ -19,7 +19,7 @@ pub use answer::answered;
 pub use hosting::{
     ArtifactFiles, CustomType, JobSource, Polled, SecretStore, TaskCallback, TaskOutcome,
 };
-pub use ledger::{Intent, Ledger, LedgerEntry, OpenJob, OpenJobs, Shelf};
+pub use ledger::{Intent, Ledger, LedgerEntry, OpenJob, OpenJobs, OpenRun, OpenRuns, Shelf};
 pub use services::{Service, ServiceCall, Services};
 
 /// Why a port call failed, in the words a decision needs.

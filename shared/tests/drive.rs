@@ -45,6 +45,7 @@ struct Scripted<const ASK_AGAIN: bool> {
 
 impl<const ASK_AGAIN: bool> Action for Scripted<ASK_AGAIN> {
     const NAME: &'static str = "action-test";
+    const STOPS: bool = false;
     const FIRST_STEP_CUT_OFF: CutOff = if ASK_AGAIN {
         CutOff::AskAgain
     } else {

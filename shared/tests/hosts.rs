@@ -38,6 +38,7 @@ struct Progress {
 
 impl Action for Patient {
     const NAME: &'static str = "action-patient";
+    const STOPS: bool = false;
     const FIRST_STEP_CUT_OFF: CutOff = CutOff::AskAgain;
     type Params = Params;
     type Progress = Progress;

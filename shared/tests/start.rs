@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use shared::{
     action::Request,
     fault::{Fault, FaultKind},
-    job::{Job, RawParameters},
+    job::{Job, Origin, RawParameters},
     port::{Clock, Intent, LedgerEntry, PortError},
     start::{Found, Move, SETTLE, StartError, Started, Starter, decide, start_once},
 };
@@ -86,6 +86,7 @@ fn job() -> Job {
         credentials: None,
         encryption_key: None,
         continuation: None,
+        origin: Origin::Unsaid,
     }
 }
 

@@ -10,6 +10,7 @@ use shared::{
     describe::{Described, Form},
     drive::{
         Delivery, Ended, Outcome, Outside, drive,
+        stop::{EndedRun, RunEnd},
         task::{Answer, Tasked},
         worker::Worked,
     },
@@ -104,6 +105,10 @@ where
                 Outcome::Job(ended) => Ok(told(&ended)),
                 Outcome::Worker(worked) => worker_told(worked),
                 Outcome::Task(tasked) => task_told(&tasked),
+                Outcome::Stopped(stopped) => {
+                    warn("", &stopped.warnings);
+                    Ok(json!({ "stopped": ends(&stopped.runs) }))
+                }
             }
         })
     })
@@ -188,7 +193,33 @@ fn told(ended: &Ended) -> Value {
     };
     let already = matches!(ended.delivery, Delivery::AlreadyThere);
     tracing::info!(job = %job, run = ended.run_key, outcome, already, summary, "the job is reported");
+    ends(&ended.stopped);
     json!({ "job": job.as_str(), "outcome": outcome })
+}
+
+/// Logs how runs that were given up were found, and answers it.
+fn ends(runs: &[EndedRun]) -> Vec<Value> {
+    let told = runs.iter().map(|ended| {
+        let key = ended.run_key.as_str();
+        match &ended.end {
+            RunEnd::Stopped { run } => {
+                tracing::info!(key, run, "the action was given up: its run is stopped");
+                json!({ "run": run, "found": "running" })
+            }
+            RunEnd::NotFound { look_at } => {
+                tracing::error!(
+                    key,
+                    look_at,
+                    "the action was given up while its run was started, and whether there is one cannot be found out: look there"
+                );
+                json!({ "found": "unknown" })
+            }
+            RunEnd::NeverStarted => json!({ "found": "not started" }),
+            RunEnd::AlreadyOver => json!({ "found": "over" }),
+            RunEnd::GoesOn => json!({ "found": "going on" }),
+        }
+    });
+    told.collect()
 }
 
 fn worker_told(worked: Worked) -> Result<Value, HandlerError> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::{
     fault::{Fault, FaultKind},
     id::JobId,
-    job::{ArtifactCredentials, ArtifactRef, Job, RawParameters},
+    job::{ActionState, ArtifactCredentials, ArtifactRef, Job, Origin, Place, RawParameters},
     port::{CustomType, JobSource, Polled, PortError, Service},
     wire::{
         from_value,
@@ -67,14 +67,83 @@ impl JobSource for CodePipeline {
     }
 
     async fn details(&self, job: &JobId) -> Result<Result<Job, Fault>, PortError> {
+        let data = self.data(job).await?;
+        Ok(read(job, data).map_err(|text| Fault::new(FaultKind::Internal, text)))
+    }
+
+    async fn place(&self, job: &JobId) -> Result<Option<Place>, PortError> {
+        let mut data = self.data(job).await?;
+        let context = data["pipelineContext"].take();
+        let context: Option<PipelineContext> = shaped("the job's place", context)?;
+        Ok(context.and_then(PipelineContext::place))
+    }
+
+    async fn state(&self, place: &Place) -> Result<Option<ActionState>, PortError> {
+        let what = format!("the state of the action in {}", place.pipeline);
+        let mut request = json!({
+            "pipelineName": place.pipeline, "filter": {"pipelineExecutionId": place.execution},
+            "maxResults": 100
+        });
+        for _ in 0..PAGES {
+            let page = self
+                .rpc
+                .call("ListActionExecutions", &what, &request)
+                .await?;
+            let page: Actions = shaped(&what, page)?;
+            let mut actions = page.action_execution_details.into_iter();
+            let ours = |action: &ListedAction| {
+                action.action_execution_id.as_deref() == Some(place.action_execution.as_str())
+            };
+            if let Some(action) = actions.find(ours) {
+                return Ok(state(action.status.as_deref().unwrap_or_default()));
+            }
+            match page.next_token {
+                Some(next) => request["nextToken"] = next.into(),
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Pages of one execution's actions read at most: 1,000 runs.
+const PAGES: usize = 10;
+
+fn state(word: &str) -> Option<ActionState> {
+    match word {
+        "InProgress" => Some(ActionState::InProgress),
+        "Succeeded" => Some(ActionState::Succeeded),
+        "Failed" => Some(ActionState::Failed),
+        "Abandoned" => Some(ActionState::Abandoned),
+        _ => None,
+    }
+}
+
+impl CodePipeline {
+    /// `data` of a job's details.
+    async fn data(&self, job: &JobId) -> Result<Value, PortError> {
         let what = format!("reading the job {job}");
         let request = json!({"jobId": job.as_str()});
         let answer = self.rpc.call("GetJobDetails", &what, &request).await?;
         let answer: Details = shaped(&what, answer)?;
         let data = answer.job_details.and_then(|details| details.data);
-        let data = data.ok_or_else(|| unavailable(&what, "it came without data"))?;
-        Ok(read(job, data).map_err(|text| Fault::new(FaultKind::Internal, text)))
+        data.ok_or_else(|| unavailable(&what, "it came without data"))
     }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Actions {
+    #[serde(default)]
+    action_execution_details: Vec<ListedAction>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListedAction {
+    action_execution_id: Option<String>,
+    status: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -113,8 +182,21 @@ struct Data {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct PipelineContext {
+    pipeline_name: Option<String>,
+    pipeline_execution_id: Option<String>,
     action: Option<ActionContext>,
+}
+
+impl PipelineContext {
+    fn place(self) -> Option<Place> {
+        Some(Place {
+            pipeline: self.pipeline_name?,
+            execution: self.pipeline_execution_id?,
+            action_execution: self.action?.action_execution_id?,
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -136,10 +218,10 @@ fn shaped<V: DeserializeOwned>(what: &str, answer: Value) -> Result<V, PortError
 fn read(id: &JobId, data: Value) -> Result<Job, String> {
     let data: Data =
         from_value(data).map_err(|error| format!("the details of the job are unusual: {error}"))?;
-    let execution = data
-        .pipeline_context
-        .and_then(|context| context.action)
-        .and_then(|action| action.action_execution_id);
+    let context = data.pipeline_context;
+    let action = context.as_ref().and_then(|context| context.action.as_ref());
+    let execution = action.and_then(|action| action.action_execution_id.clone());
+    let place = context.and_then(PipelineContext::place);
     let configuration = data
         .action_configuration
         .and_then(|action| action.configuration)
@@ -153,6 +235,7 @@ fn read(id: &JobId, data: Value) -> Result<Job, String> {
         credentials: data.artifact_credentials.map(ArtifactCredentials::from),
         encryption_key: data.encryption_key.map(|key| key.id),
         continuation: data.continuation_token,
+        origin: place.map_or(Origin::Unsaid, Origin::Action),
     })
 }
 

@@ -6,7 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use shared::{
     id::JobId,
-    port::{Intent, Ledger, LedgerEntry, OpenJob, OpenJobs, PortError, Service, Shelf},
+    job::Place,
+    port::{
+        Intent, Ledger, LedgerEntry, OpenJob, OpenJobs, OpenRun, OpenRuns, PortError, Service,
+        Shelf,
+    },
 };
 
 use crate::{error::unavailable, rpc::Rpc, sdk::Aws};
@@ -204,6 +208,41 @@ impl OpenJobs for DynamoLedger {
     }
 }
 
+impl OpenRuns for DynamoLedger {
+    async fn note(&self, action: &str, run: &OpenRun) -> Result<(), PortError> {
+        let item = noted(action, run, Timestamp::now());
+        self.put_item(&about(&run.run_key), item, None).await
+    }
+
+    async fn noted(&self, action: &str, execution: &str) -> Result<Vec<OpenRun>, PortError> {
+        let what = format!("the runs of {action} in {execution}");
+        let condition = "pk = :pk";
+        let mut runs = Vec::new();
+        let mut start = None;
+        loop {
+            let mut body = json!({
+                "TableName": self.table, "KeyConditionExpression": condition, "ConsistentRead": true
+            });
+            if let Some(key) = start {
+                body["ExclusiveStartKey"] = key;
+            }
+            conditioned(
+                &mut body,
+                condition,
+                json!({":pk": text(&part_pk(action, execution))}),
+            );
+            let mut answer = self.rpc.call("Query", &what, &body).await?;
+            let items = answer.get("Items").and_then(Value::as_array);
+            let items = items.into_iter().flatten();
+            runs.extend(items.filter_map(|item| noted_run(execution, item)));
+            start = answer.get_mut("LastEvaluatedKey").map(Value::take);
+            if start.as_ref().is_none_or(Value::is_null) {
+                return Ok(runs);
+            }
+        }
+    }
+}
+
 impl Shelf for DynamoLedger {
     async fn put(&self, run: &str, name: &str, kept: &str) -> Result<(), PortError> {
         let mut item = key(&run_pk(run), &format!("progress#{name}"));
@@ -231,6 +270,10 @@ fn open_pk(action: &str) -> String {
     format!("open#{action}")
 }
 
+fn part_pk(action: &str, execution: &str) -> String {
+    format!("part#{action}/{execution}")
+}
+
 fn key(pk: &str, sk: &str) -> Value {
     json!({"pk": text(pk), "sk": text(sk)})
 }
@@ -252,6 +295,31 @@ fn opened(action: &str, job: &OpenJob) -> Value {
     item["until"] = time(job.until);
     item["expires"] = expires(job.until, OPEN_KEPT);
     item
+}
+
+fn noted(action: &str, run: &OpenRun, now: Timestamp) -> Value {
+    let mut item = key(&part_pk(action, &run.execution), &run.run_key);
+    item["parameters"] = text(&run.parameters);
+    if let Some(place) = &run.place {
+        item["pipeline"] = text(&place.pipeline);
+        item["action"] = text(&place.action_execution);
+    }
+    item["expires"] = expires(now, KEPT);
+    item
+}
+
+fn noted_run(execution: &str, item: &Value) -> Option<OpenRun> {
+    let place = field(item, "pipeline").zip(field(item, "action"));
+    Some(OpenRun {
+        execution: execution.to_owned(),
+        run_key: field(item, "sk")?.to_owned(),
+        place: place.map(|(pipeline, action)| Place {
+            pipeline: pipeline.to_owned(),
+            execution: execution.to_owned(),
+            action_execution: action.to_owned(),
+        }),
+        parameters: field(item, "parameters")?.to_owned(),
+    })
 }
 
 fn entry(item: &Value) -> Option<LedgerEntry> {
@@ -332,6 +400,20 @@ mod tests {
             until: at,
         };
         assert_eq!(open_job(&opened("action-x", &job)), Some(job));
+        let place = Place {
+            pipeline: "p".into(),
+            execution: "e".into(),
+            action_execution: "a".into(),
+        };
+        for place in [Some(place), None] {
+            let run = OpenRun {
+                execution: "e".into(),
+                run_key: "k".into(),
+                place,
+                parameters: "{}".into(),
+            };
+            assert_eq!(noted_run("e", &noted("action-x", &run, at)), Some(run));
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
     fault::Fault,
     id::JobId,
     job::{Job, Report},
-    port::{Clock, JobReporter, Ledger, LedgerEntry, Timer},
+    port::{Clock, JobReporter, Ledger, LedgerEntry, PortError, Timer},
 };
 
 impl<O: Outside> Run<'_, O> {
@@ -38,13 +38,29 @@ impl<O: Outside> Run<'_, O> {
                 }
                 let conclusion = self.step(action, &job, &ticket).await;
                 let told = self.told::<A>(&job, conclusion).await;
-                (Some((key, ticket.run_key)), told)
+                (Some((key, ticket.run_key, job.origin)), told)
             }
         };
-        let (report, delivery) = self.deliver(&id, report).await?;
+        let delivered = self.deliver(&id, report).await;
+        let mut stopped = Vec::new();
+        if let Some((_, _, origin)) = &run
+            && is_refused(&delivered)
+        {
+            stopped = self.refused(action, &id, origin).await?;
+        }
+        let (report, delivery) = match delivered {
+            Ok(delivered) => delivered,
+            // The job is forgotten, and its run is stopped: there is nobody left to tell.
+            Err(DriveError::Undelivered { .. }) if !stopped.is_empty() => {
+                let run_key = stopped[0].run_key.clone();
+                let ended = self.ended(id, run_key, None, fault, Delivery::AlreadyThere);
+                return Ok(Ended { stopped, ..ended });
+            }
+            Err(error) => return Err(error),
+        };
         let run_key = match run {
             None => id.to_string(),
-            Some((key, run_key)) => {
+            Some((key, run_key, _)) => {
                 // Only what this delivery ended: a late duplicate's own verdict says nothing about a run that goes on.
                 let ours = matches!(delivery, Delivery::Sent { .. });
                 if ours && !matches!(report, Report::Continue { .. }) {
@@ -53,7 +69,8 @@ impl<O: Outside> Run<'_, O> {
                 run_key
             }
         };
-        Ok(self.ended(id, run_key, Some(report), fault, delivery))
+        let ended = self.ended(id, run_key, Some(report), fault, delivery);
+        Ok(Ended { stopped, ..ended })
     }
 
     /// What CodePipeline is told, and the fault behind it.
@@ -155,8 +172,20 @@ impl<O: Outside> Run<'_, O> {
             run_key,
             report,
             delivery,
+            stopped: Vec::new(),
             fault,
             warnings: self.warnings,
         }
+    }
+}
+
+/// Whether the report found a job that takes none: an earlier report ended it, or the pipeline did.
+fn is_refused(delivered: &Result<(Report, Delivery), DriveError>) -> bool {
+    match delivered {
+        Ok((_, delivery)) => matches!(delivery, Delivery::AlreadyThere),
+        Err(DriveError::Undelivered { source, .. }) => {
+            matches!(source, PortError::NotFound { .. })
+        }
+        Err(_) => false,
     }
 }

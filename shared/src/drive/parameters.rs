@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{
     fault::{Fault, FaultKind},
@@ -102,6 +102,28 @@ impl Place {
             }
         }
     }
+}
+
+/// Parameters as a text to keep: how they were given and what they are.
+pub fn keep(parameters: &RawParameters) -> String {
+    let (kind, value) = match parameters {
+        RawParameters::Text(text) => ("text", Value::from(text.as_str())),
+        RawParameters::Json(value) => ("json", value.clone()),
+        RawParameters::Flat(map) => ("flat", json!(map)),
+    };
+    json!({ kind: value }).to_string()
+}
+
+/// Reads what [`keep`] wrote; `None` for anything else.
+pub fn kept(text: &str) -> Option<RawParameters> {
+    let mut kept: Map<String, Value> = serde_json::from_str(text).ok()?;
+    if let Some(text) = kept.get("text") {
+        return Some(RawParameters::Text(text.as_str()?.to_owned()));
+    }
+    if let Some(map) = kept.remove("flat") {
+        return serde_json::from_value(map).ok().map(RawParameters::Flat);
+    }
+    kept.remove("json").map(RawParameters::Json)
 }
 
 /// The parameters with what the file says.

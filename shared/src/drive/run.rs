@@ -14,8 +14,8 @@ use super::{
 use crate::{
     action::{Action, Request},
     fault::{Fault, FaultKind},
-    job::{Job, RawParameters},
-    port::{ArtifactFiles, Clock, PortError, Shelf, Timer},
+    job::{Job, Origin, RawParameters},
+    port::{ArtifactFiles, Clock, JobSource, OpenRun, OpenRuns, PortError, Shelf, Timer},
 };
 
 pub(super) struct Run<'a, O> {
@@ -26,6 +26,10 @@ pub(super) struct Run<'a, O> {
 
 /// What one text of the ledger may hold: an item of DynamoDB is at most 400 KB.
 const MAX_FILED: usize = 350_000;
+/// Calls made to note a run.
+const ATTEMPTS: u32 = 3;
+/// The wait before the second of them; longer each time.
+const PAUSE: Duration = Duration::from_millis(100);
 
 impl<'a, O: Outside> Run<'a, O> {
     pub fn new(outside: &'a O, deadline: Timestamp) -> Self {
@@ -36,8 +40,8 @@ impl<'a, O: Outside> Run<'a, O> {
         }
     }
 
-    /// Steps the action once.
-    pub async fn step<A: Action>(&self, action: &A, job: &Job, ticket: &Ticket) -> Conclusion {
+    /// Steps the action once. A run that the action can stop is noted before.
+    pub async fn step<A: Action>(&mut self, action: &A, job: &Job, ticket: &Ticket) -> Conclusion {
         let mut ticket = ticket.clone();
         if let Err(fault) = self.unfile::<A>(job, &mut ticket).await {
             return Conclusion::Failed(fault);
@@ -45,12 +49,19 @@ impl<'a, O: Outside> Run<'a, O> {
         let now = self.outside.clock().now();
         let budget = decide::budget(now, self.deadline);
         let delivery = self.outside.new_id();
+        let (this, mut trouble) = (&*self, None);
         let step = async {
-            let from_file = self.parameters(job).await?;
-            let params = decide::params(from_file.as_ref().unwrap_or(&job.parameters))?;
+            let from_file = this.parameters(job).await?;
+            let raw = from_file.as_ref().unwrap_or(&job.parameters);
+            let params = decide::params(raw)?;
+            if A::STOPS && !ticket.noted {
+                let noted = this.note(A::NAME, job, raw).await;
+                ticket.noted = noted.is_ok();
+                trouble = noted.err();
+            }
             let request = Request {
                 params: &params,
-                progress: decide::progress(&ticket)?,
+                progress: decide::progress::<A::Progress>(&ticket)?,
                 job,
                 started_at: ticket.started_at,
                 now,
@@ -64,7 +75,70 @@ impl<'a, O: Outside> Run<'a, O> {
             guard::End::Panicked => StepEnd::Panicked,
             guard::End::Late => StepEnd::CutOff(budget),
         };
+        self.warnings.extend(trouble);
         decide::conclude(A::NAME, A::FIRST_STEP_CUT_OFF, &ticket, end)
+    }
+
+    /// Notes a run under what it is part of. What fails is tried again with the next step.
+    async fn note(
+        &self,
+        action: &str,
+        job: &Job,
+        parameters: &RawParameters,
+    ) -> Result<(), PortError> {
+        let Some(table) = self.outside.table() else {
+            return Ok(());
+        };
+        let place = match &job.origin {
+            Origin::Unsaid => {
+                let jobs = self.outside.jobs();
+                self.repeated("GetJobDetails", || jobs.place(&job.id))
+                    .await?
+            }
+            Origin::Action(place) => Some(place.clone()),
+            Origin::Machine(_) => None,
+        };
+        let execution = match (&job.origin, &place) {
+            (_, Some(place)) => place.execution.clone(),
+            (Origin::Machine(Some(execution)), None) => execution.clone(),
+            _ => return Ok(()),
+        };
+        let parameters = parameters::keep(parameters);
+        if parameters.len() > MAX_FILED {
+            return Err(PortError::Invalid {
+                what: "noting the run, so that it can be stopped,".to_owned(),
+                message: format!(
+                    "its parameters have {} bytes; the table takes {MAX_FILED}",
+                    parameters.len()
+                ),
+            });
+        }
+        let run = OpenRun {
+            execution,
+            run_key: job.run_key.clone(),
+            place,
+            parameters,
+        };
+        self.repeated("the ledger", || table.note(action, &run))
+            .await
+    }
+
+    /// A port call beside the outcome, made again while it does not answer.
+    async fn repeated<V, F: Future<Output = Result<V, PortError>> + Send>(
+        &self,
+        what: &str,
+        call: impl Fn() -> F,
+    ) -> Result<V, PortError> {
+        let mut attempt = 1;
+        loop {
+            match self.within(what, self.short(), call()).await {
+                Err(PortError::Unavailable { .. }) if attempt < ATTEMPTS => {
+                    self.outside.timer().sleep(PAUSE * attempt).await;
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
     }
 
     /// The parameters out of an artifact's file, when they are there.

@@ -16,16 +16,17 @@ use super::{
     decide::{self, Conclusion, MAX_ATTEMPTS},
     limit,
     run::Run,
+    stop::RunEnd,
     token::Ticket,
 };
 use crate::{
     action::Action,
     fault::{Fault, FaultKind},
     id::{ExternalId, IdError},
-    job::{ArtifactRef, Job, RawParameters},
+    job::{ArtifactRef, Job, Origin, RawParameters},
     port::{Clock, PortError, TaskCallback, TaskOutcome, Timer},
     secret::Secret,
-    wire::task::{TaskArtifact, TaskInput, running, succeeded},
+    wire::task::{TaskArtifact, TaskInput, running, stopped, succeeded},
 };
 
 /// How a task's call ended. `fault` and `warnings` are for the log, with their whole chains.
@@ -81,9 +82,14 @@ pub(super) async fn serve<A: Action, O: Outside>(
         return Err(DriveError::NoTokens);
     }
     let mut run = Run::new(outside, deadline);
+    let stop = input.stop.take().is_some_and(|stop| !stop.is_null());
     let opened = open(input, outside.new_id(), outside.clock().now());
     let (run_key, conclusion) = match opened {
         Err((run_key, fault)) => (run_key, Conclusion::Failed(fault)),
+        Ok((job, _)) if stop => {
+            let ended = run.end(action, &job, &job.parameters).await;
+            return run.stopped(job.run_key, ended, token.as_ref()).await;
+        }
         Ok((job, ticket)) => {
             let conclusion = match &token {
                 None => run.step(action, &job, &ticket).await,
@@ -92,21 +98,51 @@ pub(super) async fn serve<A: Action, O: Outside>(
             (job.run_key, conclusion)
         }
     };
-    let (answer, fault) = answer(conclusion);
-    let delivery = match &token {
-        None => None,
-        Some(token) => Some(run.call_back(token, &answer, &run_key).await?),
-    };
-    Ok(Tasked {
-        run_key,
-        answer,
-        delivery,
-        fault,
-        warnings: run.warnings,
-    })
+    run.tell(run_key, answer(conclusion), token.as_ref()).await
 }
 
 impl<O: Outside> Run<'_, O> {
+    /// Gives the answer by the token, where there is one.
+    async fn tell(
+        self,
+        run_key: String,
+        (answer, fault): (Answer, Option<Fault>),
+        token: Option<&Secret>,
+    ) -> Result<Tasked, DriveError> {
+        let delivery = match token {
+            None => None,
+            Some(token) => Some(self.call_back(token, &answer, &run_key).await?),
+        };
+        Ok(Tasked {
+            run_key,
+            answer,
+            delivery,
+            fault,
+            warnings: self.warnings,
+        })
+    }
+
+    async fn stopped(
+        self,
+        run_key: String,
+        ended: Result<RunEnd, Fault>,
+        token: Option<&Secret>,
+    ) -> Result<Tasked, DriveError> {
+        let answer = match ended {
+            Err(fault) => failed(fault),
+            Ok(RunEnd::NotFound { look_at }) => failed(Fault::new(
+                FaultKind::Internal,
+                format!("whether a run was started cannot be found out: look at {look_at}"),
+            )),
+            Ok(RunEnd::Stopped { run }) => (Answer::Output(stopped(Some(&run), "running")), None),
+            Ok(RunEnd::NeverStarted) => (Answer::Output(stopped(None, "not started")), None),
+            Ok(RunEnd::AlreadyOver | RunEnd::GoesOn) => {
+                (Answer::Output(stopped(None, "over")), None)
+            }
+        };
+        self.tell(run_key, answer, token).await
+    }
+
     /// Steps until the action is over or the time is short.
     async fn steps<A: Action>(
         &mut self,
@@ -220,8 +256,16 @@ fn open(input: TaskInput, id: String, now: Timestamp) -> Result<(Job, Ticket), (
         credentials: None,
         encryption_key: input.encryption_key,
         continuation: None,
+        origin: Origin::Machine(input.execution.or_else(|| machine(input.run.as_deref()?))),
     };
     Ok((job, ticket))
+}
+
+/// The state machine's execution that a run is named after: `ARN` or `ARN/…`.
+fn machine(run: &str) -> Option<String> {
+    let arn = run.split('/').next().unwrap_or_default();
+    let is_execution = arn.starts_with("arn:") && arn.contains(":states:");
+    is_execution.then(|| arn.to_owned())
 }
 
 /// The run's key: its name, or what stands for a long one.

@@ -24,6 +24,8 @@ pub struct Ticket {
     pub progress: Option<Value>,
     /// The ledger's item that holds the progress, when it is too large for a token.
     pub filed: Option<String>,
+    /// Whether the run is noted for a stop.
+    pub noted: bool,
 }
 
 /// Why a text is no token of ours, or a ticket makes none. Never holds the token, which is the action's own business.
@@ -57,6 +59,7 @@ impl Ticket {
             cut_offs: 0,
             progress: None,
             filed: None,
+            noted: false,
         }
     }
 
@@ -77,6 +80,7 @@ impl Ticket {
             s: self.started_at,
             o: self.cut_offs,
             f: self.filed.clone(),
+            n: self.noted,
             p: self.progress.clone(),
         }
     }
@@ -103,6 +107,7 @@ impl Ticket {
             cut_offs: wire.o,
             progress: wire.p,
             filed: wire.f,
+            noted: wire.n,
         })
     }
 }
@@ -121,6 +126,8 @@ struct Wire {
     o: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     f: Option<String>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    n: bool,
     // Absent is "no progress"; null is the progress of an action whose progress is `()`.
     #[serde(
         default,
@@ -132,6 +139,10 @@ struct Wire {
 
 fn is_zero(count: &u32) -> bool {
     *count == 0
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
@@ -172,9 +183,10 @@ mod tests {
             cut_offs in any::<u32>(),
             progress in progress(),
             filed in prop::option::of("[0-9a-f]{32}"),
+            noted in any::<bool>(),
         ) {
             let started_at = Timestamp::from_nanosecond(nanos).expect("in range");
-            let ticket = Ticket { run_key, started_at, cut_offs, progress, filed };
+            let ticket = Ticket { run_key, started_at, cut_offs, progress, filed, noted };
             match ticket.encode() {
                 Ok(text) => {
                     prop_assert!(text.chars().count() <= MAX_TOKEN);
@@ -201,6 +213,7 @@ mod tests {
             cut_offs: 0,
             progress: Some(json!({"tries": 2})),
             filed: None,
+            noted: false,
         };
         let text = r#"{"v":1,"k":"11111111-abcd","s":"1970-01-01T00:00:00Z","p":{"tries":2}}"#;
         assert_eq!(ticket.encode().as_deref(), Ok(text));
@@ -215,6 +228,7 @@ mod tests {
             cut_offs: 0,
             progress: Some(json!(-9.658642297021776e299)),
             filed: None,
+            noted: false,
         };
         let text = ticket.encode().expect("a token");
         assert_eq!(Ticket::decode(&text), Ok(ticket));

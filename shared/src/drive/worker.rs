@@ -16,7 +16,7 @@ use crate::{
     event::{State, StateChange, Subject},
     fault::Fault,
     id::JobId,
-    job::{Job, Report},
+    job::{Job, Origin, Report},
     port::{Clock, JobSource, OpenJob, OpenJobs, Polled, PortError, Timer},
     wire::eventbridge::Event,
 };
@@ -224,6 +224,9 @@ impl<A: Action, O: Outside> Round<'_, A, O> {
                 (Ok(true), _) | (Err(PortError::Conflict { .. }), Used::Ours) => {
                     return self.work(&open.job).await;
                 }
+                (Ok(false) | Err(PortError::NotFound { .. }), Used::Ours) => {
+                    return self.over(&open.job).await;
+                }
                 (Ok(false) | Err(PortError::Conflict { .. } | PortError::NotFound { .. }), _) => {
                     return Taken::Lost(self.close(&open.job).await);
                 }
@@ -234,6 +237,16 @@ impl<A: Action, O: Outside> Round<'_, A, O> {
                 }
                 (Err(error), _) => return Taken::Left(error),
             }
+        }
+    }
+
+    /// A job that was ours and is over: reported by a worker that ended before it forgot the job, or given up by the
+    /// pipeline.
+    async fn over(&self, id: &JobId) -> Taken {
+        let mut run = Run::new(self.outside, self.deadline);
+        match run.refused(self.action, id, &Origin::Unsaid).await {
+            Ok(_) => Taken::Lost(self.close(id).await),
+            Err(error) => Taken::Undelivered(error),
         }
     }
 

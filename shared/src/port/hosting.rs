@@ -8,7 +8,7 @@ use super::PortError;
 use crate::{
     fault::{Fault, FaultKind},
     id::JobId,
-    job::{ArtifactCredentials, ArtifactRef, Job},
+    job::{ActionState, ArtifactCredentials, ArtifactRef, Job, Place},
     secret::{Secret, SecretRef},
 };
 
@@ -87,6 +87,13 @@ pub trait JobSource: Send + Sync {
         &self,
         job: &JobId,
     ) -> impl Future<Output = Result<Result<Job, Fault>, PortError>> + Send;
+    /// Which action a job belongs to, also a job of an invoke action; `None` when CodePipeline does not say.
+    fn place(&self, job: &JobId) -> impl Future<Output = Result<Option<Place>, PortError>> + Send;
+    /// Where an action execution stands; `None` when it is not listed (any more).
+    fn state(
+        &self,
+        place: &Place,
+    ) -> impl Future<Output = Result<Option<ActionState>, PortError>> + Send;
 }
 
 /// What a waiting state machine is told. Exactly one is taken.

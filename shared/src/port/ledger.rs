@@ -5,7 +5,7 @@ use std::future::Future;
 use jiff::Timestamp;
 
 use super::PortError;
-use crate::id::JobId;
+use crate::{id::JobId, job::Place};
 
 /// A delivery's claim to start a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +101,35 @@ pub trait OpenJobs: Send + Sync {
         action: &str,
         job: &JobId,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// A run of an action as noted before its first step, to be found when whatever it is part of ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRun {
+    /// The pipeline execution's id, or the ARN of a state machine's execution.
+    pub execution: String,
+    /// The run's key, as in [`crate::job::Job::run_key`].
+    pub run_key: String,
+    /// The action, where it is one of a pipeline.
+    pub place: Option<Place>,
+    /// The action's parameters, as [`crate::drive::parameters::keep`] writes them.
+    pub parameters: String,
+}
+
+/// Runs by what they are part of. They are kept until TTL; whether one is over, its [`LedgerEntry`] says.
+pub trait OpenRuns: Send + Sync {
+    /// Notes a run; noting it again is no error.
+    fn note(
+        &self,
+        action: &str,
+        run: &OpenRun,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// All runs of this action that were noted in an execution.
+    fn noted(
+        &self,
+        action: &str,
+        execution: &str,
+    ) -> impl Future<Output = Result<Vec<OpenRun>, PortError>> + Send;
 }
 
 /// Texts too large for a continuation token, under a run's key.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{ShapeError, from_value};
 use crate::{
     id::{IdError, JobId},
-    job::{ArtifactCredentials, ArtifactRef, Job, RawParameters},
+    job::{ArtifactCredentials, ArtifactRef, Job, Origin, RawParameters},
     secret::Secret,
 };
 
@@ -176,6 +176,7 @@ impl TryFrom<JobEvent> for Job {
             credentials: data.artifact_credentials.map(ArtifactCredentials::from),
             encryption_key: data.encryption_key.map(|key| key.id),
             continuation: data.continuation_token,
+            origin: Origin::Unsaid,
         })
     }
 }

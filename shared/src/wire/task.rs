@@ -24,6 +24,10 @@ pub struct TaskInput {
     /// What this run of the action is called, the same whenever the state machine repeats the call, as
     /// `States.Format('{}/{}', $$.Execution.Id, $$.State.Name)`. Only with it a repeated call starts nothing twice.
     pub run: Option<String>,
+    /// The state machine's execution, `$$.Execution.Id`: what the run is stopped with.
+    pub execution: Option<String>,
+    /// Present when the run is not to be stepped but stopped: an object, for what a `Catch` has to say.
+    pub stop: Option<Value>,
     /// Present when the state machine waits for a token.
     pub task_token: Option<Secret>,
     /// Artifacts to read, with the function's own role.
@@ -96,6 +100,12 @@ pub fn running(
         "status": "RUNNING", "progress": progress, "startedAt": started_at, "waitSeconds": wait_seconds,
         "details": details(about)
     })
+}
+
+/// The answer to a stop: `run` is the outside run, where one was going on.
+pub fn stopped(run: Option<&str>, found: &str) -> Value {
+    let details = run.map_or(json!({}), |run| json!({"externalId": run}));
+    json!({"status": "STOPPED", "found": found, "details": details})
 }
 
 /// The answer at the end.

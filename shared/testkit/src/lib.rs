@@ -8,6 +8,7 @@ pub mod failing;
 pub mod memory;
 pub mod play;
 pub mod repeat;
+pub mod stop;
 pub mod time;
 pub mod world;
 
@@ -18,5 +19,6 @@ pub use describes::describes;
 pub use failing::{Failing, Fate, Mode, Plan};
 pub use play::Host;
 pub use repeat::{refuses_unknown_parameters, repeat_and_fail};
+pub use stop::{Learns, give_up_and_fail};
 pub use time::{FixedClock, VirtualTime};
 pub use world::{Driven, World};

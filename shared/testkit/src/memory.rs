@@ -21,7 +21,7 @@ use shared::{
 mod hosting;
 mod ledger;
 
-pub use hosting::{MemoryFiles, MemoryJobs, MemoryReporter, MemorySecrets, MemoryTokens};
+pub use hosting::{MemoryFiles, MemoryJobs, MemoryReporter, MemorySecrets, MemoryTokens, place};
 pub use ledger::MemoryLedger;
 
 type Shared<S> = Arc<Mutex<S>>;

@@ -182,7 +182,7 @@ pub fn schedule() -> Value {
 }
 
 /// What a state machine gives that wants the same as an invoke action.
-fn input(event: &Value) -> Value {
+pub(crate) fn input(event: &Value) -> Value {
     let data = &event["CodePipeline.job"]["data"];
     let parameters = data["actionConfiguration"]["configuration"]["UserParameters"].as_str();
     let parameters = parameters.unwrap_or_default();
@@ -202,7 +202,7 @@ fn input(event: &Value) -> Value {
     })
 }
 
-fn of_call(driven: &Driven) -> Option<Answer> {
+pub(crate) fn of_call(driven: &Driven) -> Option<Answer> {
     match driven {
         Driven::Answered(result) => match &**result {
             Ok(Outcome::Task(tasked)) => Some(tasked.answer.clone()),
@@ -212,7 +212,7 @@ fn of_call(driven: &Driven) -> Option<Answer> {
     }
 }
 
-fn of_token(outcome: TaskOutcome) -> Answer {
+pub(crate) fn of_token(outcome: TaskOutcome) -> Answer {
     match outcome {
         TaskOutcome::Success(output) => Answer::Output(output),
         TaskOutcome::Failure { kind, cause } => Answer::Failed {

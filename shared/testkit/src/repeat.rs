@@ -110,6 +110,7 @@ mod tests {
 
     impl Action for Careless {
         const NAME: &'static str = "action-careless";
+        const STOPS: bool = false;
         const FIRST_STEP_CUT_OFF: CutOff = CutOff::Fail;
         type Params = Params;
         type Progress = ();

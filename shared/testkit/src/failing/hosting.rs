@@ -5,10 +5,11 @@ use serde_json::Value;
 use shared::{
     fault::Fault,
     id::JobId,
-    job::{ArtifactCredentials, ArtifactRef, Job},
+    job::{ActionState, ArtifactCredentials, ArtifactRef, Job, Place},
     port::{
         ArtifactFiles, CustomType, Intent, JobSource, Ledger, LedgerEntry, OpenJob, OpenJobs,
-        Polled, PortError, SecretStore, ServiceCall, Services, Shelf, TaskCallback, TaskOutcome,
+        OpenRun, OpenRuns, Polled, PortError, SecretStore, ServiceCall, Services, Shelf,
+        TaskCallback, TaskOutcome,
     },
     secret::{Secret, SecretRef},
 };
@@ -66,6 +67,17 @@ impl<P: OpenJobs> OpenJobs for Failing<P> {
     }
 }
 
+impl<P: OpenRuns> OpenRuns for Failing<P> {
+    async fn note(&self, action: &str, run: &OpenRun) -> Result<(), PortError> {
+        let call = OpenRuns::note(&self.inner, action, run);
+        self.plan.around("note run", call).await
+    }
+    async fn noted(&self, action: &str, execution: &str) -> Result<Vec<OpenRun>, PortError> {
+        let call = OpenRuns::noted(&self.inner, action, execution);
+        self.plan.around("noted runs", call).await
+    }
+}
+
 impl<P: Shelf> Shelf for Failing<P> {
     async fn put(&self, key: &str, name: &str, text: &str) -> Result<(), PortError> {
         let call = Shelf::put(&self.inner, key, name, text);
@@ -94,6 +106,14 @@ impl<P: JobSource> JobSource for Failing<P> {
     async fn details(&self, job: &JobId) -> Result<Result<Job, Fault>, PortError> {
         let call = JobSource::details(&self.inner, job);
         self.plan.around("job details", call).await
+    }
+    async fn place(&self, job: &JobId) -> Result<Option<Place>, PortError> {
+        let call = JobSource::place(&self.inner, job);
+        self.plan.around("job place", call).await
+    }
+    async fn state(&self, place: &Place) -> Result<Option<ActionState>, PortError> {
+        let call = JobSource::state(&self.inner, place);
+        self.plan.around("action state", call).await
     }
 }
 

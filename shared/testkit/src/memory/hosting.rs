@@ -8,7 +8,9 @@ use shared::{
     drive::decide,
     fault::Fault,
     id::JobId,
-    job::{ArtifactCredentials, ArtifactRef, Job, RawParameters, Report},
+    job::{
+        ActionState, ArtifactCredentials, ArtifactRef, Job, Origin, Place, RawParameters, Report,
+    },
     port::{
         ArtifactFiles, CustomType, JobReporter, JobSource, Polled, PortError, SecretStore,
         TaskCallback, TaskOutcome,
@@ -27,12 +29,18 @@ pub struct MemoryReporter(Shared<Reports>);
 struct Reports {
     taken: Vec<(JobId, Report)>,
     waiting: BTreeSet<JobId>,
+    abandoned: bool,
 }
 
 impl MemoryReporter {
     /// All reports that were taken, in order.
     pub fn taken(&self) -> Vec<(JobId, Report)> {
         lock(&self.0).taken.clone()
+    }
+
+    /// The pipeline gives the action up: no job of it takes a report any more.
+    pub fn abandon(&self) {
+        lock(&self.0).abandoned = true;
     }
 
     /// The report of one job.
@@ -47,7 +55,7 @@ impl JobReporter for MemoryReporter {
     async fn report(&self, job: &JobId, report: &Report) -> Result<(), PortError> {
         let mut state = lock(&self.0);
         let known = state.taken.iter().any(|(known, _)| known == job);
-        if known || state.waiting.contains(job) {
+        if known || state.abandoned || state.waiting.contains(job) {
             return Err(PortError::Conflict {
                 what: format!("the state of job {job}"),
             });
@@ -129,6 +137,9 @@ impl JobSource for MemoryJobs {
         most: usize,
     ) -> Result<Vec<Polled>, PortError> {
         let jobs = lock(&self.state);
+        if lock(&self.reporter.0).abandoned {
+            return Ok(Vec::new());
+        }
         let waiting = jobs.iter().filter(|(_, offer)| offer.acknowledged == 0);
         let polled = waiting.take(most).map(|(id, _)| Polled {
             id: id.clone(),
@@ -140,7 +151,8 @@ impl JobSource for MemoryJobs {
     async fn acknowledge(&self, job: &JobId, nonce: &str) -> Result<bool, PortError> {
         let mut jobs = lock(&self.state);
         let offer = jobs.get_mut(job).ok_or_else(|| not_found("the job"))?;
-        if self.reporter.of(job.as_str()).is_some() {
+        let over = lock(&self.reporter.0).abandoned;
+        if over || self.reporter.of(job.as_str()).is_some() {
             return Ok(false);
         }
         if offer.acknowledged > 0 || nonce != format!("nonce-{job}") {
@@ -163,10 +175,36 @@ impl JobSource for MemoryJobs {
             };
             Job {
                 run_key: offer.run.clone(),
+                origin: Origin::Action(place(&offer.run)),
                 parameters: RawParameters::Flat(flat(&parameters)),
                 ..job
             }
         }))
+    }
+
+    async fn place(&self, job: &JobId) -> Result<Option<Place>, PortError> {
+        let offer = lock(&self.state).get(job).map(|offer| offer.run.clone());
+        let run = offer.unwrap_or_else(|| "run-of-the-action".to_owned());
+        Ok(Some(place(&run)))
+    }
+
+    async fn state(&self, _: &Place) -> Result<Option<ActionState>, PortError> {
+        let reports = lock(&self.reporter.0);
+        Ok(Some(match reports.taken.last() {
+            _ if reports.abandoned => ActionState::Abandoned,
+            Some((_, Report::Success { .. })) => ActionState::Succeeded,
+            Some((_, Report::Failure { .. })) => ActionState::Failed,
+            _ => ActionState::InProgress,
+        }))
+    }
+}
+
+/// Where the action of a test is.
+pub fn place(run: &str) -> Place {
+    Place {
+        pipeline: "p".to_owned(),
+        execution: "12345678".to_owned(),
+        action_execution: run.to_owned(),
     }
 }
 

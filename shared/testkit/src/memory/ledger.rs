@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use shared::{
     id::JobId,
-    port::{Intent, Ledger, LedgerEntry, OpenJob, OpenJobs, PortError, Shelf},
+    port::{Intent, Ledger, LedgerEntry, OpenJob, OpenJobs, OpenRun, OpenRuns, PortError, Shelf},
 };
 
 use super::{Shared, lock};
@@ -18,6 +18,7 @@ pub struct MemoryLedger(Shared<State>);
 struct State {
     runs: BTreeMap<String, LedgerEntry>,
     open: BTreeMap<(String, JobId), OpenJob>,
+    noted: BTreeMap<(String, String, String), OpenRun>,
     shelf: BTreeMap<(String, String), String>,
 }
 
@@ -132,6 +133,24 @@ impl OpenJobs for MemoryLedger {
         let place = (action.to_owned(), job.clone());
         lock(&self.0).open.remove(&place);
         Ok(())
+    }
+}
+
+impl OpenRuns for MemoryLedger {
+    async fn note(&self, action: &str, run: &OpenRun) -> Result<(), PortError> {
+        let place = (
+            action.to_owned(),
+            run.execution.clone(),
+            run.run_key.clone(),
+        );
+        lock(&self.0).noted.insert(place, run.clone());
+        Ok(())
+    }
+    async fn noted(&self, action: &str, execution: &str) -> Result<Vec<OpenRun>, PortError> {
+        let state = lock(&self.0);
+        let noted = state.noted.iter();
+        let found = noted.filter(|((of, part_of, _), _)| of == action && part_of == execution);
+        Ok(found.map(|(_, run)| run.clone()).collect())
     }
 }
 
