@@ -1,5 +1,7 @@
 //! Connectors' own binaries under the engine, on three hosts, against stand-ins over HTTP.
 
+mod ghost_inspector;
+
 use harness::connector::{Connector, Host};
 use jiff::Timestamp;
 use serde_json::json;

@@ -1,0 +1,76 @@
+//! `action-ghost-inspector` against its vendor's stand-in over HTTP.
+
+use harness::{
+    connector::{Connector, Host, Hosted},
+    engine::schedule,
+};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use stagewright_standins::{Served, Stage, Trick, ghost_inspector::GhostInspector};
+
+fn start() -> (Served<GhostInspector>, Hosted, Value) {
+    let vendor = Stage::<GhostInspector>::default().serve();
+    vendor
+        .stage
+        .with(|vendor| vendor.takes = SignedDuration::from_millis(300));
+    let connector = Connector::of("action-ghost-inspector")
+        .secret("gi", "planted-key")
+        .output()
+        .start();
+    let parameters = json!({"suite": "5f1", "apiKey": "secretsmanager:gi", "baseUrl": format!("{}/v1", vendor.url)});
+    (vendor, connector, parameters)
+}
+
+#[test]
+fn a_suite_is_run_on_every_host() {
+    let (vendor, connector, parameters) = start();
+    connector.on_every_host(&parameters, |host, ended| {
+        assert!(ended.succeeded(), "{host:?}: {ended:?}");
+        assert_eq!(ended.variables["Passed"], "3", "{host:?}");
+        assert_eq!(ended.variables["ResultIds"], ended.external_id, "{host:?}");
+        let artifact = ended.artifact.as_deref().unwrap_or_default();
+        assert!(artifact.starts_with(b"PK"), "{host:?}: no archive");
+    });
+    assert_eq!(vendor.stage.with(|vendor| vendor.runs.len()), 3);
+}
+
+#[test]
+fn a_failed_suite_names_its_test() {
+    let (vendor, connector, parameters) = start();
+    vendor.stage.with(|vendor| vendor.tests[1].1 = false);
+    connector.on_every_host(&parameters, |host, ended| {
+        let (failure, message) = (&ended.failure, &ended.message);
+        assert!(
+            ["JobFailed", "Failed"].contains(&failure.as_str()),
+            "{host:?}: {ended:?}"
+        );
+        assert!(message.contains("1 of 3 tests: Pay"), "{host:?}: {ended:?}");
+    });
+}
+
+/// To its end this takes longer than a test may: the claim of the delivery that lost the answer must be over first. The
+/// action's own tests play that.
+#[test]
+fn a_lost_answer_starts_no_second_run() {
+    let (vendor, connector, parameters) = start();
+    vendor.stage.trick("POST", "execute", 2, Trick::LostAnswer);
+    for host in [Host::Invoke, Host::Worker] {
+        let run = connector.begin(host, &parameters);
+        let waits = |actions: &[Value]| {
+            connector
+                .engine
+                .invoke("action-ghost-inspector", &schedule());
+            let Some(action) = actions.first() else {
+                return false;
+            };
+            let summary = &action["output"]["executionResult"]["externalExecutionSummary"];
+            summary
+                .as_str()
+                .is_some_and(|text| text.contains("whether it was started already is found out"))
+        };
+        let actions = connector.engine.actions(&run, "Work", waits);
+        assert_eq!(actions[0]["status"], "InProgress", "{actions:?}");
+    }
+    assert_eq!(vendor.stage.with(|vendor| vendor.runs.len()), 2);
+    assert_eq!(vendor.stage.count("POST", "execute"), 2);
+}
