@@ -1,4 +1,4 @@
-//! See `harness::targets::approval_message`.
+//! See `targets::approval_message`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harness::targets::approval_message(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::approval_message(bytes));

@@ -1,4 +1,4 @@
-//! See `harness::targets::unpack`.
+//! See `targets::unpack`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harness::targets::unpack(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::unpack(bytes));

@@ -1,4 +1,4 @@
-//! See `harness::targets::aws_chunked`.
+//! See `targets::aws_chunked`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harness::targets::aws_chunked(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::aws_chunked(bytes));

@@ -1,4 +1,4 @@
-//! See `harness::targets::buildspec_file`.
+//! See `targets::buildspec_file`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harness::targets::buildspec_file(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::buildspec_file(bytes));

@@ -1,4 +1,4 @@
-//! See `harness::targets::codepipeline_call`.
+//! See `targets::codepipeline_call`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harness::targets::codepipeline_call(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::codepipeline_call(bytes));

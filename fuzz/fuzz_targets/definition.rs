@@ -1,4 +1,4 @@
-//! See `harness::targets::definition`.
+//! See `targets::definition`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harness::targets::definition(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::definition(bytes));

@@ -1,4 +1,4 @@
-//! See `harness::targets::definition_file`.
+//! See `targets::definition_file`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harness::targets::definition_file(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::definition_file(bytes));

@@ -1,4 +1,4 @@
-//! See `harness::targets::job_event`.
+//! See `targets::job_event`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harness::targets::job_event(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::job_event(bytes));

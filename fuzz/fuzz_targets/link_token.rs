@@ -1,4 +1,4 @@
-//! See `harness::targets::link_token`.
+//! See `targets::link_token`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harness::targets::link_token(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::link_token(bytes));

@@ -1,4 +1,4 @@
-//! See `harness::targets::state_change`.
+//! See `targets::state_change`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harness::targets::state_change(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::state_change(bytes));

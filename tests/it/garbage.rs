@@ -1,6 +1,6 @@
 //! Every parser over its seeds and over changed ones: it may refuse, but neither panic nor dawdle.
 //!
-//! The targets are also those of `fuzz/`. Choices are the same in every run unless `STAGEWRIGHT_TEST_SEED` names others.
+//! The targets are also those of `fuzz/` and `fuzz/functions`. Choices are the same in every run unless `STAGEWRIGHT_TEST_SEED` names others.
 
 use std::{
     fs,
@@ -8,11 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::{
-    chance::Chance,
-    targets::{ALL, Target},
-    workspace::root,
-};
+use harness::{chance::Chance, targets as functions, workspace::root};
+use targets::Target;
 
 /// Changed seeds for each target.
 const CHANGED: usize = 1_500;
@@ -136,7 +133,7 @@ fn no_parser_panics_or_dawdles_over_garbage() {
         None => Chance::seeded(20_261_123),
     };
     let mut found = Vec::new();
-    for (name, target) in ALL {
+    for (name, target) in targets::ALL.into_iter().chain(functions::ALL) {
         let seeds = seeds(name);
         let mut inputs = seeds.clone();
         inputs.extend([
@@ -157,18 +154,23 @@ fn no_parser_panics_or_dawdles_over_garbage() {
 
 #[test]
 fn every_target_is_fuzzed() {
-    let manifest: toml::Table = fs::read_to_string(root().join("fuzz/Cargo.toml"))
-        .expect("fuzz/Cargo.toml")
-        .parse()
-        .expect("TOML");
-    let mut fuzzed: Vec<&str> = manifest["bin"]
-        .as_array()
-        .expect("bins")
-        .iter()
-        .filter_map(|b| b["name"].as_str())
-        .collect();
-    let mut all: Vec<&str> = ALL.iter().map(|(name, _)| *name).collect();
-    fuzzed.sort_unstable();
-    all.sort_unstable();
-    assert_eq!(fuzzed, all);
+    for (folder, all) in [
+        ("fuzz", &targets::ALL[..]),
+        ("fuzz/functions", &functions::ALL[..]),
+    ] {
+        let manifest: toml::Table = fs::read_to_string(root().join(folder).join("Cargo.toml"))
+            .expect("a manifest")
+            .parse()
+            .expect("TOML");
+        let mut fuzzed: Vec<&str> = manifest["bin"]
+            .as_array()
+            .expect("bins")
+            .iter()
+            .filter_map(|b| b["name"].as_str())
+            .collect();
+        let mut all: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+        fuzzed.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(fuzzed, all, "{folder}");
+    }
 }
