@@ -1,6 +1,7 @@
 //! Connectors' own binaries under the engine, on three hosts, against stand-ins over HTTP.
 
 mod ghost_inspector;
+mod loadrunner_cloud;
 
 use harness::connector::{Connector, Host};
 use jiff::Timestamp;

@@ -5,6 +5,7 @@
 //! action's calls, in memory ([`Stage::http`]) or over HTTP ([`Stage::serve`]).
 
 pub mod ghost_inspector;
+pub mod loadrunner_cloud;
 mod memory;
 mod message;
 pub mod secrets;
