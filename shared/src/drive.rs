@@ -26,6 +26,7 @@ pub mod decide;
 mod guard;
 mod job;
 pub mod limit;
+mod over;
 pub mod parameters;
 mod run;
 pub mod stop;
