@@ -4,6 +4,7 @@
 //! A vendor is one [`StandIn`]. A [`Stage`] carries it, keeps every request and plays [`Trick`]s; over it go an
 //! action's calls, in memory ([`Stage::http`]) or over HTTP ([`Stage::serve`]).
 
+pub mod alexa;
 pub mod ghost_inspector;
 pub mod loadrunner_cloud;
 mod memory;

@@ -39,6 +39,11 @@ impl MemoryLedger {
         lock(&self.0).runs.insert(key.to_owned(), entry);
     }
 
+    /// Takes an entry away, as TTL does.
+    pub fn forget(&self, key: &str) {
+        lock(&self.0).runs.remove(key);
+    }
+
     /// All jobs noted as open.
     pub fn open_jobs(&self) -> Vec<OpenJob> {
         lock(&self.0).open.values().cloned().collect()
