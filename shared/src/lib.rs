@@ -14,6 +14,7 @@ pub mod follow;
 pub mod host;
 pub mod id;
 pub mod job;
+pub mod page_url;
 pub mod port;
 pub mod provider;
 pub mod remembered;

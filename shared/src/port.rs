@@ -13,6 +13,7 @@ use crate::{
 mod answer;
 mod hosting;
 mod ledger;
+mod machines;
 mod services;
 
 pub use answer::answered;
@@ -20,6 +21,7 @@ pub use hosting::{
     ArtifactFiles, CustomType, JobSource, Polled, SecretStore, TaskCallback, TaskOutcome,
 };
 pub use ledger::{Intent, Ledger, LedgerEntry, OpenJob, OpenJobs, OpenRun, OpenRuns, Shelf};
+pub use machines::{Execution, ExecutionStart, StateMachines};
 pub use services::{Service, ServiceCall, Services};
 
 /// Why a port call failed, in the words a decision needs.

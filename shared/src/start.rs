@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     action::Request,
@@ -53,6 +54,17 @@ pub enum Started {
     /// Another delivery is starting it, or it must first be seen whether an earlier start arrived: ask again after this
     /// time, with progress that says that nothing is known yet.
     Wait(Duration),
+}
+
+/// A run's key as a mark for names and tokens of vendors: letters, digits, `-` and `_`, at most `longest` characters
+/// (at least 32). Equal keys give equal marks.
+pub fn mark(run_key: &str, longest: usize) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if (1..=longest).contains(&run_key.len()) && run_key.chars().all(plain) {
+        return run_key.to_owned();
+    }
+    let digest = Sha256::digest(run_key.as_bytes());
+    digest[..16].iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// After its owner's deadline a start may still be on its way, and the vendor may not show it at once.
@@ -211,4 +223,21 @@ async fn started(ledger: &impl Ledger, key: &str, run: String) -> Started {
 fn after(at: Timestamp, time: Duration) -> Timestamp {
     let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
     at.checked_add(time).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_plain_short_and_the_keys_own() {
+        let id = "01234567-89ab-cdef-0123-456789abcdef";
+        assert_eq!(mark(id, 36), id);
+        let long = "arn:aws:states:eu-west-1:123456789012:execution:m:e/Wait";
+        for key in [long, id, ""] {
+            assert_eq!(mark(key, 35).len(), 32, "{key}");
+        }
+        assert_ne!(mark(long, 64), mark(id, 35));
+        assert_eq!(mark(long, 64), mark(long, 36));
+    }
 }

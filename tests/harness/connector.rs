@@ -102,7 +102,7 @@ impl Connector {
         self
     }
 
-    /// A variable of the function's environment, as `AWS_ENDPOINT_URL_DEVICE_FARM`.
+    /// A variable of the function's environment, as `AWS_ENDPOINT_URL_DEVICE_FARM`; in place of what it has otherwise.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
@@ -134,6 +134,8 @@ impl Connector {
             ),
             ("AWS_ENDPOINT_URL_SSM".to_owned(), secrets.url.clone()),
         ];
+        let own = |name: &str| self.environment.iter().any(|(known, _)| known == name);
+        variables.retain(|(name, _)| !own(name));
         variables.extend(self.environment);
         let variables = variables
             .iter()
@@ -285,7 +287,8 @@ impl Hosted {
             external_id: text(&result["externalExecutionId"]),
             failure: text(&result["errorDetails"]["code"]),
             message: text(&result["errorDetails"]["message"]),
-            artifact: (!place[0].is_empty())
+            // A failed action's artifact has a place, and nobody takes it.
+            artifact: (!place[0].is_empty() && action["status"] == "Succeeded")
                 .then(|| self.object(&format!("/{}/{}", place[0], place[1]))),
         }
     }

@@ -1,8 +1,9 @@
 //! What the pipeline says about a check, parsed and checked.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use serde::Deserialize;
+use shared::page_url::{PageUrl, PageUrlError};
 
 /// Checked parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -21,10 +22,6 @@ pub struct Params {
     /// How long one answer may take.
     pub attempt: Duration,
 }
-
-/// An address that can be asked: http or https, a host, no user information.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PageUrl(String);
 
 /// As written in `UserParameters`.
 #[derive(Deserialize)]
@@ -90,56 +87,16 @@ impl TryFrom<Raw> for Params {
             LONGEST_ATTEMPT,
         )?;
         Ok(Self {
-            url: PageUrl::parse(raw.url)?,
+            url: raw
+                .url
+                .parse()
+                .map_err(|PageUrlError(problem)| ParamsError::Url(problem))?,
             expect_status: raw.expect_status,
             expect_text: filled("expectText", raw.expect_text)?,
             match_artifact_file: filled("matchArtifactFile", raw.match_artifact_file)?,
             patience: Duration::from_secs(raw.timeout_seconds),
             attempt: Duration::from_secs(raw.attempt_timeout_seconds),
         })
-    }
-}
-
-impl PageUrl {
-    fn parse(text: String) -> Result<Self, ParamsError> {
-        let fail = |problem| Err(ParamsError::Url(problem));
-        let rest = text
-            .strip_prefix("http://")
-            .or_else(|| text.strip_prefix("https://"));
-        let Some(rest) = rest else {
-            return fail("must start with http:// or https://");
-        };
-        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return fail("holds a space or a control character");
-        }
-        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        if host.is_empty() || host.starts_with(':') {
-            return fail("names no host");
-        }
-        if host.contains('@') {
-            return fail(
-                "holds a user name or password, which would be shown in the pipeline's history",
-            );
-        }
-        Ok(Self(text))
-    }
-
-    /// The whole address, for the one place that asks it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Without query and fragment, which may hold a token.
-impl fmt::Display for PageUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.split(['?', '#']).next().unwrap_or_default())
-    }
-}
-
-impl fmt::Debug for PageUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 

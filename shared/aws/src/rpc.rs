@@ -28,6 +28,8 @@ use crate::{
 };
 
 const ATTEMPTS: u32 = 3;
+/// The largest answers here are a megabyte of log lines in JSON.
+const LONGEST_ANSWER: usize = 8 * 1024 * 1024;
 const BACKOFF: Duration = Duration::from_millis(50);
 
 /// The way to small services, with the function's own role. Makes no connector before the first call.
@@ -191,10 +193,14 @@ pub(crate) async fn exchange(
         .await
         .map_err(|error| unavailable(what, chain(&error)))?;
     let status = answer.status();
-    let body = ByteStream::new(answer.into_body())
-        .collect()
-        .await
-        .map_err(|error| unavailable(what, chain(&error)))?;
-    let text = String::from_utf8_lossy(&body.to_vec()).into_owned();
+    let mut body = ByteStream::new(answer.into_body());
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.next().await {
+        bytes.extend_from_slice(&chunk.map_err(|error| unavailable(what, chain(&error)))?);
+        if bytes.len() > LONGEST_ANSWER {
+            return Err(unavailable(what, "the answer has more than 8 MiB"));
+        }
+    }
+    let text = String::from_utf8_lossy(&bytes).into_owned();
     Ok((status, text))
 }

@@ -38,13 +38,22 @@ pub fn job(parameters: &Value) -> Value {
 }
 
 /// The same with one more input artifact.
-pub fn with_input(mut event: Value, name: &str, bucket: &str, key: &str) -> Value {
+pub fn with_input(event: Value, name: &str, bucket: &str, key: &str) -> Value {
+    with_artifact(event, "inputArtifacts", name, bucket, key)
+}
+
+/// The same with one more output artifact.
+pub fn with_output(event: Value, name: &str, bucket: &str, key: &str) -> Value {
+    with_artifact(event, "outputArtifacts", name, bucket, key)
+}
+
+fn with_artifact(mut event: Value, list: &str, name: &str, bucket: &str, key: &str) -> Value {
     let artifact = json!({
         "location": {"s3Location": {"bucketName": bucket, "objectKey": key}, "type": "S3"},
         "revision": null, "name": name
     });
-    if let Some(inputs) = event["CodePipeline.job"]["data"]["inputArtifacts"].as_array_mut() {
-        inputs.push(artifact);
+    if let Some(artifacts) = event["CodePipeline.job"]["data"][list].as_array_mut() {
+        artifacts.push(artifact);
     }
     event
 }

@@ -5,6 +5,7 @@
 //! action's calls, in memory ([`Stage::http`]) or over HTTP ([`Stage::serve`]).
 
 pub mod alexa;
+pub mod aws;
 pub mod ghost_inspector;
 pub mod loadrunner_cloud;
 mod memory;

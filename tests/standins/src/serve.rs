@@ -80,6 +80,7 @@ impl<S> Drop for Served<S> {
 fn talk<S: StandIn>(stage: &Stage<S>, stream: &TcpStream) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
     while let Some(asked) = read(&mut reader, stream)? {
+        let last = asked.header("connection") == Some("close");
         match stage.ask(asked, Timestamp::now()) {
             Wire::Whole(reply) => write(stream, &reply, reply.body.len())?,
             Wire::Late(reply, time) => {
@@ -96,6 +97,9 @@ fn talk<S: StandIn>(stage: &Stage<S>, stream: &TcpStream) -> io::Result<()> {
                 let _ = reader.read(&mut [0; 1]);
                 break;
             }
+        }
+        if last {
+            break;
         }
     }
     let _ = stream.shutdown(std::net::Shutdown::Both);

@@ -135,7 +135,7 @@ impl<S: StandIn> Stage<S> {
         })))
     }
 
-    /// Plays a trick on the next `times` requests of this method whose path and query hold `part`. An empty method or
+    /// Plays a trick on the next `times` requests of this method whose path, query or AWS operation holds `part`. An empty method or
     /// part is any. Of several the first planned goes first.
     pub fn trick(&self, method: &str, part: &str, times: usize, trick: Trick) -> &Self {
         self.inner(|inner| {
@@ -217,7 +217,9 @@ impl<S> Inner<S> {
             .iter()
             .map(|(n, v)| format!("{n}={v}"))
             .collect();
-        let target = format!("{}?{}", asked.path, query.join("&"));
+        // AWS's JSON services tell operations by a header.
+        let operation = asked.header("x-amz-target").unwrap_or_default();
+        let target = format!("{}?{} {operation}", asked.path, query.join("&"));
         let found = self.tricks.iter().position(|planned| {
             (planned.method.is_empty() || planned.method == asked.method)
                 && target.contains(&planned.part)

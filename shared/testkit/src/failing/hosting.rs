@@ -7,9 +7,9 @@ use shared::{
     id::JobId,
     job::{ActionState, ArtifactCredentials, ArtifactRef, Job, Place},
     port::{
-        ArtifactFiles, CustomType, Intent, JobSource, Ledger, LedgerEntry, OpenJob, OpenJobs,
-        OpenRun, OpenRuns, Polled, PortError, SecretStore, ServiceCall, Services, Shelf,
-        TaskCallback, TaskOutcome,
+        ArtifactFiles, CustomType, Execution, ExecutionStart, Intent, JobSource, Ledger,
+        LedgerEntry, OpenJob, OpenJobs, OpenRun, OpenRuns, Polled, PortError, SecretStore,
+        ServiceCall, Services, Shelf, StateMachines, TaskCallback, TaskOutcome,
     },
     secret::{Secret, SecretRef},
 };
@@ -152,5 +152,24 @@ impl<P: Services> Services for Failing<P> {
     async fn call(&self, call: &ServiceCall<'_>) -> Result<Value, PortError> {
         let made = self.inner.call(call);
         self.plan.around(call.operation, made).await
+    }
+}
+
+impl<P: StateMachines> StateMachines for Failing<P> {
+    async fn kind(&self, machine: &str) -> Result<String, PortError> {
+        let call = StateMachines::kind(&self.inner, machine);
+        self.plan.around("DescribeStateMachine", call).await
+    }
+    async fn start(&self, start: ExecutionStart<'_>) -> Result<String, PortError> {
+        let call = StateMachines::start(&self.inner, start);
+        self.plan.around("StartExecution", call).await
+    }
+    async fn execution(&self, arn: &str) -> Result<Execution, PortError> {
+        let call = StateMachines::execution(&self.inner, arn);
+        self.plan.around("DescribeExecution", call).await
+    }
+    async fn stop(&self, arn: &str, error: &str, cause: &str) -> Result<(), PortError> {
+        let call = StateMachines::stop(&self.inner, arn, error, cause);
+        self.plan.around("StopExecution", call).await
     }
 }
