@@ -1,5 +1,6 @@
 //! Connectors' own binaries under the engine, on three hosts, against stand-ins over HTTP.
 
+mod aws;
 mod ghost_inspector;
 mod loadrunner_cloud;
 
