@@ -53,6 +53,18 @@ pub async fn fill(
     executions: usize,
     at_once: usize,
 ) -> f64 {
+    fill_and(journal, mode, names, executions, at_once, || ()).await
+}
+
+/// The same; `look` is called when all have ended and the journal is still open.
+pub async fn fill_and(
+    journal: &Path,
+    mode: &str,
+    names: &[String],
+    executions: usize,
+    at_once: usize,
+    look: impl FnOnce(),
+) -> f64 {
     let desk = Desk::open(journal, Clock::real(), Bus::new(), settings()).expect("a journal");
     let room = names
         .iter()
@@ -65,7 +77,10 @@ pub async fn fill(
     })));
     desk.attach(Arc::clone(&instantly) as Arc<dyn Perform>);
     for name in names {
-        desk.submit(create(name, mode)).await.expect("created");
+        // a journal that is filled further has it already
+        if !desk.read(|state| state.pipelines.contains_key(name)) {
+            desk.submit(create(name, mode)).await.expect("created");
+        }
     }
     let begin = Instant::now();
     let mut running = Vec::new();
@@ -87,6 +102,7 @@ pub async fn fill(
         one.await.expect("it ran");
     }
     let seconds = begin.elapsed().as_secs_f64();
+    look();
     desk.close().await;
     (executions * names.len()) as f64 / seconds
 }

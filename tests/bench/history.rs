@@ -7,6 +7,7 @@ use std::{
 };
 
 use harness::process::Server;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::{api, executions, median};
@@ -15,6 +16,8 @@ const PIPELINE: &str = "bench-history";
 const STORED: usize = 100_000;
 /// Executions of the pipeline at once: as many as it may have.
 const AT_ONCE: usize = 40;
+/// Executions that a kill takes before the next snapshot: about as many records as there can be.
+const UNSAVED: usize = 1_600;
 const STARTS: usize = 12;
 const PAGES: usize = 200;
 
@@ -52,7 +55,56 @@ pub async fn measure() -> Vec<(String, String)> {
         format!("{:.1} MB", median(memory)),
     ));
     rows.extend(reads(folder.path()));
+    rows.extend(after_a_kill(&journal, &names).await);
     rows
+}
+
+/// Starts from what a killed engine leaves: records that no snapshot holds yet, or no snapshot at all.
+async fn after_a_kill(journal: &Path, names: &[String]) -> Vec<(String, String)> {
+    let killed = tempfile::tempdir().expect("a folder");
+    let copy = |ending: &str| {
+        let [from, to] = [journal, &killed.path().join("journal.db")]
+            .map(|file| format!("{}{ending}", file.display()));
+        fs::copy(from, to).expect("copied");
+    };
+    executions::fill_and(journal, "PARALLEL", names, UNSAVED, AT_ONCE, || {
+        copy("");
+        copy("-wal");
+    })
+    .await;
+    let file = killed.path().join("journal.db");
+    let look = Connection::open(&file).expect("the copy");
+    let replayed: i64 = look
+        .query_row(
+            "SELECT sum(length(body)) FROM input WHERE seq > (SELECT max(seq) FROM snapshot)",
+            [],
+            |row| row.get(0),
+        )
+        .expect("a number");
+    drop(look);
+    let begin = Instant::now();
+    Server::start(killed.path(), &[]).kill();
+    let start = begin.elapsed().as_secs_f64() * 1e3;
+
+    let file = Connection::open(&file).expect("the copy");
+    file.execute_batch("DELETE FROM snapshot").expect("deleted");
+    drop(file);
+    let begin = Instant::now();
+    Server::start(killed.path(), &[]).kill();
+    let rebuild = begin.elapsed().as_secs_f64();
+    vec![
+        (
+            format!(
+                "start after a kill, {STORED} executions, {:.1} MB of records to replay",
+                replayed as f64 / 1e6
+            ),
+            format!("{start:.0} ms"),
+        ),
+        (
+            format!("start without a snapshot: all records of {STORED} executions again"),
+            format!("{rebuild:.1} s"),
+        ),
+    ]
 }
 
 fn reads(state: &Path) -> Vec<(String, String)> {

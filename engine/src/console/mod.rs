@@ -1,5 +1,6 @@
 //! The console at `/_stagewright/`: pipelines, a picture of the stages as they run, logs, events.
 
+mod events;
 mod functions;
 mod gates;
 mod model;
@@ -23,8 +24,6 @@ use model::{ActionBox, Look, Notice, Past, StageBox, Summary};
 
 /// Executions listed under a picture.
 const HISTORY: usize = 20;
-/// Events listed.
-const EVENTS: usize = 200;
 /// Bytes of a log page; a longer log is in its file.
 const LOG_BYTES: u64 = 256 * 1024;
 
@@ -40,7 +39,8 @@ pub fn routes() -> Router<App> {
         .route("/_stagewright/", get(index))
         .route("/_stagewright/console.css", get(style))
         .route("/_stagewright/log/{execution}/{action}", get(raw::log))
-        .route("/_stagewright/events", get(events))
+        .route("/_stagewright/events", get(events::listed))
+        .route("/_stagewright/events.json", get(events::sent))
         .route("/_stagewright/pipeline/{name}", get(newest))
         .route("/_stagewright/pipeline/{name}/{execution}", get(one))
         .route(
@@ -107,20 +107,6 @@ struct Log {
     action: String,
     status: Look,
     lines: String,
-}
-
-#[derive(Template)]
-#[template(path = "console/events.html")]
-struct Events {
-    events: Vec<EventRow>,
-}
-
-struct EventRow {
-    time: String,
-    kind: String,
-    place: String,
-    state: String,
-    class: &'static str,
 }
 
 #[derive(Template)]
@@ -248,37 +234,6 @@ async fn log(
         }
         Err(error) => functions::unreadable(&error),
     }
-}
-
-async fn events(State(app): State<App>) -> Response {
-    let all = app.bus.since(0);
-    let events = all
-        .iter()
-        .rev()
-        .take(EVENTS)
-        .map(|event| {
-            let event = &event.item;
-            let text = |key: &str| event["detail"][key].as_str().unwrap_or_default().to_owned();
-            let place = [text("pipeline"), text("stage"), text("action")]
-                .into_iter()
-                .filter(|p| !p.is_empty())
-                .collect::<Vec<_>>()
-                .join(" / ");
-            EventRow {
-                time: event["time"].as_str().unwrap_or_default().to_owned(),
-                kind: event["detail-type"].as_str().unwrap_or_default().to_owned(),
-                place,
-                class: match text("state").as_str() {
-                    "SUCCEEDED" => "succeeded",
-                    "FAILED" => "failed",
-                    "STARTED" | "RESUMED" => "running",
-                    _ => "idle",
-                },
-                state: text("state"),
-            }
-        })
-        .collect();
-    page(&Events { events }, Live::Off)
 }
 
 async fn style() -> Response {

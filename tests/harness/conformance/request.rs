@@ -173,7 +173,9 @@ fn captured(text: &str, known: &BTreeMap<String, Value>) -> Result<Value, String
         let value = known.get(name).cloned();
         value.ok_or(format!("nothing was captured as `{name}`"))
     };
-    if let Some(name) = text.strip_prefix('$').filter(|it| !it.starts_with('{')) {
+    // anything else after it is a JSONPath
+    let is_name = |it: &&str| it.starts_with(|c: char| c.is_ascii_alphabetic());
+    if let Some(name) = text.strip_prefix('$').filter(is_name) {
         return find(name);
     }
     let mut made = String::new();

@@ -1,6 +1,6 @@
 //! Two ways to an engine: its face in this process, and a `stagewright serve` over HTTP.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use engine::{
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::{http, process::Server};
+use crate::{http, process::Server, workspace::root};
 
 /// What is asked and how it is answered.
 pub trait Way {
@@ -27,6 +27,11 @@ pub trait Way {
     fn accepted(&self) -> Option<u64> {
         None
     }
+}
+
+/// What both are told.
+fn config() -> PathBuf {
+    root().join("tests/conformance/stagewright.toml")
 }
 
 /// An engine in this process.
@@ -45,7 +50,7 @@ impl InProcess {
         let folder = tempfile::tempdir().expect("a folder");
         let runtime = Runtime::new().expect("a runtime");
         let options = Options {
-            config: Config::default(),
+            config: Config::load(Some(&config()), folder.path()).expect("the cases' configuration"),
             state_dir: folder.path().to_owned(),
             listen: ([127, 0, 0, 1], 0).into(),
             fast_clock,
@@ -124,9 +129,13 @@ pub struct Wire {
 impl Wire {
     /// Starts one with this state folder.
     pub fn start(state: &Path, fast_clock: bool) -> Self {
-        let arguments: &[&str] = if fast_clock { &["--fast-clock"] } else { &[] };
+        let config = config().display().to_string();
+        let mut arguments = vec!["--config", &config];
+        if fast_clock {
+            arguments.push("--fast-clock");
+        }
         Self {
-            server: Server::start(state, arguments),
+            server: Server::start(state, &arguments),
         }
     }
 }
