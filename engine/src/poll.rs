@@ -133,6 +133,7 @@ fn begin(pipeline: &str, action: &str, known: &str, newest: &str) -> Event {
             trigger_type: "PollForSourceChanges".to_owned(),
             // unconfirmed
             trigger_detail: action.to_owned(),
+            reference: None,
         },
         variables: BTreeMap::new(),
         source_revisions: Vec::new(),

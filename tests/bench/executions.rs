@@ -184,6 +184,7 @@ fn start(pipeline: &str) -> Event {
         trigger: Trigger {
             trigger_type: "StartPipelineExecution".to_owned(),
             trigger_detail: String::new(),
+            reference: None,
         },
         variables: BTreeMap::new(),
         source_revisions: Vec::new(),

@@ -104,7 +104,9 @@ refused(
     "UnknownOperationException", "targets of logs", events.put_targets, Rule="sold",
     Targets=[{"Id": "l", "Arn": "arn:aws:logs:eu-west-1:123456789012:log-group:g"}],
 )
-refused("UnknownOperationException", "cron", events.put_rule, Name="x", ScheduleExpression="cron(0 12 * * ? *)")
+refused("ValidationException", "ScheduleExpression is not valid", events.put_rule, Name="x", ScheduleExpression="cron(0 12 * * *)")
+events.put_rule(Name="noon", ScheduleExpression="cron(0 12 * * ? *)")
+events.delete_rule(Name="noon")
 
 events.delete_rule(Name="m", EventBusName="mine")
 events.delete_event_bus(Name="mine")

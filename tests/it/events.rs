@@ -436,6 +436,16 @@ fn a_pull_request_on_a_connection_starts_with_its_source_commit() {
         execution["artifactRevisions"][0]["revisionId"],
         json!(topic)
     );
+    let place = format!(
+        "/_stagewright/events.json?execution={}",
+        id.as_str().unwrap_or_default()
+    );
+    let told = http::request(&server.url, "GET", &place, &[], b"").expect("an answer");
+    let trigger = &told.json()["events"][0]["detail"]["execution-trigger"];
+    assert_eq!(
+        *trigger,
+        json!({"trigger-type": "WebhookV2", "trigger-detail": CONNECTION, "branch-name": "main"})
+    );
     assert_eq!(
         execution["trigger"],
         json!({"triggerType": "WebhookV2", "triggerDetail": CONNECTION})

@@ -52,6 +52,7 @@ async fn begin(app: &App, example: &Example) -> String {
         trigger: Trigger {
             trigger_type: "StartPipelineExecution".to_owned(),
             trigger_detail: "test".to_owned(),
+            reference: None,
         },
         variables,
         source_revisions: Vec::new(),

@@ -9,7 +9,7 @@ use crate::{
     input::Input,
     pattern::Pattern,
     route::{DEFAULT_BUS, Route, Routes, SCHEDULED},
-    schedule::{Schedule, ScheduleError},
+    schedule::Schedule,
     target::{Destination, Target, TargetError},
 };
 
@@ -179,12 +179,8 @@ impl Book {
                     "ScheduleExpression is supported only on the default event bus.",
                 );
             }
-            match schedule.parse::<Schedule>() {
-                Ok(_) => {}
-                Err(error @ ScheduleError::Invalid) => {
-                    return denied("ValidationException", error.to_string());
-                }
-                Err(error @ ScheduleError::Cron) => return denied(NOT_BUILT, error.to_string()),
+            if let Err(error) = schedule.parse::<Schedule>() {
+                return denied("ValidationException", error.to_string());
             }
         }
         let rules = &mut self.bus_mut(bus)?.rules;

@@ -262,6 +262,19 @@ pub struct Trigger {
     pub trigger_type: String,
     /// Caller ARN, webhook ARN, ….
     pub trigger_detail: String,
+    /// What was pushed, where a connection says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+}
+
+/// What was pushed to a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Reference {
+    /// A branch; of a pull request the one it is to be merged into.
+    Branch(String),
+    /// A tag.
+    Tag(String),
 }
 
 /// `sourceRevisions` of StartPipelineExecution.

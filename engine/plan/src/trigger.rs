@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     definition::{ActionDeclaration, PipelineDeclaration},
-    event::{Event, SourceRevisionOverride, Trigger},
+    event::{Event, Reference, SourceRevisionOverride, Trigger},
     glob::Glob,
 };
 
@@ -249,6 +249,7 @@ fn start(
         trigger: Trigger {
             trigger_type: TRIGGER_TYPE.to_owned(),
             trigger_detail: connection.unwrap_or_default(),
+            reference: Some(reference(&change.kind)),
         },
         variables: BTreeMap::new(),
         source_revisions: vec![SourceRevisionOverride {
@@ -257,5 +258,13 @@ fn start(
             revision_value: change.commit.clone(),
         }],
         client_token: token.map(str::to_owned),
+    }
+}
+
+fn reference(kind: &ChangeKind) -> Reference {
+    match kind {
+        ChangeKind::Branch(branch) => Reference::Branch(branch.clone()),
+        ChangeKind::PullRequest { destination, .. } => Reference::Branch(destination.clone()),
+        ChangeKind::Tag(tag) => Reference::Tag(tag.clone()),
     }
 }

@@ -345,6 +345,7 @@ async fn begin(
         trigger: Trigger {
             trigger_type: "StartPipelineExecution".to_owned(),
             trigger_detail: format!("arn:aws:iam::{account}:user/stagewright-run"),
+            reference: None,
         },
         variables,
         source_revisions: Vec::new(),

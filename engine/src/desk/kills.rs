@@ -126,6 +126,7 @@ fn start(number: usize) -> Event {
         trigger: Trigger {
             trigger_type: "StartPipelineExecution".to_owned(),
             trigger_detail: "dana".to_owned(),
+            reference: None,
         },
         variables: BTreeMap::new(),
         source_revisions: Vec::new(),

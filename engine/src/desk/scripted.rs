@@ -202,6 +202,7 @@ pub(crate) fn start_of(pipeline: &str) -> Event {
         trigger: Trigger {
             trigger_type: "StartPipelineExecution".to_owned(),
             trigger_detail: "arn:aws:iam::123456789012:user/dana".to_owned(),
+            reference: None,
         },
         variables: [].into(),
         source_revisions: Vec::new(),

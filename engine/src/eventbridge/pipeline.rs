@@ -40,6 +40,7 @@ pub(super) async fn start(
         trigger: Trigger {
             trigger_type: "CloudWatchEvent".to_owned(),
             trigger_detail: delivery.rule_arn.clone(),
+            reference: None,
         },
         variables: overrides.variables,
         source_revisions: overrides

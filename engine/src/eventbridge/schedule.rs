@@ -19,7 +19,8 @@ pub(super) async fn run(app: App) {
         changed.borrow_and_update();
         let scheduled = app.rules.read(|book| book.schedules());
         let due = |(_, rule, schedule): &(String, Rule, Schedule)| schedule.next(rule.since, fired);
-        let Some(next) = scheduled.iter().map(due).min() else {
+        let never = |at: &Timestamp| *at == Timestamp::MAX;
+        let Some(next) = scheduled.iter().map(due).min().filter(|at| !never(at)) else {
             if changed.changed().await.is_err() {
                 return;
             }

@@ -136,6 +136,7 @@ fn events() -> Vec<Event> {
             trigger: Trigger {
                 trigger_type: text("StartPipelineExecution"),
                 trigger_detail: text("arn:aws:iam::123456789012:user/dana"),
+                reference: None,
             },
             variables: map(&[("stage", "test")]),
             source_revisions: vec![SourceRevisionOverride {

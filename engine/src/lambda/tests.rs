@@ -79,6 +79,7 @@ fn bootstrap() {
                 respond(&Value::Null);
             }
             "error" => {
+                println!("job {}", event["CodePipeline.job"]["id"]);
                 println!("about to fail");
                 let error = r#"{"errorType":"Mine","errorMessage":"bad luck"}"#;
                 ask("POST", &format!("invocation/{id}/error"), error);

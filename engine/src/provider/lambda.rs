@@ -461,6 +461,14 @@ mod tests {
                 Some(error) => {
                     assert_eq!(error.code, code, "{wish}: {}", error.message);
                     assert!(error.message.contains(text), "{}", error.message);
+                    if wish == "error" {
+                        let log = engine.app.logs.read(&id, &run.id, 0, 1 << 20).unwrap();
+                        let log = String::from_utf8_lossy(&log);
+                        let jobs: Vec<_> =
+                            log.lines().filter(|it| it.starts_with("job ")).collect();
+                        assert_eq!(jobs.len(), 3, "{log}");
+                        assert!(jobs[0].len() > 36 && jobs.iter().all(|it| *it == jobs[0]));
+                    }
                 }
             }
             desk.submit(Event::DeletePipeline {

@@ -304,6 +304,17 @@ fn triggers(definition: &PipelineDeclaration, found: &mut Vec<Finding>) {
                 format!("triggers[{at}].gitConfiguration.sourceActionName"),
             ));
         }
+        let pushes = trigger["gitConfiguration"]["push"].as_array();
+        for (number, push) in pushes.into_iter().flatten().enumerate() {
+            // No push is both; AWS's text for it as people report it.
+            if push["branches"].is_object() && push["tags"].is_object() {
+                found.push(Finding::new(
+                    STRUCTURE,
+                    "The trigger configuration for the source action is not valid. Make sure to choose valid filter combinations.",
+                    format!("triggers[{at}].gitConfiguration.push[{number}]"),
+                ));
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::Turn;
 use crate::{
     effect::Effect,
+    event::Reference,
     state::{ActionRun, ActionStatus, ArtifactPlace, Place},
 };
 
@@ -27,6 +28,13 @@ impl Turn<'_> {
                 "trigger-type": run.trigger.trigger_type,
                 "trigger-detail": run.trigger.trigger_detail,
             });
+            match &run.trigger.reference {
+                Some(Reference::Branch(name)) => {
+                    detail["execution-trigger"]["branch-name"] = json!(name)
+                }
+                Some(Reference::Tag(name)) => detail["execution-trigger"]["tag-name"] = json!(name),
+                None => {}
+            }
         }
         if state == "STOPPING"
             && let Some(comments) = &run.stop_reason

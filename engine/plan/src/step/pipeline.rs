@@ -71,6 +71,7 @@ impl Turn<'_> {
             let trigger = Trigger {
                 trigger_type: "CreatePipeline".to_owned(),
                 trigger_detail: format!("arn:aws:iam::{}:root", self.state.account()),
+                reference: None,
             };
             self.begin(
                 name,

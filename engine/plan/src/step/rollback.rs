@@ -53,6 +53,7 @@ impl Turn<'_> {
         let trigger = Trigger {
             trigger_type: "ManualRollback".to_owned(),
             trigger_detail: by.to_owned(),
+            reference: None,
         };
         Ok(Answer::Execution(
             self.roll_back(pipeline, index, position, trigger),
@@ -77,6 +78,7 @@ impl Turn<'_> {
         let trigger = Trigger {
             trigger_type: "AutomatedRollback".to_owned(),
             trigger_detail: serde_json::json!({"failedPipelineExecutionId": id}).to_string(),
+            reference: None,
         };
         self.roll_back(pipeline, target, stage, trigger);
     }

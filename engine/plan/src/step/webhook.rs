@@ -100,6 +100,7 @@ impl Turn<'_> {
         let trigger = Trigger {
             trigger_type: "Webhook".to_owned(),
             trigger_detail: self.state.webhook_arn(name),
+            reference: None,
         };
         let pipeline = webhook.definition.target_pipeline.clone();
         let wanted = Wanted {

@@ -315,6 +315,7 @@ pub fn start(pipeline: &str) -> Event {
         trigger: Trigger {
             trigger_type: "StartPipelineExecution".to_owned(),
             trigger_detail: "arn:aws:iam::123456789012:user/dana".to_owned(),
+            reference: None,
         },
         variables: BTreeMap::new(),
         source_revisions: Vec::new(),

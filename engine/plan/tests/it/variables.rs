@@ -345,6 +345,7 @@ fn s1_7_values_at_start() {
     let made = Trigger {
         trigger_type: "CreatePipeline".to_owned(),
         trigger_detail: trigger.trigger_detail.clone(),
+        reference: None,
     };
     assert_eq!(*trigger, made);
 }

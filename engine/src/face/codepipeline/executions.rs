@@ -97,6 +97,7 @@ pub(super) async fn start(ground: &Ground<'_>, request: Start) -> Result<Value, 
         trigger: Trigger {
             trigger_type: "StartPipelineExecution".to_owned(),
             trigger_detail: ground.caller.to_owned(),
+            reference: None,
         },
         variables: request
             .variables

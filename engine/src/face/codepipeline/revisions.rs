@@ -54,6 +54,7 @@ pub(super) async fn put(ground: &Ground<'_>, request: Put) -> Result<Value, Refu
         trigger: Trigger {
             trigger_type: "PutActionRevision".to_owned(),
             trigger_detail: ground.caller.to_owned(),
+            reference: None,
         },
         variables: BTreeMap::new(),
         source_revisions: Vec::new(),
