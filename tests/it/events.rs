@@ -331,6 +331,47 @@ fn a_polled_source_starts_its_pipeline_once_per_revision() {
 }
 
 #[test]
+fn a_polled_repository_starts_its_pipeline_with_the_new_commit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let app = folder.path().join("app");
+    let (main, topic) = repository(&app);
+    let config = format!(
+        "[engine]\npoll_seconds = 1\n[bucket.artifacts]\n[codecommit.app]\ngit = {app:?}\n"
+    );
+    let path = folder.path().join("stagewright.toml");
+    fs::write(&path, config).expect("a file");
+    let path = path.display().to_string();
+    let server = Server::start(&folder.path().join("state"), &["--config", &path]);
+    let definition = json!({
+        "name": "shop", "roleArn": "arn:aws:iam::123456789012:role/r", "pipelineType": "V2", "executionMode": "QUEUED",
+        "artifactStore": {"type": "S3", "location": "artifacts"},
+        "stages": [
+            {"name": "Source", "actions": [{"name": "Code", "outputArtifacts": [{"name": "Code"}],
+                "actionTypeId": {"category": "Source", "owner": "AWS", "provider": "CodeCommit", "version": "1"},
+                "configuration": {"RepositoryName": "app", "BranchName": "main"}}]},
+            {"name": "Ask", "actions": [{"name": "Ok",
+                "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}}]}],
+    });
+    codepipeline(&server, "CreatePipeline", &json!({"pipeline": definition}));
+    let taken = |what: &str, commit: &str, started_by: &str| {
+        wait(what, || {
+            let newest = executions(&server).first().cloned()?;
+            let revision = newest["sourceRevisions"][0]["revisionId"].as_str()?;
+            (revision == commit && newest["trigger"]["triggerType"] == started_by).then_some(())
+        });
+    };
+    taken("the first commit", &main, "CreatePipeline");
+    let moved = finish(
+        Command::new("git")
+            .args(["branch", "--force", "main", &topic])
+            .current_dir(&app),
+    );
+    assert!(moved.status.success(), "{}", shown(&moved));
+    taken("the second commit", &topic, "PollForSourceChanges");
+    assert_eq!(executions(&server).len(), 2);
+}
+
+#[test]
 fn boto3_and_the_face_agree() {
     let Some(python) = client("python3") else {
         return;
