@@ -4,9 +4,8 @@ import sys
 
 import boto3
 
-from jobs_setup import (
-    action, codepipeline, custom_type, expect_success, pipeline, refused, s3, source, url, wait,
-)
+from jobs_setup import action, codepipeline, custom_type, expect_success, pipeline, s3, source, url
+from session import refused, wait
 
 source()
 template = "https://ci.example.com/{Config:Project}/{ExternalExecutionId}"

@@ -2,7 +2,8 @@
 
 import sys
 
-from jobs_setup import action, codepipeline, ended, expect_success, pipeline, source, wait
+from jobs_setup import action, codepipeline, ended, expect_success, pipeline, source
+from session import wait
 
 if sys.argv[2] == "make":
     source()

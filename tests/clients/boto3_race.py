@@ -2,7 +2,8 @@
 
 import sys
 
-from jobs_setup import action, codepipeline, custom_type, expect_success, pipeline, source, wait
+from jobs_setup import action, codepipeline, custom_type, expect_success, pipeline, source
+from session import wait
 
 STAGE = 50
 jobs = int(sys.argv[2])

@@ -7,7 +7,8 @@ import sys
 import urllib.error
 import urllib.request
 
-from jobs_setup import action, codepipeline, ended, pipeline, refused, source, url, wait
+from jobs_setup import action, codepipeline, ended, pipeline, source, url
+from session import refused, wait
 
 SECRET = "PLANTED-webhook-secret"
 MAIN = json.dumps({"ref": "refs/heads/shop.zip", "after": "abc"}).encode()

@@ -6,23 +6,12 @@ events_session.py URL: ends with `ok`. The function `watch` of the engine gets o
 import json
 import sys
 
-import boto3
-from botocore.exceptions import ClientError
+from session import client, refused
+
 
 url = sys.argv[1]
-session = boto3.Session("any", "credentials", region_name="eu-west-1")
-events = session.client("events", endpoint_url=url)
+events = client("events", url)
 home = "arn:aws:events:eu-west-1:123456789012"
-
-
-def refused(code, says, call, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as error:
-        told = error.response["Error"]
-        assert told["Code"] == code and says in told["Message"], told
-        return
-    sys.exit(f"{call.__name__} should have been refused with {code}")
 
 
 pattern = json.dumps({"source": ["shop"], "detail": {"state": [{"anything-but": "OPEN"}]}})
@@ -92,19 +81,19 @@ while True:
     token = {"NextToken": page["NextToken"]}
 assert names == [f"page-{n}" for n in range(5)], names
 
-refused("InvalidEventPatternException", "Event pattern is not valid. Reason: ", events.put_rule, Name="x", EventPattern="{}")
-refused("ValidationException", "Parameter(s) EventPattern or ScheduleExpression", events.put_rule, Name="x")
-refused("ValidationException", "at 'name' failed to satisfy constraint", events.put_rule, Name="x y", EventPattern=pattern)
-refused("ResourceNotFoundException", "Rule gone does not exist on EventBus default.", events.describe_rule, Name="gone")
-refused("ResourceNotFoundException", "Event bus gone does not exist.", events.list_rules, EventBusName="gone")
-refused("ValidationException", "Rule can't be deleted since it has targets.", events.delete_rule, Name="sold")
-refused("ValidationException", "Event bus can't be deleted since it has rules.", events.delete_event_bus, Name="mine")
-refused("UnknownOperationException", "ListArchives", events.list_archives)
-refused(
-    "UnknownOperationException", "targets of logs", events.put_targets, Rule="sold",
+assert "Event pattern is not valid. Reason: " in refused("InvalidEventPatternException", events.put_rule, Name="x", EventPattern="{}")
+assert "Parameter(s) EventPattern or ScheduleExpression" in refused("ValidationException", events.put_rule, Name="x")
+assert "at 'name' failed to satisfy constraint" in refused("ValidationException", events.put_rule, Name="x y", EventPattern=pattern)
+assert "Rule gone does not exist on EventBus default." in refused("ResourceNotFoundException", events.describe_rule, Name="gone")
+assert "Event bus gone does not exist." in refused("ResourceNotFoundException", events.list_rules, EventBusName="gone")
+assert "Rule can't be deleted since it has targets." in refused("ValidationException", events.delete_rule, Name="sold")
+assert "Event bus can't be deleted since it has rules." in refused("ValidationException", events.delete_event_bus, Name="mine")
+assert "ListArchives" in refused("UnknownOperationException", events.list_archives)
+assert "targets of logs" in refused(
+    "UnknownOperationException", events.put_targets, Rule="sold",
     Targets=[{"Id": "l", "Arn": "arn:aws:logs:eu-west-1:123456789012:log-group:g"}],
 )
-refused("ValidationException", "ScheduleExpression is not valid", events.put_rule, Name="x", ScheduleExpression="cron(0 12 * * *)")
+assert "ScheduleExpression is not valid" in refused("ValidationException", events.put_rule, Name="x", ScheduleExpression="cron(0 12 * * *)")
 events.put_rule(Name="noon", ScheduleExpression="cron(0 12 * * ? *)")
 events.delete_rule(Name="noon")
 

@@ -3,37 +3,13 @@
 import io
 import json
 import sys
-import time
 import zipfile
 
-import boto3
-from botocore.exceptions import ClientError
+from session import client, wait
 
 url = sys.argv[1]
-session = boto3.Session("any", "credentials", region_name="eu-west-1")
-codepipeline = session.client("codepipeline", endpoint_url=url)
-s3 = session.client("s3", endpoint_url=url)
-PATIENCE = 60
-
-
-def wait(what, look):
-    """Polls until `look` gives something, as people's scripts do."""
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.1)
-    sys.exit(f"waited {PATIENCE} s for {what}")
-
-
-def refused(code, call, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as error:
-        assert error.response["Error"]["Code"] == code, error.response["Error"]
-        return error.response["Error"]["Message"]
-    sys.exit(f"{call.__name__} should have been refused with {code}")
+codepipeline = client("codepipeline", url)
+s3 = client("s3", url)
 
 
 def source():

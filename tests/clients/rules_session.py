@@ -12,36 +12,14 @@ import urllib.request
 import xml.etree.ElementTree as tree
 import zipfile
 
-import boto3
-from botocore.exceptions import ClientError
+from session import client, refused, wait
 
 url, part = sys.argv[1:3]
-session = boto3.Session("any", "credentials", region_name="eu-west-1")
-codepipeline = session.client("codepipeline", endpoint_url=url)
-cloudwatch = session.client("cloudwatch", endpoint_url=url)
-s3 = session.client("s3", endpoint_url=url)
+codepipeline = client("codepipeline", url)
+cloudwatch = client("cloudwatch", url)
+s3 = client("s3", url)
 
-PATIENCE = 60
 METRIC = {"MetricName": "Errors", "Namespace": "Shop", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 0.5, "ComparisonOperator": "GreaterThanThreshold"}
-
-
-def wait(what, look):
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.1)
-    sys.exit(f"waited {PATIENCE} s for {what}")
-
-
-def refused(code, call, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as error:
-        assert error.response["Error"]["Code"] == code, error.response
-        return
-    sys.exit(f"it should have been refused with {code}")
 
 
 def rule(name, provider, configuration, **members):
