@@ -69,6 +69,9 @@ pub enum Kind {
     Object,
     /// A reference to a secret.
     Secret,
+    /// What a worker is chosen by: 1 to 50 letters, digits, `-` and `_`. As a property of a custom action type it is
+    /// queryable, of which there is at most one, and must be given.
+    Route,
     /// One of these words.
     OneOf(&'static [&'static str]),
 }
@@ -220,22 +223,14 @@ impl Description {
                 Kind::Boolean => "Boolean",
                 _ => "String",
             };
-            property(
-                &mut out,
-                parameter.name,
-                parameter.required,
-                kind,
-                parameter.meaning,
-            );
+            let route = parameter.kind == Kind::Route;
+            let required = parameter.required || route;
+            let name = parameter.name;
+            property(&mut out, (name, route), required, kind, parameter.meaning);
         }
         let all = "Any of the parameters as one JSON object, or file:PATH of an input artifact";
-        property(
-            &mut out,
-            crate::drive::parameters::PROPERTY,
-            false,
-            "String",
-            all,
-        );
+        let name = crate::drive::parameters::PROPERTY;
+        property(&mut out, (name, false), false, "String", all);
         out
     }
 }
@@ -252,6 +247,7 @@ impl Parameter {
             Kind::Secret => {
                 "reference: secretsmanager:NAME, secretsmanager:NAME#FIELD, ssm:NAME".to_owned()
             }
+            Kind::Route => "letters, digits, - and _; at most 50".to_owned(),
             Kind::OneOf(words) => words.join(", "),
         };
         match (self.required, self.default) {
@@ -270,6 +266,7 @@ impl Parameter {
             Kind::Map => json!({"type": "object", "additionalProperties": {"type": "string"}}),
             Kind::Object => json!({"type": ["object", "string"]}),
             Kind::Secret => json!({"type": "string", "pattern": "^(secretsmanager|ssm):"}),
+            Kind::Route => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,50}$"}),
             Kind::OneOf(words) => json!({"enum": words}),
         };
         schema["description"] = self.meaning.into();
@@ -283,11 +280,18 @@ impl Parameter {
     }
 }
 
-fn property(out: &mut String, name: &str, required: bool, kind: &str, meaning: &str) {
+fn property(
+    out: &mut String,
+    (name, queryable): (&str, bool),
+    required: bool,
+    kind: &str,
+    meaning: &str,
+) {
     let meaning = meaning.replace('\'', "''");
+    let queryable = if queryable { " Queryable: true," } else { "" };
     let _ = writeln!(
         out,
-        "        - {{Name: {name}, Key: false, Required: {required}, Secret: false, Type: {kind}, Description: '{meaning}'}}"
+        "        - {{Name: {name}, Key: false, Required: {required},{queryable} Secret: false, Type: {kind}, Description: '{meaning}'}}"
     );
 }
 

@@ -2,7 +2,7 @@
 //! What a pipeline or state machine gives up is stopped: see [`stop`].
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use self::{run::Run, worker::Worked};
 use crate::{
@@ -67,6 +67,10 @@ pub trait Outside: Send + Sync {
     fn timer(&self) -> &Self::Timer;
     /// What a worker takes; `None` when the function is none.
     fn worker(&self) -> Option<&WorkerSettings>;
+    /// Parameters for all runs, where the function has some: what a run gives itself wins.
+    fn defaults(&self) -> Option<&Map<String, Value>> {
+        None
+    }
     /// A new id, never given twice: hexadecimal digits and dashes, at most 64.
     fn new_id(&self) -> String;
 }

@@ -41,6 +41,7 @@ pub struct Connector {
     environment: Vec<(String, String)>,
     files: Vec<(String, String)>,
     output: bool,
+    query: Option<(String, String)>,
 }
 
 /// An engine with an action in it.
@@ -70,7 +71,7 @@ pub struct Ended {
     pub failure: String,
     /// The failure's sentence.
     pub message: String,
-    /// The output artifact's bytes.
+    /// The output artifact's bytes, of an action that succeeded.
     pub artifact: Option<Vec<u8>>,
 }
 
@@ -93,7 +94,14 @@ impl Connector {
             environment: Vec::new(),
             files: Vec::new(),
             output: false,
+            query: None,
         }
+    }
+
+    /// The queryable property of the action's type, and its value in all jobs: AWS gives a worker no jobs without it.
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        self.query = Some((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// A secret, for `secretsmanager:NAME` and `ssm:NAME`.
@@ -134,6 +142,12 @@ impl Connector {
             ),
             ("AWS_ENDPOINT_URL_SSM".to_owned(), secrets.url.clone()),
         ];
+        variables.extend(self.query.iter().map(|(name, value)| {
+            (
+                "STAGEWRIGHT_ACTION_QUERY".to_owned(),
+                format!("{name}={value}"),
+            )
+        }));
         let own = |name: &str| self.environment.iter().any(|(known, _)| known == name);
         variables.retain(|(name, _)| !own(name));
         variables.extend(self.environment);

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io::Write as _, process::ExitCode};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use shared::{
     action::Action,
     approval::{port::Entropy, settings::TABLE},
@@ -94,6 +94,7 @@ where
         let table = config::optional(aws.environment(), &TABLE);
         let function = Function {
             worker: config::worker::settings(aws.environment()).map_err(settings)?,
+            defaults: config::worker::parameters(aws.environment()).map_err(settings)?,
             pipeline: CodePipeline::new(aws),
             table: table.map(|name| DynamoLedger::new(aws, name)),
             files: hosted.files,
@@ -139,6 +140,7 @@ struct Function<F, K> {
     files: Option<F>,
     tokens: Option<K>,
     worker: Option<WorkerSettings>,
+    defaults: Map<String, Value>,
 }
 
 impl<F: ArtifactFiles, K: TaskCallback> Outside for Function<F, K> {
@@ -173,6 +175,9 @@ impl<F: ArtifactFiles, K: TaskCallback> Outside for Function<F, K> {
     }
     fn worker(&self) -> Option<&WorkerSettings> {
         self.worker.as_ref()
+    }
+    fn defaults(&self) -> Option<&Map<String, Value>> {
+        Some(&self.defaults).filter(|defaults| !defaults.is_empty())
     }
     fn new_id(&self) -> String {
         let bytes: [u8; 16] = SystemEntropy.bytes();

@@ -148,6 +148,40 @@ pub fn with_file(
     }
 }
 
+/// The parameters with those for all runs, which lose against what is given. An empty text of a configuration gives
+/// nothing. What is not readable stays as it is, for the error it deserves.
+pub fn with_defaults(given: &RawParameters, defaults: &Map<String, Value>) -> RawParameters {
+    let over = |given: &Value| match given {
+        Value::Object(map) => {
+            let mut all = defaults.clone();
+            all.extend(map.clone());
+            Some(Value::Object(all))
+        }
+        _ => None,
+    };
+    let of_text = |text: &str| match text.trim() {
+        "" => Some(Value::Object(defaults.clone())),
+        text => over(&serde_json::from_str(text).ok()?),
+    };
+    let whole = match given {
+        RawParameters::Json(value) => over(value).map(RawParameters::Json),
+        RawParameters::Text(text) => {
+            of_text(text).map(|value| RawParameters::Text(value.to_string()))
+        }
+        RawParameters::Flat(map) => {
+            let property = map.get(PROPERTY).map_or("", String::as_str);
+            of_text(property).map(|value| {
+                let has = |name: &str| value.get(name).is_some();
+                let mut all = map.clone();
+                all.retain(|name, text| !text.is_empty() || !has(name));
+                all.insert(PROPERTY.to_owned(), value.to_string());
+                RawParameters::Flat(all)
+            })
+        }
+    };
+    whole.unwrap_or_else(|| given.clone())
+}
+
 /// A flat configuration with the property [`PROPERTY`] spread out.
 ///
 /// # Errors
@@ -220,6 +254,46 @@ mod tests {
             "file:A::",
         ] {
             assert!(place(&text(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_given_wins_over_what_is_for_all_runs() {
+        let defaults = json!({"url": "u", "tries": 3});
+        let defaults = defaults.as_object().unwrap();
+        let flat = |pairs: &[(&str, &str)]| {
+            let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            RawParameters::Flat(pairs.iter().map(own).collect())
+        };
+        let read = |raw: RawParameters| match with_defaults(&raw, defaults) {
+            RawParameters::Text(text) => serde_json::from_str(&text).unwrap_or(json!(text)),
+            RawParameters::Json(value) => value,
+            RawParameters::Flat(map) => spread(&map).map_or(Value::Null, Value::from),
+        };
+        for (given, whole) in [
+            (text(""), json!({"url": "u", "tries": 3})),
+            (text(r#"{"url": "v"}"#), json!({"url": "v", "tries": 3})),
+            (text("{"), json!("{")),
+            (
+                RawParameters::Json(json!({"a": 1})),
+                json!({"url": "u", "tries": 3, "a": 1}),
+            ),
+            (RawParameters::Json(json!([])), json!([])),
+            (
+                flat(&[("a", "1")]),
+                json!({"url": "u", "tries": 3, "a": "1"}),
+            ),
+            (
+                flat(&[("url", "v"), ("tries", "")]),
+                json!({"url": "v", "tries": 3}),
+            ),
+            (
+                flat(&[(PROPERTY, r#"{"tries": 4}"#)]),
+                json!({"url": "u", "tries": 4}),
+            ),
+            (flat(&[(PROPERTY, "[")]), Value::Null),
+        ] {
+            assert_eq!(read(given.clone()), whole, "{given:?}");
         }
     }
 

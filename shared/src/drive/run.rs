@@ -52,7 +52,10 @@ impl<'a, O: Outside> Run<'a, O> {
         let (this, mut trouble) = (&*self, None);
         let step = async {
             let from_file = this.parameters(job).await?;
-            let raw = from_file.as_ref().unwrap_or(&job.parameters);
+            let given = from_file.as_ref().unwrap_or(&job.parameters);
+            let whole = this.outside.defaults();
+            let whole = whole.map(|defaults| parameters::with_defaults(given, defaults));
+            let raw = whole.as_ref().unwrap_or(given);
             let params = decide::params(raw)?;
             if A::STOPS && !ticket.noted {
                 let noted = this.note(A::NAME, job, raw).await;

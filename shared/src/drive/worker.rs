@@ -189,14 +189,34 @@ impl<A: Action, O: Outside> Round<'_, A, O> {
     }
 
     async fn poll(&self) -> Result<Vec<Polled>, PortError> {
-        let query = self.settings.query.as_ref();
-        let query = query.map(|(name, value)| (name.as_str(), value.as_str()));
+        let Some((name, values)) = &self.settings.query else {
+            return self.poll_for(None, self.settings.most).await;
+        };
+        let mut all = Vec::new();
+        for value in values {
+            let room = self.settings.most - all.len();
+            if room == 0 {
+                break;
+            }
+            all.extend(self.poll_for(Some((name, value)), room).await?);
+        }
+        Ok(all)
+    }
+
+    async fn poll_for(
+        &self,
+        query: Option<(&str, &str)>,
+        most: usize,
+    ) -> Result<Vec<Polled>, PortError> {
         self.repeated(async || {
-            let jobs = self.outside.jobs();
-            let offers = jobs.poll(&self.settings.kind, query, self.settings.most);
+            let offers = self.outside.jobs().poll(&self.settings.kind, query, most);
             self.within("PollForJobs", offers).await
         })
         .await
+        .map(|mut offers| {
+            offers.truncate(most);
+            offers
+        })
     }
 
     async fn offered(&self, offer: Polled) -> Taken {

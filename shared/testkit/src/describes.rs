@@ -83,6 +83,12 @@ fn samples(parameter: &Parameter) -> Vec<(Value, bool)> {
         Kind::List => vec![(json!([]), true), (json!("x"), false)],
         Kind::Map => vec![(json!({}), true), (json!("x"), false)],
         Kind::Object => vec![(json!("[]"), false), (json!(7), false), (json!([]), false)],
+        Kind::Route => vec![
+            (json!("a-b_C9"), true),
+            (json!("a/b"), false),
+            (json!(""), false),
+            (json!("x".repeat(51)), false),
+        ],
         Kind::Secret => vec![
             (json!("secretsmanager:a#b"), true),
             (json!("ssm:/a"), true),
