@@ -2,6 +2,7 @@
 
 mod aws;
 mod ghost_inspector;
+mod jenkins;
 mod loadrunner_cloud;
 
 use harness::connector::{Connector, Host};
