@@ -260,15 +260,7 @@ mod tests {
 
     async fn engine(providers: Providers) -> (Engine, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options {
-            config: Config::default(),
-            state_dir: folder.path().to_owned(),
-            listen: ([127, 0, 0, 1], 0).into(),
-            fast_clock: false,
-            upstream: None,
-            definition: None,
-            binaries: None,
-        };
+        let options = Options::new(Config::default(), folder.path());
         let Ok((engine, _)) = start(options).await else {
             panic!("the engine did not start");
         };

@@ -19,13 +19,11 @@ const PIPELINE: &str = "site-release";
 
 async fn start(example: &Example) -> Engine {
     let options = Options {
-        config: Config::load(None, &example.folder()).expect("the example's configuration"),
-        state_dir: assemble::state_dir(&example.state()).expect("a state folder"),
-        listen: "127.0.0.1:0".parse().expect("an address"),
-        fast_clock: false,
-        upstream: None,
-        definition: None,
         binaries: stagewright().parent().map(Path::to_owned),
+        ..Options::new(
+            Config::load(None, &example.folder()).expect("the example's configuration"),
+            assemble::state_dir(&example.state()).expect("a state folder"),
+        )
     };
     let (engine, _) = assemble::start(options).await.expect("an engine");
     engine.perform();

@@ -48,15 +48,10 @@ async fn engine(folder: &std::path::Path) -> assemble::Engine {
     config
         .sources
         .insert("Take".to_owned(), folder.join("source"));
-    let (engine, _) = assemble::start(assemble::Options {
+    let (engine, _) = assemble::start(assemble::Options::new(
         config,
-        state_dir: assemble::state_dir(&folder.join("state")).expect("a folder"),
-        listen: "127.0.0.1:0".parse().expect("an address"),
-        fast_clock: false,
-        upstream: None,
-        definition: None,
-        binaries: None,
-    })
+        assemble::state_dir(&folder.join("state")).expect("a folder"),
+    ))
     .await
     .expect("an engine");
     engine.perform();

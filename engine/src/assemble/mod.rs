@@ -61,6 +61,21 @@ pub struct Options {
     pub binaries: Option<PathBuf>,
 }
 
+impl Options {
+    /// An engine on any port of this machine, by the clock on the wall.
+    pub fn new(config: Config, state_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            config,
+            state_dir: state_dir.into(),
+            listen: ([127, 0, 0, 1], 0).into(),
+            fast_clock: false,
+            upstream: None,
+            definition: None,
+            binaries: None,
+        }
+    }
+}
+
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {

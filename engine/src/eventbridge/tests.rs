@@ -20,15 +20,7 @@ const PIPELINE: &str = "arn:aws:codepipeline:eu-west-1:123456789012:shop";
 
 async fn engine() -> (Engine, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let options = Options {
-        config: Config::default(),
-        state_dir: folder.path().to_owned(),
-        listen: ([127, 0, 0, 1], 0).into(),
-        fast_clock: false,
-        upstream: None,
-        definition: None,
-        binaries: None,
-    };
+    let options = Options::new(Config::default(), folder.path());
     let Ok((engine, _)) = assemble(options).await else {
         panic!("the engine did not start");
     };
@@ -183,13 +175,8 @@ async fn rules_are_there_again_and_what_cannot_be_read_is_refused() {
 async fn a_schedule_fires_on_the_engines_clock() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options {
-        config: Config::default(),
-        state_dir: folder.path().to_owned(),
-        listen: ([127, 0, 0, 1], 0).into(),
         fast_clock: true,
-        upstream: None,
-        definition: None,
-        binaries: None,
+        ..Options::new(Config::default(), folder.path())
     };
     let Ok((engine, _)) = assemble(options).await else {
         panic!("the engine did not start");

@@ -375,15 +375,7 @@ mod tests {
         config
             .function
             .insert("f".to_owned(), bootstrap_function(""));
-        let options = Options {
-            config,
-            state_dir: folder.path().to_owned(),
-            listen: ([127, 0, 0, 1], 0).into(),
-            fast_clock: false,
-            upstream: None,
-            definition: None,
-            binaries: None,
-        };
+        let options = Options::new(config, folder.path());
         let Ok((engine, _)) = start(options).await else {
             panic!("the engine did not start");
         };

@@ -109,15 +109,7 @@ async fn timed_out(definition: Value, minutes: i64, pids_file: &Path) -> String 
         .environment
         .insert("PIDS".to_owned(), pids_file.display().to_string());
     config.function.insert("f".to_owned(), hanging);
-    let options = Options {
-        config,
-        state_dir: folder.path().to_owned(),
-        listen: ([127, 0, 0, 1], 0).into(),
-        fast_clock: false,
-        upstream: None,
-        definition: None,
-        binaries: None,
-    };
+    let options = Options::new(config, folder.path());
     let Ok((engine, _)) = start(options).await else {
         panic!("the engine did not start");
     };

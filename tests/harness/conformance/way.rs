@@ -50,13 +50,11 @@ impl InProcess {
         let folder = tempfile::tempdir().expect("a folder");
         let runtime = Runtime::new().expect("a runtime");
         let options = Options {
-            config: Config::load(Some(&config()), folder.path()).expect("the cases' configuration"),
-            state_dir: folder.path().to_owned(),
-            listen: ([127, 0, 0, 1], 0).into(),
             fast_clock,
-            upstream: None,
-            definition: None,
-            binaries: None,
+            ..Options::new(
+                Config::load(Some(&config()), folder.path()).expect("the cases' configuration"),
+                folder.path(),
+            )
         };
         let engine = runtime.block_on(async {
             let Ok((engine, _)) = assemble::start(options).await else {

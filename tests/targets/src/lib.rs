@@ -178,15 +178,7 @@ pub fn codepipeline_call(bytes: &[u8]) {
     let (runtime, engine, _) = GROUND.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a folder");
         let runtime = Runtime::new().expect("a runtime");
-        let options = Options {
-            config: Config::default(),
-            state_dir: folder.path().to_owned(),
-            listen: ([127, 0, 0, 1], 0).into(),
-            fast_clock: false,
-            upstream: None,
-            definition: None,
-            binaries: None,
-        };
+        let options = Options::new(Config::default(), folder.path());
         let started = runtime.block_on(assemble::start(options));
         let Ok((engine, _)) = started else {
             panic!("an engine starts");
