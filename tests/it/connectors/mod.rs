@@ -1,6 +1,7 @@
 //! Connectors' own binaries under the engine, on three hosts, against stand-ins over HTTP.
 
 mod aws;
+mod blazemeter_monitoring;
 mod ghost_inspector;
 mod jenkins;
 mod loadrunner_cloud;
