@@ -5,6 +5,7 @@ mod blazemeter_monitoring;
 mod ghost_inspector;
 mod jenkins;
 mod loadrunner_cloud;
+mod race;
 
 use harness::connector::{Connector, Host};
 use jiff::Timestamp;

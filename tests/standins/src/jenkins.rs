@@ -167,6 +167,14 @@ impl Jenkins {
         self.items.len()
     }
 
+    /// What the builds were given for one parameter, in the order of their starts.
+    pub fn given(&self, name: &str) -> Vec<String> {
+        let all = self.items.iter().flat_map(|item| &item.parameters);
+        all.filter(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
+            .collect()
+    }
+
     /// Somebody else queues a build.
     pub fn queue(&mut self, path: &str, parameters: &[(&str, &str)], now: Timestamp) -> u64 {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
