@@ -7,7 +7,8 @@ use serde_json::Value;
 pub enum Kind {
     /// A pipeline's Lambda invoke action: an object with `CodePipeline.job`.
     Invoke,
-    /// A job worker of a custom action type: EventBridge says that an action started, or a schedule fired.
+    /// A job worker of a custom action type: EventBridge says that an action started, a schedule fired, or a vendor called
+    /// back.
     Worker,
     /// A Step Functions task: an object with `params` or `taskToken`.
     Task,
@@ -16,7 +17,7 @@ pub enum Kind {
 /// An event that is none of the three.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the event is neither a CodePipeline job, an EventBridge event nor a task input; its fields are: {fields}"
+    "the event is neither a CodePipeline job, an EventBridge event, a callback nor a task input; its fields are: {fields}"
 )]
 pub struct UnknownEvent {
     /// Names of the top-level fields, never their values.
@@ -30,7 +31,7 @@ impl Kind {
         if has("CodePipeline.job") {
             return Ok(Self::Invoke);
         }
-        if has("detail-type") && has("source") {
+        if (has("detail-type") && has("source")) || is_callback(event) {
             return Ok(Self::Worker);
         }
         if has("taskToken") || has("params") {
@@ -40,6 +41,12 @@ impl Kind {
             fields: fields(event),
         })
     }
+}
+
+/// Whether somebody called the function over HTTP (payload 2.0 of a function URL or HTTP API): a vendor whose run has news.
+/// Nothing that it says is believed or read.
+pub fn is_callback(event: &Value) -> bool {
+    event.pointer("/requestContext/http").is_some()
 }
 
 fn fields(event: &Value) -> String {
@@ -69,6 +76,10 @@ mod tests {
             ),
             (
                 json!({"source": "aws.events", "detail-type": "Scheduled Event"}),
+                Ok(Kind::Worker),
+            ),
+            (
+                json!({"version": "2.0", "requestContext": {"http": {"method": "POST"}}, "body": "{}"}),
                 Ok(Kind::Worker),
             ),
             (json!({"params": {}, "progress": null}), Ok(Kind::Task)),

@@ -15,6 +15,7 @@ use shared::{
         worker::Worked,
     },
     fault::Fault,
+    host,
     job::{ArtifactCredentials, ArtifactRef, Report},
     port::{ArtifactFiles, PortError, TaskCallback, TaskOutcome},
     secret::Secret,
@@ -102,8 +103,13 @@ where
         };
         let action = hosted.action;
         Ok::<_, String>(async move |event: Value, invocation: Invocation| {
+            let callback = host::is_callback(&event);
             match drive(&action, &function, event, invocation.deadline).await? {
                 Outcome::Job(ended) => Ok(told(&ended)),
+                // Whoever called learns nothing.
+                Outcome::Worker(worked) if callback => {
+                    worker_told(worked).map(|_| json!({ "statusCode": 204 }))
+                }
                 Outcome::Worker(worked) => worker_told(worked),
                 Outcome::Task(tasked) => task_told(&tasked),
                 Outcome::Stopped(stopped) => {

@@ -15,6 +15,7 @@ use crate::{
     config::worker::WorkerSettings,
     event::{State, StateChange, Subject},
     fault::Fault,
+    host::is_callback,
     id::JobId,
     job::{Job, Origin, Report},
     port::{Clock, JobSource, OpenJob, OpenJobs, Polled, PortError, Timer},
@@ -50,6 +51,13 @@ pub fn wakes(event: &Value, settings: &WorkerSettings) -> Result<(), &'static st
     let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
     if matches!(text("source"), "aws.events" | "aws.scheduler") {
         return Ok(());
+    }
+    if is_callback(event) {
+        let method = event.pointer("/requestContext/http/method");
+        return match method.and_then(Value::as_str) {
+            Some("POST") => Ok(()),
+            _ => Err("a callback comes as POST"),
+        };
     }
     let change = Event::try_from(event.clone()).and_then(StateChange::try_from);
     let Ok(change) = change else {
@@ -380,6 +388,14 @@ mod tests {
             (
                 json!({"source": "aws.events", "detail-type": "Scheduled Event"}),
                 Ok(()),
+            ),
+            (
+                json!({"requestContext": {"http": {"method": "POST"}}}),
+                Ok(()),
+            ),
+            (
+                json!({"requestContext": {"http": {"method": "GET"}}}),
+                Err("a callback comes as POST"),
             ),
             (
                 change("Custom", "HttpCheck", "FAILED"),

@@ -85,3 +85,32 @@ fn a_lost_answer_calls_no_second_trigger() {
     assert_eq!(vendor.stage.with(|vendor| vendor.runs.len()), 2);
     assert_eq!(vendor.stage.count("POST", "/trigger"), 2);
 }
+
+#[test]
+fn a_callback_makes_the_worker_look() {
+    let (vendor, connector, parameters) = start();
+    let run = connector.begin(Host::Worker, &parameters);
+    let ended = |actions: &[Value]| {
+        actions
+            .iter()
+            .any(|action| action["status"] != "InProgress")
+    };
+    let callback = |method: &str| {
+        json!({"version": "2.0", "rawPath": "/unguessable", "requestContext": {"http": {"method": method}},
+               "body": "{\"result\": \"fail\", \"test_run_id\": \"a stranger's\"}"})
+    };
+    let name = "action-blazemeter-monitoring";
+    let polled = vendor.stage.count("GET", "/results/");
+    connector.engine.invoke(name, &callback("GET"));
+    assert_eq!(
+        vendor.stage.count("GET", "/results/"),
+        polled,
+        "not a callback"
+    );
+    let actions = connector.engine.actions(&run, "Work", |actions| {
+        let answer = connector.engine.invoke(name, &callback("POST"));
+        assert_eq!(answer, json!({"statusCode": 204}));
+        ended(actions)
+    });
+    assert_eq!(actions[0]["status"], "Succeeded", "{actions:?}");
+}
