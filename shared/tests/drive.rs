@@ -230,7 +230,7 @@ async fn an_unreadable_job_is_told_so_when_it_has_an_id() {
         ),
         (
             json!({"Records": []}),
-            "the event is neither a CodePipeline job, an EventBridge event nor a task input; its fields are: Records",
+            "the event is neither a CodePipeline job, an EventBridge event, a callback nor a task input; its fields are: Records",
         ),
     ];
     for (event, expected) in refused {
