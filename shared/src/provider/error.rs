@@ -148,10 +148,13 @@ impl fmt::Display for ProviderError {
                 f,
                 "{provider} knows nothing of {what}: check the address and the names, and that the user of these credentials may see it"
             ),
-            Trouble::Busy { status: 429, .. } => {
+            Trouble::Busy {
+                status: status @ (403 | 429),
+                ..
+            } => {
                 write!(
                     f,
-                    "{provider} throttled {what} (status 429): try again later"
+                    "{provider} throttled {what} (status {status}): try again later"
                 )
             }
             Trouble::Busy { status, .. } => write!(

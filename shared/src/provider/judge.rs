@@ -24,7 +24,7 @@ pub(super) fn judge(
         Err(SendError::Unusable(_)) => return Err(Trouble::Unusable),
         Ok(answer) => answer,
     };
-    let again_in = retry_after(answer, now);
+    let again_in = retry_after(answer, now).or_else(|| reset(answer, now));
     let busy = |certain| Trouble::Busy {
         status: answer.status,
         again_in,
@@ -32,6 +32,11 @@ pub(super) fn judge(
     };
     Err(match answer.status {
         200..=399 => return Ok(()),
+        403 if answer.header("x-ratelimit-remaining") == Some("0")
+            || answer.header("retry-after").is_some() =>
+        {
+            busy(true)
+        }
         status @ (401 | 403) => Trouble::Denied { status },
         404 => Trouble::NotFound,
         429 => busy(true),
@@ -57,6 +62,16 @@ pub fn retry_after(answer: &Answer, now: Timestamp) -> Option<Duration> {
     let date = |text: &str| rfc2822::parse(text).ok().map(|date| date.timestamp());
     let now = answer.header("date").and_then(date).unwrap_or(now);
     Some(Duration::try_from(date(text)?.duration_since(now)).unwrap_or_default())
+}
+
+/// When a used-up rate limit begins anew (`x-ratelimit-reset`, in seconds of the epoch). GitHub tells it so, with 403.
+fn reset(answer: &Answer, now: Timestamp) -> Option<Duration> {
+    if answer.header("x-ratelimit-remaining") != Some("0") {
+        return None;
+    }
+    let at = answer.header("x-ratelimit-reset")?.trim().parse().ok()?;
+    let left = Timestamp::from_second(at).ok()?.duration_since(now);
+    Some(Duration::try_from(left).unwrap_or_default())
 }
 
 /// How long to wait before the call is sent again; `None`: it is not. `attempt` counts from 1, `left` is the rest of
@@ -133,6 +148,24 @@ mod tests {
             (answer(400, &[]), refused(400)),
             (answer(401, &[]), Err(Trouble::Denied { status: 401 })),
             (answer(403, &[]), Err(Trouble::Denied { status: 403 })),
+            (
+                answer(403, &[("X-RateLimit-Remaining", "7")]),
+                Err(Trouble::Denied { status: 403 }),
+            ),
+            (
+                answer(403, &[("Retry-After", "60")]),
+                busy(403, seconds(60), true),
+            ),
+            (
+                answer(
+                    403,
+                    &[
+                        ("X-RateLimit-Remaining", "0"),
+                        ("X-RateLimit-Reset", "1767323075"),
+                    ],
+                ),
+                busy(403, seconds(30), true),
+            ),
             (answer(404, &[]), Err(Trouble::NotFound)),
             (answer(408, &[]), busy(408, None, false)),
             (answer(409, &[]), refused(409)),
