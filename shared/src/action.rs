@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, future::Future, time::Duration};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    event::StateChange,
     fault::Fault,
     job::{Details, Job},
     start::Found,
@@ -24,6 +25,9 @@ pub trait Action: Send + Sync {
     /// step, so that it is found when the pipeline gives the action up.
     const STOPS: bool = true;
 
+    /// Whether it also follows pipelines by itself, by their events: see [`Action::heard`].
+    const LISTENS: bool = false;
+
     /// One step. It may be repeated from the same progress and may be cut off anywhere.
     fn step(
         &self,
@@ -37,6 +41,16 @@ pub trait Action: Send + Sync {
         async { Ok(()) }
     }
 
+    /// A pipeline did something, as EventBridge tells a function that listens. Answers what was done about it, for the
+    /// log; `None`: the event is no reason to do anything. A failure brings the event again.
+    fn heard(
+        &self,
+        heard: Heard<'_>,
+    ) -> impl Future<Output = Result<Option<String>, Fault>> + Send {
+        let _ = heard;
+        async { Ok(None) }
+    }
+
     /// Looks for a run that an earlier delivery may have started without noting its id; asked only to stop it.
     /// An action that uses [`crate::start::start_once`] hands its starter's `find` on. The request's job has the run's
     /// key and neither artifacts nor credentials.
@@ -47,6 +61,17 @@ pub trait Action: Send + Sync {
         let look_at = format!("the provider's list of runs, for {}", request.job.run_key);
         async { Ok(Found::CannotTell { look_at }) }
     }
+}
+
+/// What a listening action is given.
+#[derive(Debug)]
+pub struct Heard<'a> {
+    /// What changed. Events come at least once and in any order.
+    pub change: &'a StateChange,
+    /// Now, by the host's clock.
+    pub now: jiff::Timestamp,
+    /// How long this may take.
+    pub budget: Duration,
 }
 
 /// What a stop is given.

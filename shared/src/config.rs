@@ -81,11 +81,21 @@ pub const COMMON: &[Variable] = &[
     ),
 ];
 
+/// Statuses of commits from a pipeline's events.
+pub const COMMIT_STATUS: Variable = Variable {
+    name: "STAGEWRIGHT_COMMIT_STATUS",
+    meaning: "how commits are told what a pipeline's events say: JSON with provider, token and, where wanted, context, user, repository and baseUrl",
+    default: None,
+    required: false,
+    functions: &["action-commit-status"],
+};
+
 /// Every variable that a function reads. `docs/configuration.md` lists the same.
 pub fn registry() -> impl Iterator<Item = &'static Variable> {
     COMMON
         .iter()
         .chain(worker::VARIABLES)
+        .chain(std::iter::once(&COMMIT_STATUS))
         .chain(settings::VARIABLES)
 }
 

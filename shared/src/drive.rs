@@ -6,9 +6,10 @@ use serde_json::{Map, Value};
 
 use self::{run::Run, worker::Worked};
 use crate::{
-    action::Action,
+    action::{Action, Heard},
     config::worker::WorkerSettings,
-    fault::Fault,
+    event::StateChange,
+    fault::{Fault, FaultKind},
     host,
     id::JobId,
     job::Report,
@@ -18,6 +19,7 @@ use crate::{
     },
     wire::{
         ShapeError,
+        eventbridge::Event,
         job_event::{JobEventError, job_id},
     },
 };
@@ -84,6 +86,8 @@ pub enum Outcome {
     Worker(Worked),
     /// A state machine's task.
     Task(task::Tasked),
+    /// A pipeline's event that the action listened to, and what it did about it.
+    Heard(Option<String>),
     /// Something that runs of the action may be part of is over.
     Stopped(stop::Stopped),
 }
@@ -161,6 +165,9 @@ pub enum DriveError {
         #[source]
         source: Fault,
     },
+    /// What the action does about a pipeline's event failed.
+    #[error("the pipeline's event was heard in vain")]
+    NotHeard(#[source] Fault),
     /// CodePipeline gave a worker no jobs and no answer either.
     #[error("no jobs could be asked for")]
     NotPolled(#[source] PortError),
@@ -191,12 +198,50 @@ pub async fn drive<A: Action, O: Outside>(
                 let stopped = stop::ended(action, run, &over).await;
                 stopped.map(Outcome::Stopped)
             }
-            _ => worker::work(action, outside, event, deadline)
-                .await
-                .map(Outcome::Worker),
+            _ => match listened(action, outside, &event, deadline).await {
+                Some(heard) => heard.map(Outcome::Heard),
+                None => worker::work(action, outside, event, deadline)
+                    .await
+                    .map(Outcome::Worker),
+            },
         },
         host::Kind::Task => task::serve(action, outside, event, deadline)
             .await
             .map(Outcome::Task),
     }
+}
+
+/// What a listening action does about an event, unless the event wakes it as a worker.
+async fn listened<A: Action, O: Outside>(
+    action: &A,
+    outside: &O,
+    event: &Value,
+    deadline: Timestamp,
+) -> Option<Result<Option<String>, DriveError>> {
+    let woken = || {
+        let settings = outside.worker();
+        settings.is_some_and(|settings| worker::wakes(event, settings).is_ok())
+    };
+    if !A::LISTENS || woken() {
+        return None;
+    }
+    let change = StateChange::try_from(Event::try_from(event.clone()).ok()?).ok()?;
+    let now = outside.clock().now();
+    let budget = decide::budget(now, deadline);
+    let heard = action.heard(Heard {
+        change: &change,
+        now,
+        budget,
+    });
+    let fault = |kind, text: String| Err(DriveError::NotHeard(Fault::new(kind, text)));
+    Some(
+        match guard::bounded(heard, outside.timer().sleep(budget)).await {
+            guard::End::Returned(heard) => heard.map_err(DriveError::NotHeard),
+            guard::End::Panicked => fault(FaultKind::Internal, format!("{} panicked", A::NAME)),
+            guard::End::Late => fault(
+                FaultKind::TimedOut,
+                format!("{} did not end in {:.1} s", A::NAME, budget.as_secs_f32()),
+            ),
+        },
+    )
 }

@@ -112,6 +112,10 @@ where
                 }
                 Outcome::Worker(worked) => worker_told(worked),
                 Outcome::Task(tasked) => task_told(&tasked),
+                Outcome::Heard(told) => {
+                    tracing::info!(told, "a pipeline's event was heard");
+                    Ok(json!({ "heard": told }))
+                }
                 Outcome::Stopped(stopped) => {
                     warn("", &stopped.warnings);
                     Ok(json!({ "stopped": ends(&stopped.runs) }))
