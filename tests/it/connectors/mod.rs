@@ -1,7 +1,9 @@
 //! Connectors' own binaries under the engine, on three hosts, against stand-ins over HTTP.
 
+mod alexa_skill;
 mod aws;
 mod blazemeter_monitoring;
+mod commit_status;
 mod ghost_inspector;
 mod jenkins;
 mod loadrunner_cloud;

@@ -7,6 +7,7 @@
 pub mod alexa;
 pub mod aws;
 pub mod blazemeter_monitoring;
+pub mod code_host;
 pub mod ghost_inspector;
 pub mod jenkins;
 pub mod loadrunner_cloud;
