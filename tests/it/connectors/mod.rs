@@ -8,6 +8,7 @@ mod ghost_inspector;
 mod jenkins;
 mod loadrunner_cloud;
 mod race;
+mod stop;
 
 use harness::connector::{Connector, Host};
 use jiff::Timestamp;
