@@ -51,14 +51,10 @@ impl<'a, O: Outside> Run<'a, O> {
         let delivery = self.outside.new_id();
         let (this, mut trouble) = (&*self, None);
         let step = async {
-            let from_file = this.parameters(job).await?;
-            let given = from_file.as_ref().unwrap_or(&job.parameters);
-            let whole = this.outside.defaults();
-            let whole = whole.map(|defaults| parameters::with_defaults(given, defaults));
-            let raw = whole.as_ref().unwrap_or(given);
-            let params = decide::params(raw)?;
+            let raw = this.raw(job).await?;
+            let params = decide::params(&raw)?;
             if A::STOPS && !ticket.noted {
-                let noted = this.note(A::NAME, job, raw).await;
+                let noted = this.note(A::NAME, job, &raw).await;
                 ticket.noted = noted.is_ok();
                 trouble = noted.err();
             }
@@ -142,6 +138,16 @@ impl<'a, O: Outside> Run<'a, O> {
                 result => return result,
             }
         }
+    }
+
+    /// The parameters as they are read: out of a file where they lie in one, with those for all runs.
+    pub async fn raw(&self, job: &Job) -> Result<RawParameters, Fault> {
+        let given = self.parameters(job).await?;
+        let given = given.unwrap_or_else(|| job.parameters.clone());
+        Ok(match self.outside.defaults() {
+            Some(defaults) => parameters::with_defaults(&given, defaults),
+            None => given,
+        })
     }
 
     /// The parameters out of an artifact's file, when they are there.

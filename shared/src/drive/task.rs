@@ -87,7 +87,10 @@ pub(super) async fn serve<A: Action, O: Outside>(
     let (run_key, conclusion) = match opened {
         Err((run_key, fault)) => (run_key, Conclusion::Failed(fault)),
         Ok((job, _)) if stop => {
-            let ended = run.end(action, &job, &job.parameters).await;
+            let ended = match run.raw(&job).await {
+                Ok(parameters) => run.end(action, &job, &parameters).await,
+                Err(fault) => Err(fault),
+            };
             return run.stopped(job.run_key, ended, token.as_ref()).await;
         }
         Ok((job, ticket)) => {
