@@ -134,7 +134,7 @@ pub async fn follow<P: Sync, V: Vendor>(
         Ok(Look::Passed(done)) => return Ok(Step::Done(passed(done, &run, vendor.link(&run)))),
         Ok(Look::Going { .. }) if over => {
             let ended = ended(vendor, &run).await;
-            let fault = Fault::new(FaultKind::TimedOut, format!("{} {ended}", late(rules)));
+            let fault = Fault::new(FaultKind::TimedOut, format!("{} and {ended}", late(rules)));
             return Err(seen_at(fault, vendor, &run));
         }
         Ok(Look::Going {
@@ -165,7 +165,7 @@ pub async fn follow<P: Sync, V: Vendor>(
         }
         Setback::Passing(fault) | Setback::Odd(fault) if over => {
             let ended = ended(vendor, &run).await;
-            let text = format!("{}; last seen: {}. {ended}", late(rules), fault.public);
+            let text = format!("{}; last seen: {}. It {ended}", late(rules), fault.public);
             let fault = Fault {
                 kind: FaultKind::Unavailable,
                 public: text,
@@ -250,7 +250,7 @@ async fn never_started<P: Sync, V: Vendor>(
     match ledger.read(&key).await {
         Ok(Some(LedgerEntry::Started { run })) => {
             let ended = ended(vendor, &run).await;
-            let fault = Fault::new(FaultKind::TimedOut, format!("{} {ended}", late(rules)));
+            let fault = Fault::new(FaultKind::TimedOut, format!("{} and {ended}", late(rules)));
             seen_at(fault, vendor, &run)
         }
         Ok(Some(LedgerEntry::Intended(_))) => Fault::new(
@@ -279,8 +279,8 @@ fn late(rules: Rules<'_>) -> String {
 /// Ends the run, and says how that went.
 async fn ended<V: Vendor>(vendor: &V, run: &str) -> String {
     match vendor.stop(run).await {
-        Ok(()) => "and was stopped".to_owned(),
-        Err(fault) => format!("and could not be stopped: {}", fault.public),
+        Ok(()) => "was stopped".to_owned(),
+        Err(fault) => format!("could not be stopped: {}", fault.public),
     }
 }
 
