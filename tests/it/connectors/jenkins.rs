@@ -1,8 +1,13 @@
 //! `action-jenkins` against Jenkins' stand-in: each host builds once, brings its report, and finds a start that was lost.
 
-use std::io::Cursor;
+use std::{io::Cursor, process::Command};
 
-use harness::connector::{Connector, Hosted};
+use harness::{
+    connector::{Connector, Hosted},
+    process::{client, finish, shown},
+    workspace::root,
+};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use shared::archive::read_one;
 use stagewright_standins::{
@@ -112,4 +117,47 @@ fn a_start_whose_answer_was_lost_is_not_made_again() {
         input["progress"] = answer["progress"].clone();
     }
     assert_eq!(vendor.stage.with(|jenkins| jenkins.starts()), 1);
+}
+
+/// Clients that people use are satisfied with the stand-in: its shapes are Jenkins'.
+#[test]
+fn clients_of_jenkins_take_the_stand_in_for_it() {
+    let Some(python) = client("python3") else {
+        return;
+    };
+    let there = finish(Command::new(&python).args(["-c", "import api4jenkins, jenkins"]));
+    if !there.status.success() {
+        assert!(std::env::var_os("CI").is_none(), "{}", shown(&there));
+        eprintln!(
+            "SKIPPED: python-jenkins and api4jenkins are not installed under target/clients (`make test` does it)"
+        );
+        return;
+    }
+    let vendor = Jenkins::default()
+        .quick()
+        .with_job("team/app", Some(&["REF", "PIPELINE_RUN"]));
+    let vendor = Stage::new(vendor).serve();
+    let url = format!("{}/jenkins", vendor.url);
+    vendor.stage.with(|jenkins| {
+        jenkins.own_url = url.clone();
+        jenkins.queue_time = SignedDuration::from_millis(700);
+        jenkins.build_time = SignedDuration::from_millis(1500);
+        jenkins.outcomes.push_back(Outcome {
+            tests: Some((0, 0, 4)),
+            artifacts: vec![("dist/app.jar".to_owned(), "jar".to_owned())],
+            ..Outcome::of("SUCCESS")
+        });
+    });
+    let script = root().join("tests/clients/jenkins_session.py");
+    let mut session = Command::new(python);
+    let output = finish(
+        session
+            .arg(script)
+            .args([&url, "planted-token", "planted-password"]),
+    );
+    assert!(
+        output.status.success() && output.stdout.ends_with(b"ok\n"),
+        "{}",
+        shown(&output)
+    );
 }

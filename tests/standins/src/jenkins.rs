@@ -14,6 +14,8 @@ mod answers;
 pub struct Jenkins {
     /// As `/jenkins`; empty for none.
     pub context: String,
+    /// What Jenkins believes its own address to be: behind a proxy that is often wrong.
+    pub own_url: String,
     /// The one user.
     pub user: String,
     /// The user's API token: no crumb is needed with it.
@@ -110,8 +112,6 @@ struct Item {
     build: Option<u64>,
 }
 
-/// What Jenkins believes its own address to be: behind a proxy that is often wrong.
-const OWN_URL: &str = "http://jenkins.internal:8080";
 /// A left item is forgotten after this.
 const FORGOTTEN: SignedDuration = SignedDuration::from_mins(5);
 
@@ -119,6 +119,7 @@ impl Default for Jenkins {
     fn default() -> Self {
         Self {
             context: "/jenkins".to_owned(),
+            own_url: "http://jenkins.internal:8080".to_owned(),
             user: "pipeline".to_owned(),
             token: "planted-token".to_owned(),
             password: "planted-password".to_owned(),
@@ -290,7 +291,12 @@ impl Jenkins {
             return self.top(&parts, asked, now);
         }
         if !self.jobs.contains_key(&job) {
-            return Reply::html(404, "Not Found");
+            let below = self.below(&job);
+            let found = !below.is_empty() && parts == ["api", "json"];
+            return match found {
+                true => Reply::json(200, &self.folder(&job, &below)),
+                false => Reply::html(404, "Not Found"),
+            };
         }
         match parts[..] {
             ["api", "json"] => self.about_job(&job, asked, now),
@@ -305,12 +311,13 @@ impl Jenkins {
 
     fn top(&mut self, parts: &[&str], asked: &Asked, now: Timestamp) -> Reply {
         match parts {
+            [] => Reply::html(200, "Dashboard"),
             ["api", "json"] => Reply::json(
                 200,
                 &json!({
                     "_class": "hudson.model.Hudson", "mode": "NORMAL", "nodeName": "", "useCrumbs": true, "useSecurity": true,
-                    "url": format!("{OWN_URL}/"),
-                    "jobs": self.jobs.keys().map(|names| json!({"_class": CLASS, "name": names[0], "url": own_url(names)})).collect::<Vec<_>>()
+                    "url": format!("{}/", self.own_url),
+                    "jobs": self.below(&[])
                 }),
             ),
             ["crumbIssuer", "api", "json"] => {
@@ -375,7 +382,7 @@ impl Jenkins {
         }
         let job = &self.jobs[names];
         if job.multibranch {
-            return Reply::empty(302).header("Location", &own_url(names));
+            return Reply::empty(302).header("Location", &self.url_of(names));
         }
         if job.disabled {
             return Reply::html(409, "Error 409 is not buildable");
@@ -397,7 +404,7 @@ impl Jenkins {
         };
         let (id, merged) = self.enqueue(names.to_vec(), parameters, now);
         let status = if merged && with_parameters { 303 } else { 201 };
-        Reply::empty(status).header("Location", &format!("{OWN_URL}/queue/item/{id}/"))
+        Reply::empty(status).header("Location", &format!("{}/queue/item/{id}/", self.own_url))
     }
 }
 
@@ -411,13 +418,6 @@ const CLASS: &str = "org.jenkinsci.plugins.workflow.job.WorkflowJob";
 
 fn names(path: &str) -> Vec<String> {
     path.split('/').map(str::to_owned).collect()
-}
-
-fn own_url(names: &[String]) -> String {
-    let parts = names
-        .iter()
-        .map(|name| format!("/job/{}", shared::provider::segment(name)));
-    format!("{OWN_URL}{}/", parts.collect::<String>())
 }
 
 impl StandIn for Jenkins {

@@ -1,12 +1,47 @@
 //! What Jenkins says about items, jobs and builds.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Build, CLASS, Item, Jenkins, Stop, own_url};
+use super::{Build, CLASS, Item, Jenkins, Stop};
 use crate::{Asked, Reply};
 
+const FOLDER: &str = "com.cloudbees.hudson.plugins.folder.Folder";
+
 impl Jenkins {
+    pub(super) fn url_of(&self, names: &[String]) -> String {
+        let parts = names
+            .iter()
+            .map(|name| format!("/job/{}", shared::provider::segment(name)));
+        format!("{}{}/", self.own_url, parts.collect::<String>())
+    }
+
+    /// What lies directly in a folder: its jobs and folders.
+    pub(super) fn below(&self, folder: &[String]) -> Vec<Value> {
+        let depth = folder.len() + 1;
+        let inside = self
+            .jobs
+            .keys()
+            .filter(|names| names.len() >= depth && names.starts_with(folder));
+        let entries: BTreeMap<&[String], bool> = inside
+            .map(|names| (&names[..depth], names.len() == depth))
+            .collect();
+        let one = |(names, is_job): (&[String], bool)| {
+            let class = if is_job { CLASS } else { FOLDER };
+            json!({"_class": class, "name": names.last(), "url": self.url_of(names)})
+        };
+        entries.into_iter().map(one).collect()
+    }
+
+    pub(super) fn folder(&self, names: &[String], below: &[Value]) -> Value {
+        json!({
+            "_class": FOLDER, "name": names.last(), "fullName": names.join("/"), "url": self.url_of(names), "jobs": below,
+            "description": null, "views": [], "primaryView": null
+        })
+    }
+
     pub(super) fn item(&self, item: &Item, now: Timestamp) -> Value {
         let left = now >= item.created + self.queue_time || item.cancelled.is_some();
         let name = item.job.last().map(String::as_str).unwrap_or_default();
@@ -14,7 +49,7 @@ impl Jenkins {
             "_class": if left { "hudson.model.Queue$LeftItem" } else { "hudson.model.Queue$WaitingItem" },
             "actions": parameters(&item.parameters), "blocked": false, "buildable": false, "id": item.id,
             "inQueueSince": item.created.as_millisecond(), "params": "", "stuck": false,
-            "task": {"_class": CLASS, "name": name, "url": own_url(&item.job), "color": "blue"},
+            "task": {"_class": CLASS, "name": name, "url": self.url_of(&item.job), "color": "blue"},
             "url": format!("queue/item/{}/", item.id), "why": null
         });
         if left {
@@ -22,7 +57,7 @@ impl Jenkins {
             value["executable"] = match item.build {
                 Some(number) => json!({
                     "_class": "org.jenkinsci.plugins.workflow.job.WorkflowRun", "number": number,
-                    "url": format!("{}{number}/", own_url(&item.job))
+                    "url": format!("{}{number}/", self.url_of(&item.job))
                 }),
                 None => Value::Null,
             };
@@ -58,10 +93,10 @@ impl Jenkins {
             .is_some_and(|tree| tree.contains("builds["));
         let builds = job.builds.iter().rev().take(50).map(|build| match whole {
             true => self.build(names, build, now),
-            false => json!({"_class": "org.jenkinsci.plugins.workflow.job.WorkflowRun", "number": build.number, "url": own_url(names)}),
+            false => json!({"_class": "org.jenkinsci.plugins.workflow.job.WorkflowRun", "number": build.number, "displayName": format!("#{}", build.number), "url": format!("{}{}/", self.url_of(names), build.number)}),
         });
         let mut value = json!({
-            "_class": class, "name": names.last(), "fullName": names.join("/"), "url": own_url(names), "color": "blue",
+            "_class": class, "name": names.last(), "fullName": names.join("/"), "url": self.url_of(names), "color": "blue",
             "property": property, "inQueue": false, "nextBuildNumber": job.builds.len() + 1,
             "builds": builds.collect::<Vec<_>>()
         });
@@ -96,7 +131,7 @@ impl Jenkins {
         let took = build.ends.duration_since(build.started).as_millis();
         json!({
             "_class": "org.jenkinsci.plugins.workflow.job.WorkflowRun", "number": build.number,
-            "url": format!("{}{}/", own_url(names), build.number), "id": build.number.to_string(),
+            "url": format!("{}{}/", self.url_of(names), build.number), "id": build.number.to_string(),
             "queueId": build.queue_id, "building": running, "inProgress": running,
             "result": decided.then(|| build.outcome.result.clone()).filter(|_| !running),
             "duration": if running { 0 } else { took }, "estimatedDuration": self.build_time.as_millis(),
@@ -139,7 +174,7 @@ impl Jenkins {
                     build.ends = now;
                     "ABORTED".clone_into(&mut build.outcome.result);
                 }
-                Reply::empty(302).header("Location", &own_url(names))
+                Reply::empty(302).header("Location", &self.url_of(names))
             }
             ["consoleText"] => Reply::text(200, &build.outcome.console),
             ["logText", "progressiveText"] => {
