@@ -131,6 +131,25 @@ pub enum Step<G> {
     },
 }
 
+impl<G> Step<G> {
+    /// Success without output variables.
+    pub fn done(details: Details) -> Self {
+        Self::Done(Done {
+            details,
+            ..Done::default()
+        })
+    }
+
+    /// Ask again.
+    pub fn wait(progress: G, details: Details, again_in: Duration) -> Self {
+        Self::Wait {
+            progress,
+            details,
+            again_in,
+        }
+    }
+}
+
 /// Success: what people see and what later actions can use.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Done {

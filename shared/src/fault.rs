@@ -62,6 +62,11 @@ impl Fault {
         }
     }
 
+    /// The work's own result is bad.
+    pub fn failed(public: impl Into<String>) -> Self {
+        Self::new(FaultKind::Failed, public)
+    }
+
     /// The same with the outside run it speaks of.
     pub fn of_run(mut self, run: ExternalId) -> Self {
         self.external_id = Some(run);

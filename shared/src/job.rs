@@ -148,6 +148,24 @@ pub struct Details {
     pub link: Option<String>,
 }
 
+impl Details {
+    /// These words.
+    pub fn of(summary: impl Into<String>) -> Self {
+        Self {
+            summary: Some(summary.into()),
+            ..Self::default()
+        }
+    }
+
+    /// The same with this link.
+    pub fn at(self, link: impl Into<String>) -> Self {
+        Self {
+            link: Some(link.into()),
+            ..self
+        }
+    }
+}
+
 /// `failureDetails.type` of AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {

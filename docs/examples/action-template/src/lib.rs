@@ -1,12 +1,8 @@
 //! `action-template`: waits until a page says `done`.
 
 use serde::Deserialize;
-use shared::{
-    action::{Action, CutOff, Done, Request, Step},
-    fault::{Fault, FaultKind},
-    job::Details,
-    port::PageFetcher,
-};
+use shared::action::{Action, CutOff, Request, Step};
+use shared::{fault::Fault, job::Details, port::PageFetcher};
 use std::time::Duration;
 
 mod description;
@@ -31,25 +27,11 @@ impl<P: PageFetcher> Action for Template<P> {
     async fn step(&self, request: Request<'_, Params, u32>) -> Result<Step<u32>, Fault> {
         let (url, asked) = (&request.params.url, request.progress.unwrap_or(0) + 1);
         let page = self.0.get(url, request.budget.min(PATIENCE), 100).await?;
-        let details = Details {
-            summary: Some(format!("asked {asked} times")),
-            link: Some(url.clone()),
-            ..Details::default()
-        };
+        let details = Details::of(format!("asked {asked} times")).at(url);
         match (page.status, page.body.as_slice()) {
-            (200, b"done") => Ok(Step::Done(Done {
-                details,
-                ..Done::default()
-            })),
-            (200, _) => Ok(Step::Wait {
-                progress: asked,
-                details,
-                again_in: Duration::from_secs(30),
-            }),
-            (status, _) => Err(Fault::new(
-                FaultKind::Failed,
-                format!("the page answered {status}"),
-            )),
+            (200, b"done") => Ok(Step::done(details)),
+            (200, _) => Ok(Step::wait(asked, details, Duration::from_secs(30))),
+            (status, _) => Err(Fault::failed(format!("the page answered {status}"))),
         }
     }
 }
