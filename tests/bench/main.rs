@@ -4,6 +4,7 @@ mod api;
 mod example;
 mod executions;
 mod history;
+mod lambda;
 mod sizes;
 
 fn main() {
@@ -12,6 +13,9 @@ fn main() {
         row(&what, &figure);
     }
     for (what, figure) in example::measure() {
+        row(&what, &figure);
+    }
+    for (what, figure) in lambda::measure() {
         row(&what, &figure);
     }
     for (what, figure) in api::measure() {
