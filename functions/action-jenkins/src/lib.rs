@@ -19,8 +19,8 @@
 //! and `projects` (names to paths, for jobs in folders) into the function's `STAGEWRIGHT_PARAMETERS`.
 //!
 //! Readings of what Jenkins leaves open: an item or a build that is not found three times in a row is gone; a build that
-//! ended without a result is waited for, as Jenkins decides late after a restart; the Notification plugin is unsigned and
-//! therefore only a reason to look, never a result.
+//! ended without a result is waited for, as Jenkins decides late after a restart. The Notification plugin may post to the
+//! function's URL: that wakes a worker and is believed in nothing, for it is unsigned.
 //!
 //! Parameters: see [`params::Params`] and `docs/actions/action-jenkins.md`. Output variables: `BuildNumber`, `BuildUrl`,
 //! `Result`, `DurationSeconds`, and `TestsTotal`, `TestsFailed`, `TestsSkipped` where tests were published.

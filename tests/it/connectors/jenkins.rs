@@ -3,7 +3,7 @@
 use std::{io::Cursor, process::Command};
 
 use harness::{
-    connector::{Connector, Hosted},
+    connector::{Connector, Host, Hosted},
     process::{client, finish, shown},
     workspace::root,
 };
@@ -116,6 +116,32 @@ fn a_start_whose_answer_was_lost_is_not_made_again() {
         assert!(answer["waitSeconds"].as_u64() > Some(60), "{answer}");
         input["progress"] = answer["progress"].clone();
     }
+    assert_eq!(vendor.stage.with(|jenkins| jenkins.starts()), 1);
+}
+
+/// The Notification plugin's message is unsigned: it wakes the worker, which looks for itself and believes none of it.
+#[test]
+fn a_notification_wakes_the_worker_and_decides_nothing() {
+    let (vendor, connector) = started(&Outcome::of("SUCCESS"));
+    let run = connector.begin(Host::Worker, &json!({"ProjectName": "shop"}));
+    let said = json!({
+        "name": "app", "display_name": "app", "url": "job/team/job/app/",
+        "build": {"full_url": "https://attacker.example.com/", "number": 1, "queue_id": 17, "phase": "FINALIZED",
+            "status": "FAILURE", "url": "job/team/job/app/1/", "parameters": {"PIPELINE_RUN": "another"}}
+    });
+    let post = json!({
+        "version": "2.0", "rawPath": "/", "headers": {"content-type": "application/json"}, "body": said.to_string(),
+        "isBase64Encoded": false, "requestContext": {"http": {"method": "POST", "path": "/"}}
+    });
+    let over = |actions: &[Value]| {
+        connector.engine.invoke("action-jenkins", &post);
+        actions
+            .first()
+            .is_some_and(|action| action["status"] != "InProgress")
+    };
+    let actions = connector.engine.actions(&run, "Work", over);
+    assert_eq!(actions[0]["status"], "Succeeded", "{actions:#?}");
+    assert_eq!(actions[0]["output"]["outputVariables"]["Result"], "SUCCESS");
     assert_eq!(vendor.stage.with(|jenkins| jenkins.starts()), 1);
 }
 
