@@ -13,6 +13,7 @@ pub mod link;
 pub mod nonce;
 pub mod port;
 pub mod request;
+pub mod rules;
 pub mod settings;
 pub mod sheet;
 pub mod stored;

@@ -275,7 +275,7 @@ impl Address {
     }
 
     /// The same for every spelling of one mailbox: case and `+tag` dropped.
-    fn person(&self) -> String {
+    pub(super) fn person(&self) -> String {
         let (local, domain) = self.0.split_once('@').unwrap_or((&self.0, ""));
         let local = local.split('+').next().unwrap_or(local);
         format!("{local}@{domain}").to_lowercase()

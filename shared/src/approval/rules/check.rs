@@ -1,0 +1,359 @@
+//! The rules file, checked whole: every error names the place and what to write instead.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    BreakGlass, FourEyes, Need, Person, PersonId, Rule, RuleSet, count,
+    entries::{freeze, groups, hours, kept, named, people, persons},
+    hours::{Freeze, Hours},
+    pattern::{Pattern, Place},
+    wire,
+};
+
+/// Largest file that is read, in bytes: it is stored with every request, and DynamoDB's items end at 400 KB.
+pub const LARGEST: usize = 64 * 1024;
+/// The one version of the format.
+const VERSION: u32 = 1;
+
+/// Why a rules file is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub struct RulesError {
+    /// Path in the file, as `rules[0].needs[1].group`.
+    pub place: String,
+    /// What is wrong and what to write.
+    pub problem: String,
+}
+
+pub(super) type Checked<V> = Result<V, RulesError>;
+
+impl RuleSet {
+    /// Reads and checks a rules file.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn parse(text: &str) -> Checked<Self> {
+        if text.len() > LARGEST {
+            let problem = format!(
+                "it has {} bytes; at most {LARGEST} are read: split the install",
+                text.len()
+            );
+            return Err(error("the file", problem));
+        }
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let file: wire::File = serde_path_to_error::deserialize(&mut reader).map_err(|e| {
+            let path = e.path().to_string();
+            let place = if path == "." {
+                "the file".to_owned()
+            } else {
+                path
+            };
+            error(place, e.into_inner().to_string())
+        })?;
+        reader
+            .end()
+            .map_err(|e| error("the file", format!("it goes on after its end: {e}")))?;
+        Self::check(file)
+    }
+
+    /// `needed` of these addresses, everywhere; anybody's rejection decides, and people may approve their own work:
+    /// what an install without a rules file has.
+    ///
+    /// # Errors
+    /// When two addresses are one person's, or they are fewer than needed.
+    pub fn simple<'a>(approvers: impl IntoIterator<Item = &'a str>, needed: u32) -> Checked<Self> {
+        let ids: Vec<String> = approvers.into_iter().map(str::to_owned).collect();
+        let person = |id: &String| wire::Person {
+            mail: Some(id.clone()),
+            ..wire::Person::default()
+        };
+        Self::check(wire::File {
+            version: VERSION,
+            people: ids.iter().map(|id| (id.clone(), person(id))).collect(),
+            groups: BTreeMap::from([("approvers".to_owned(), ids)]),
+            calendars: BTreeMap::new(),
+            freezes: BTreeMap::new(),
+            rules: vec![wire::Rule {
+                name: "default".to_owned(),
+                holds_for: wire::Place::default(),
+                needs: vec![wire::Need {
+                    group: "approvers".to_owned(),
+                    approvals: needed,
+                }],
+                in_order: false,
+                veto: None,
+                four_eyes: wire::FourEyes {
+                    trigger: false,
+                    authors: false,
+                    unknown: wire::Unknown::Allow,
+                },
+                hours: None,
+                freezes: Vec::new(),
+                change_calendars: Vec::new(),
+                approve_ahead: false,
+                gates: Vec::new(),
+                break_glass: None,
+            }],
+        })
+    }
+
+    fn check(file: wire::File) -> Checked<Self> {
+        if file.version != VERSION {
+            let problem = format!("{} is not known; write {VERSION}", file.version);
+            return Err(error("version", problem));
+        }
+        let people = people(&file)?;
+        let groups = groups(&file, &people)?;
+        let zones = file
+            .calendars
+            .iter()
+            .map(|(name, c)| Ok((name.as_str(), hours(name, c)?)))
+            .collect::<Checked<BTreeMap<_, _>>>()?;
+        let freezes = file
+            .freezes
+            .iter()
+            .map(|(name, f)| Ok((name.as_str(), freeze(name, f)?)))
+            .collect::<Checked<BTreeMap<_, _>>>()?;
+        let parts = Parts {
+            file: &file,
+            people,
+            groups,
+            hours: zones,
+            freezes,
+        };
+        if file.rules.is_empty() {
+            return Err(error("rules", "there is none: write at least one"));
+        }
+        let mut rules: Vec<(Place, Rule)> = Vec::new();
+        for (at, wire) in file.rules.iter().enumerate() {
+            let here = format!("rules[{at}]");
+            let (place, rule) = parts.rule(&here, wire)?;
+            if let Some((_, twin)) = rules.iter().find(|(_, r)| r.name == rule.name) {
+                let problem = format!("there are two rules called {:?}: name one anew", twin.name);
+                return Err(error(format!("{here}.name"), problem));
+            }
+            if let Some((_, twin)) = rules.iter().find(|(p, _)| *p == place) {
+                let problem = format!(
+                    "the rule {:?} holds for exactly the same: join them or make one more specific",
+                    twin.name
+                );
+                return Err(error(format!("{here}.for"), problem));
+            }
+            rules.push((place, rule));
+        }
+        Ok(Self { file, rules })
+    }
+
+    /// The one rule of a file that [`Rule::source`] gave.
+    ///
+    /// # Errors
+    /// When there are more.
+    pub fn into_only(self) -> Checked<Rule> {
+        let count = self.rules.len();
+        match self.rules.into_iter().next() {
+            Some((_, rule)) if count == 1 => Ok(rule),
+            _ => Err(error("rules", format!("{count} rules where one belongs"))),
+        }
+    }
+}
+
+struct Parts<'a> {
+    file: &'a wire::File,
+    people: BTreeMap<PersonId, Person>,
+    groups: BTreeMap<&'a str, BTreeSet<PersonId>>,
+    hours: BTreeMap<&'a str, Hours>,
+    freezes: BTreeMap<&'a str, Freeze>,
+}
+
+impl Parts<'_> {
+    fn rule(&self, here: &str, wire: &wire::Rule) -> Checked<(Place, Rule)> {
+        if wire.name.trim().is_empty() || wire.name.len() > 100 {
+            let problem = "a name has 1 to 100 characters; approvers read it";
+            return Err(error(format!("{here}.name"), problem));
+        }
+        let pattern = |field: &str, text: &str| {
+            Pattern::new(text).map_err(|problem| error(format!("{here}.for.{field}"), problem))
+        };
+        let place = Place {
+            pipeline: pattern("pipeline", &wire.holds_for.pipeline)?,
+            stage: pattern("stage", &wire.holds_for.stage)?,
+            action: pattern("action", &wire.holds_for.action)?,
+        };
+        let needs = self.needs(here, &wire.needs)?;
+        let veto = match &wire.veto {
+            None => None,
+            Some(groups) => Some(self.members(&format!("{here}.veto"), groups)?),
+        };
+        let freezes = named(
+            &format!("{here}.freezes"),
+            "freeze",
+            &wire.freezes,
+            &self.freezes,
+        )?;
+        let calendar: Vec<String> = wire.hours.iter().cloned().collect();
+        let hours = named(&format!("{here}.hours"), "calendar", &calendar, &self.hours)?.pop();
+        for (field, names) in [
+            ("gates", &wire.gates),
+            ("changeCalendars", &wire.change_calendars),
+        ] {
+            if names.iter().any(|n| n.trim().is_empty()) {
+                let problem = "a name is empty: leave the entry out";
+                return Err(error(format!("{here}.{field}"), problem));
+            }
+        }
+        let never = hours.is_none() && freezes.is_empty() && wire.change_calendars.is_empty();
+        if wire.approve_ahead && never {
+            return Err(error(
+                format!("{here}.approveAhead"),
+                "there is nothing to approve ahead of: name hours, freezes or changeCalendars, or leave it out",
+            ));
+        }
+        let break_glass = wire
+            .break_glass
+            .as_ref()
+            .map(|b| self.break_glass(&format!("{here}.breakGlass"), b))
+            .transpose()?;
+        let rule = Rule {
+            name: wire.name.clone(),
+            needs,
+            in_order: wire.in_order,
+            veto,
+            four_eyes: FourEyes {
+                trigger: wire.four_eyes.trigger,
+                authors: wire.four_eyes.authors,
+                unknown_allowed: wire.four_eyes.unknown == wire::Unknown::Allow,
+            },
+            hours,
+            freezes,
+            change_calendars: wire.change_calendars.clone(),
+            approve_ahead: wire.approve_ahead,
+            gates: wire.gates.clone(),
+            break_glass,
+            people: self.people.clone(),
+            source: self.alone(wire)?,
+        };
+        for id in rule.asked() {
+            if rule.people.get(&id).is_none_or(|p| p.mail.is_none()) {
+                let problem = format!("the rule {:?} asks them, so write where", rule.name);
+                return Err(error(format!("people.{id}.mail"), problem));
+            }
+        }
+        Ok((place, rule))
+    }
+
+    fn needs(&self, here: &str, wire: &[wire::Need]) -> Checked<Vec<Need>> {
+        if wire.is_empty() {
+            let problem = "nobody is needed: name at least one group and how many of it";
+            return Err(error(format!("{here}.needs"), problem));
+        }
+        let mut needs: Vec<Need> = Vec::new();
+        for (at, need) in wire.iter().enumerate() {
+            let here = format!("{here}.needs[{at}]");
+            let members = self.members(&format!("{here}.group"), [&need.group])?;
+            if needs.iter().any(|n| n.group == need.group) {
+                let problem = format!("{:?} is named twice: add up the approvals", need.group);
+                return Err(error(format!("{here}.group"), problem));
+            }
+            if need.approvals == 0 || need.approvals as usize > members.len() {
+                let problem = format!(
+                    "{} of the {} in {:?}: write 1 to {}",
+                    need.approvals,
+                    members.len(),
+                    need.group,
+                    members.len()
+                );
+                return Err(error(format!("{here}.approvals"), problem));
+            }
+            needs.push(Need {
+                group: need.group.clone(),
+                members,
+                approvals: need.approvals,
+            });
+        }
+        let everybody: BTreeSet<&PersonId> = needs.iter().flat_map(|n| &n.members).collect();
+        let can = |id: &PersonId| -> Vec<usize> {
+            (0..needs.len())
+                .filter(|n| needs[*n].members.contains(id))
+                .collect()
+        };
+        let edges: Vec<Vec<usize>> = everybody.iter().map(|id| can(id)).collect();
+        if count::left(&needs, &edges).iter().any(|left| *left > 0) {
+            let problem = "these groups share so many people that it can never be met, as one person counts once: ask for less or add people";
+            return Err(error(format!("{here}.needs"), problem));
+        }
+        Ok(needs)
+    }
+
+    fn members<'n>(
+        &self,
+        here: &str,
+        groups: impl IntoIterator<Item = &'n String>,
+    ) -> Checked<BTreeSet<PersonId>> {
+        let mut members = BTreeSet::new();
+        for name in groups {
+            match self.groups.get(name.as_str()) {
+                Some(group) => members.extend(group.iter().cloned()),
+                None => return Err(unknown(here, "group", name, self.groups.keys().copied())),
+            }
+        }
+        Ok(members)
+    }
+
+    fn break_glass(&self, here: &str, wire: &wire::BreakGlass) -> Checked<BreakGlass> {
+        let known = |id: &PersonId| self.people.contains_key(id);
+        let people = persons(&format!("{here}.people"), &wire.people, known)?;
+        if people.is_empty() {
+            let problem = "nobody is named: name them, or leave breakGlass out";
+            return Err(error(format!("{here}.people"), problem));
+        }
+        let reviewers = self.members(&format!("{here}.reviewedBy"), [&wire.reviewed_by])?;
+        if let Some(alone) = people.iter().find(|p| reviewers.iter().all(|r| r == *p)) {
+            let problem = format!("nobody but {alone} would review {alone}: name a larger group");
+            return Err(error(format!("{here}.reviewedBy"), problem));
+        }
+        Ok(BreakGlass {
+            people,
+            reviewed_by: wire.reviewed_by.clone(),
+            reviewers,
+        })
+    }
+
+    /// The file with this rule alone, and what it does not name left out.
+    fn alone(&self, wire: &wire::Rule) -> Checked<String> {
+        let mut groups: BTreeSet<&String> = wire.needs.iter().map(|n| &n.group).collect();
+        groups.extend(wire.veto.iter().flatten());
+        groups.extend(wire.break_glass.iter().map(|b| &b.reviewed_by));
+        let file = self.file;
+        let alone = wire::File {
+            version: VERSION,
+            people: file.people.clone(),
+            groups: kept(&file.groups, |name| groups.contains(name)),
+            calendars: kept(&file.calendars, |name| wire.hours.as_ref() == Some(name)),
+            freezes: kept(&file.freezes, |name| wire.freezes.contains(name)),
+            rules: vec![wire.clone()],
+        };
+        serde_json::to_string(&alone).map_err(|e| error("the file", e.to_string()))
+    }
+}
+
+pub(super) fn unknown<'a>(
+    here: &str,
+    what: &str,
+    name: &str,
+    all: impl Iterator<Item = &'a str>,
+) -> RulesError {
+    let all: Vec<&str> = all.collect();
+    let choice = if all.is_empty() {
+        "there is none yet".to_owned()
+    } else {
+        format!("write one of {}", all.join(", "))
+    };
+    error(here, format!("no {what} is called {name:?}: {choice}"))
+}
+
+pub(super) fn error(place: impl Into<String>, problem: impl Into<String>) -> RulesError {
+    RulesError {
+        place: place.into(),
+        problem: problem.into(),
+    }
+}

@@ -1,0 +1,282 @@
+//! Who must agree: the rules file, the rule that holds for an action, and votes to a verdict. Plain data to plain data.
+//!
+//! Reading order: `wire` (the file as written), `check` and `entries` (what it means, or why it is
+//! refused), [`pattern`] (which rule
+//! holds), [`hours`] (when approvals count), [`evaluate`] with `ballots`, `own_work` and `count` (votes to
+//! verdict). `docs/approval-rules.md` is for people.
+
+mod ballots;
+mod check;
+mod count;
+mod entries;
+pub mod evaluate;
+pub mod hours;
+mod own_work;
+pub mod pattern;
+mod wire;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use jiff::Timestamp;
+
+use crate::approval::{
+    request::Target,
+    rules::{
+        hours::{Freeze, Hours},
+        pattern::Place,
+    },
+    settings::Address,
+};
+
+pub use check::{LARGEST, RulesError};
+
+/// The short name of a person in the file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PersonId(String);
+
+/// All rules of an install, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleSet {
+    file: wire::File,
+    rules: Vec<(Place, Rule)>,
+}
+
+/// Who must agree to one action, with everything needed to decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Its name in the file.
+    pub name: String,
+    /// All of them must be met, by distinct persons.
+    pub needs: Vec<Need>,
+    /// One after the other instead of in any order.
+    pub in_order: bool,
+    /// Whose rejection decides; `None`: anybody's who is asked.
+    pub veto: Option<BTreeSet<PersonId>>,
+    /// Who may not approve their own work.
+    pub four_eyes: FourEyes,
+    /// When approvals count.
+    pub hours: Option<Hours>,
+    /// When nothing is released.
+    pub freezes: Vec<Freeze>,
+    /// SSM Change Calendars that must be open.
+    pub change_calendars: Vec<String>,
+    /// Approvals are taken while hours or freezes are closed, and hold from the next opening.
+    pub approve_ahead: bool,
+    /// Checks that must have passed beside the people.
+    pub gates: Vec<String>,
+    /// Who may decide alone in an emergency.
+    pub break_glass: Option<BreakGlass>,
+    /// Everybody in the file.
+    pub people: BTreeMap<PersonId, Person>,
+    /// The file with this rule alone: what is stored with a request.
+    source: String,
+}
+
+/// N of the members of one group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// The group.
+    pub group: String,
+    /// Who is in it.
+    pub members: BTreeSet<PersonId>,
+    /// How many of them, at least 1.
+    pub approvals: u32,
+}
+
+/// Nobody approves their own work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FourEyes {
+    /// Not whoever started the execution.
+    pub trigger: bool,
+    /// Not whoever wrote a commit or opened its pull request.
+    pub authors: bool,
+    /// Approvals are taken although it is not known who that is.
+    pub unknown_allowed: bool,
+}
+
+/// One person decides alone in an emergency, and others look at it afterwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakGlass {
+    /// Who may.
+    pub people: BTreeSet<PersonId>,
+    /// The group that reviews it.
+    pub reviewed_by: String,
+    /// Its members.
+    pub reviewers: BTreeSet<PersonId>,
+}
+
+/// Somebody the file knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// For people.
+    pub name: String,
+    /// Where they are asked; who is only known as an author has none.
+    pub mail: Option<Address>,
+    /// Every name that stands for them, normal.
+    names: BTreeSet<String>,
+    /// When they are away.
+    pub away: Vec<Absence>,
+}
+
+/// A time in which somebody is away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absence {
+    /// First moment.
+    pub from: Timestamp,
+    /// First moment after.
+    pub until: Timestamp,
+    /// Who answers meanwhile.
+    pub delegate: Option<PersonId>,
+}
+
+/// Why no rule holds: the request is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoRule {
+    /// None matches.
+    #[error(
+        "no rule holds for {pipeline}/{stage}/{action}: nobody may approve it. Add a rule whose \"for\" matches it"
+    )]
+    None {
+        /// Pipeline.
+        pipeline: String,
+        /// Stage.
+        stage: String,
+        /// Action.
+        action: String,
+    },
+    /// Two are equally specific.
+    #[error(
+        "the rules {first:?} and {second:?} both hold for {place} and neither is more specific: make the \"for\" of one of them so"
+    )]
+    Two {
+        /// One.
+        first: String,
+        /// The other.
+        second: String,
+        /// Pipeline, stage and action.
+        place: String,
+    },
+}
+
+impl PersonId {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PersonId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl RuleSet {
+    /// Every rule, in the order of the file.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().map(|(_, rule)| rule)
+    }
+
+    /// The rule that holds for this action: the most specific of those that match.
+    ///
+    /// # Errors
+    /// When none does, or two do equally.
+    pub fn select(&self, target: &Target) -> Result<&Rule, NoRule> {
+        let mut best: Option<&(Place, Rule)> = None;
+        let mut twin = None;
+        for entry in self.rules.iter().filter(|(p, _)| p.matches(target)) {
+            let order = best.map(|b| entry.0.specificity().cmp(&b.0.specificity()));
+            match order {
+                Some(std::cmp::Ordering::Less) => {}
+                Some(std::cmp::Ordering::Equal) => twin = Some(entry),
+                Some(std::cmp::Ordering::Greater) | None => {
+                    best = Some(entry);
+                    twin = None;
+                }
+            }
+        }
+        let Target {
+            pipeline,
+            stage,
+            action,
+        } = target;
+        match (best, twin) {
+            (Some((_, rule)), None) => Ok(rule),
+            (Some((_, first)), Some((_, second))) => Err(NoRule::Two {
+                first: first.name.clone(),
+                second: second.name.clone(),
+                place: format!("{pipeline}/{stage}/{action}"),
+            }),
+            (None, _) => Err(NoRule::None {
+                pipeline: pipeline.to_string(),
+                stage: stage.to_string(),
+                action: action.to_string(),
+            }),
+        }
+    }
+}
+
+impl Rule {
+    /// The file with this rule alone; [`RuleSet::parse`] reads it again.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// What people are called in sentences.
+    pub fn called<'a>(&'a self, id: &'a PersonId) -> &'a str {
+        self.people.get(id).map_or(id.as_str(), |p| p.name.as_str())
+    }
+
+    /// Everybody whose answer may count at some time: members, their delegates, vetoers, and who may break the glass.
+    pub fn asked(&self) -> BTreeSet<PersonId> {
+        let mut asked: BTreeSet<PersonId> =
+            self.needs.iter().flat_map(|n| n.members.clone()).collect();
+        asked.extend(self.veto.iter().flatten().cloned());
+        let delegates: Vec<PersonId> = asked
+            .iter()
+            .filter_map(|id| self.people.get(id))
+            .flat_map(|p| p.away.iter().filter_map(|a| a.delegate.clone()))
+            .collect();
+        asked.extend(delegates);
+        asked.extend(self.break_glass.iter().flat_map(|b| b.people.clone()));
+        asked
+    }
+
+    /// How many approvals are needed in all.
+    pub fn needed(&self) -> u32 {
+        self.needs.iter().map(|n| n.approvals).sum()
+    }
+
+    /// The person that one of these names stands for.
+    pub fn person_named(&self, name: &str) -> Option<&PersonId> {
+        let name = normal(name);
+        self.people
+            .iter()
+            .find(|(_, p)| p.names.contains(&name))
+            .map(|(id, _)| id)
+    }
+
+    /// Whether `delegate` answers for `person` at this time.
+    fn stands_in(&self, delegate: &PersonId, person: &PersonId, at: Timestamp) -> bool {
+        self.people.get(person).is_some_and(|p| {
+            p.away
+                .iter()
+                .any(|a| a.from <= at && at < a.until && a.delegate.as_ref() == Some(delegate))
+        })
+    }
+}
+
+/// The same for every spelling of one name: case, spaces around, and the `+tag` of a mail address dropped.
+fn normal(name: &str) -> String {
+    let name = name.trim();
+    match name.parse::<Address>() {
+        Ok(address) => address.person(),
+        Err(_) => name.to_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
