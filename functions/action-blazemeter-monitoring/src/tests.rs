@@ -1,6 +1,6 @@
 //! The whole action over its vendor's stand-in: every outcome on every host, and every call failed, lost, cut off, repeated.
 
-use std::{cell::RefCell, io::Cursor, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, io::Cursor, time::Duration};
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -16,7 +16,8 @@ use shared_testkit::{
     repeat_and_fail,
 };
 use stagewright_standins::{
-    InMemory, Reply, Stage, Trick, blazemeter_monitoring::BlazeMeterMonitoring as Vendor,
+    InMemory, Reply, Stage, Trick,
+    blazemeter_monitoring::{BlazeMeterMonitoring as Vendor, Run},
 };
 
 use crate::{BlazeMeterMonitoring, params::Params};
@@ -463,9 +464,21 @@ async fn a_trigger_whose_answer_is_lost_is_found_again() {
     }
     // One that never arrived is made again, beside a stranger's run.
     let stage: Stage<Vendor> = Stage::default();
+    stage.with(|vendor| {
+        vendor.runs.push(Run {
+            id: "5-tranger".to_owned(),
+            began: shared_testkit::time::BEGINNING,
+            number: 0,
+            variables: BTreeMap::from([("cpJobId".to_owned(), "a stranger's".to_owned())]),
+            fields: BTreeMap::new(),
+        });
+    });
     stage.trick("POST", "/trigger", 1, Trick::status(500));
     let (_, report) = play_on(Host::Invoke, &stage, &json!({})).await;
-    assert!(matches!(report, Report::Success { .. }), "{report:?}");
+    let Report::Success { variables, .. } = report else {
+        unreachable!("{report:?}");
+    };
+    assert_eq!(variables["RunIds"], "4u2-0001");
     assert_eq!(stage.with(|vendor| vendor.triggered.len()), 1);
     // Where nothing tells, nothing is started again.
     let nowhere = (

@@ -1,6 +1,6 @@
 //! The whole action over its vendor's stand-in: every outcome on every host, and every call failed, lost, cut off, repeated.
 
-use std::{io::Cursor, time::Duration};
+use std::{collections::BTreeMap, io::Cursor, time::Duration};
 
 use serde_json::{Value, json};
 use shared::{
@@ -16,7 +16,7 @@ use shared_testkit::{
 };
 use stagewright_standins::{
     InMemory, Reply, Stage, Trick,
-    ghost_inspector::{Fate, GhostInspector as Vendor},
+    ghost_inspector::{Fate, GhostInspector as Vendor, Run},
 };
 
 use crate::{GhostInspector, params::Params};
@@ -473,7 +473,6 @@ async fn a_start_whose_answer_is_lost_is_found_again() {
             Trick::ReplyAfter(Reply::html(200, "x")),
         ] {
             let arrange = |stage: &Stage<Vendor>| {
-                // A stranger's run of the same suite.
                 stage.trick("POST", "execute", 1, trick.clone());
             };
             let (stage, _, report) = everywhere(arrange, kind.clone()).await;
@@ -487,14 +486,39 @@ async fn a_start_whose_answer_is_lost_is_found_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_never_arrived_is_made_again_beside_a_strangers_run() {
-    let arrange = |stage: &Stage<Vendor>| {
-        stage.trick("POST", "execute", 1, Trick::Reply(Reply::html(500, "x")));
-    };
-    let (stage, _, report) = everywhere(arrange, json!({})).await;
-    assert!(matches!(report, Report::Success { .. }), "{report:?}");
-    assert_eq!(stage.count("POST", "execute"), 2);
+async fn a_strangers_run_is_not_ours() {
+    // The start arrived and its answer was lost; and it never arrived.
+    for (trick, starts) in [(Trick::LostAnswer, 1), (Trick::status(500), 2)] {
+        for host in Host::ALL {
+            let stage: Stage<Vendor> = Stage::default();
+            stage.with(|vendor| {
+                vendor.runs.push(Run {
+                    id: "00000000000000000000000a".to_owned(),
+                    kind: "suites".to_owned(),
+                    of: "5f1".to_owned(),
+                    created: shared_testkit::time::BEGINNING,
+                    cancelled: None,
+                    variables: BTreeMap::from([("cpJobId".to_owned(), "a stranger's".to_owned())]),
+                    fields: BTreeMap::new(),
+                });
+            });
+            stage.trick("POST", "execute", 1, trick.clone());
+            let (_, report) = play_on(host, &stage, &json!({})).await;
+            let Report::Success { variables, .. } = report else {
+                unreachable!("{host:?} {trick:?}: {report:?}");
+            };
+            assert_eq!(
+                variables["ResultIds"], "00000000000000005f000001",
+                "{host:?}"
+            );
+            assert_eq!(stage.count("POST", "execute"), starts);
+            assert_eq!(stage.with(|vendor| vendor.runs.len()), 2);
+        }
+    }
+}
 
+#[tokio::test(start_paused = true)]
+async fn a_run_that_does_not_say_whose_it_is_keeps_a_second_from_being_started() {
     // A run of somebody else's that shows no variables: it cannot be told whether it is ours.
     let stage: Stage<Vendor> = Stage::default();
     stage.trick(

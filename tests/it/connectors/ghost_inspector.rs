@@ -1,8 +1,12 @@
 //! `action-ghost-inspector` against its vendor's stand-in over HTTP.
 
+use std::process::Command;
+
 use harness::{
     connector::{Connector, Host, Hosted},
     engine::schedule,
+    process::{finish, shown},
+    workspace::root,
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -73,4 +77,33 @@ fn a_lost_answer_starts_no_second_run() {
     }
     assert_eq!(vendor.stage.with(|vendor| vendor.runs.len()), 2);
     assert_eq!(vendor.stage.count("POST", "execute"), 2);
+}
+
+/// The stand-in's judge. `ghost-inspector` of npm, installed without its scripts, which download a tunnel.
+#[test]
+fn the_vendors_own_client_is_satisfied_with_the_stand_in() {
+    let modules = root().join("target/clients/npm/node_modules");
+    if !modules.join("ghost-inspector").exists() {
+        eprintln!(
+            "SKIPPED: ghost-inspector is not installed under target/clients/npm (`make test` installs it where npm is)"
+        );
+        return;
+    }
+    let vendor = Stage::<GhostInspector>::default().serve();
+    vendor
+        .stage
+        .with(|vendor| vendor.takes = SignedDuration::from_millis(300));
+    let output = finish(
+        Command::new("node")
+            .env("NODE_PATH", modules)
+            .arg(root().join("tests/clients/ghost_inspector.js"))
+            .arg(&vendor.url),
+    );
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.ends_with("ok\n"),
+        "{}",
+        shown(&output)
+    );
+    assert_eq!(vendor.stage.with(|vendor| vendor.blocked), 0);
 }

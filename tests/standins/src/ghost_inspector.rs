@@ -118,9 +118,10 @@ impl StandIn for GhostInspector {
                 let all: Vec<Value> = of.map(|run| self.result(run, now)).collect();
                 page(&all, asked)
             }
-            ("GET", ["suite-results" | "results", id]) => match self.run(id) {
+            ("GET", [kind @ ("suite-results" | "results"), id]) => match self.run(id) {
                 Some(run) => data(self.result(run, now)),
-                None => error("VALIDATION_ERROR", "Result not found"),
+                None if *kind == "results" => error("VALIDATION_ERROR", "Result not found"),
+                None => error("VALIDATION_ERROR", "Suite result not found"),
             },
             ("GET", ["suite-results", id, "results"]) => match self.run(id) {
                 Some(run) => page(&self.tests_of(run, now), asked),
