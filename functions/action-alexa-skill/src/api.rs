@@ -99,23 +99,13 @@ impl<H: Http, T: Timer, S: SecretStore> Api<'_, H, T, S> {
         Ok(answer.json()?)
     }
 
-    /// Submits the skill for certification; one that is submitted already is no error.
+    /// Submits the skill for certification.
     pub async fn submit(&self) -> Result<(), ApiError> {
         let skill = segment(&self.params.skill);
         let url = format!("{}/v1/skills/{skill}/submit", self.params.base);
-        let submitted = self
-            .ask(|| {
-                Call::post(
-                    "the submission for certification",
-                    &url,
-                    Payload::Json(json!({})),
-                )
-            })
-            .await;
-        match submitted {
-            Err(ApiError::Http(error)) if error.status() == Some(409) => Ok(()),
-            other => other.map(drop),
-        }
+        let what = "the submission for certification";
+        let call = || Call::post(what, &url, Payload::Json(json!({})));
+        self.ask(call).await.map(drop)
     }
 
     /// Asks with a token, and once more with a new one when it is not accepted: nothing was done then.
@@ -164,6 +154,14 @@ impl From<ApiError> for StartError {
 }
 
 impl ApiError {
+    /// Whether the vendor said no to it.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Http(error) => matches!(error.status(), Some(400 | 403 | 409)),
+            Self::NoToken(_) => false,
+        }
+    }
+
     /// Of a call before the start: certainly nothing was started.
     pub fn before(self) -> StartError {
         StartError::NotStarted(match self {

@@ -39,6 +39,9 @@ pub struct Notes {
     /// The skill was submitted for certification.
     #[serde(default)]
     pub submitted: bool,
+    /// It may have been: an answer was lost.
+    #[serde(default)]
+    pub tried: bool,
 }
 
 /// What is remembered of a skill's last good import.
@@ -200,7 +203,15 @@ where
             }
             good @ Verdict::Good { .. } => {
                 if self.api.params.certify && !notes.submitted {
-                    self.api.submit().await?;
+                    match self.api.submit().await {
+                        Ok(()) => {}
+                        // The lost one arrived: a skill that is in certification takes no other.
+                        Err(error) if notes.tried && error.is_refusal() => {}
+                        Err(error) => {
+                            notes.tried = true;
+                            return Err(error.into());
+                        }
+                    }
                     notes.submitted = true;
                 }
                 self.done(run, &import, good).await.map(Look::Passed)

@@ -418,6 +418,30 @@ async fn what_passes_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_submission_whose_answer_is_lost_counts() {
+    let lost = |stage: &Stage<Alexa>| {
+        stage.trick("POST", "submit", 1, Trick::LostAnswer);
+    };
+    let (stage, report) = everywhere(lost, json!({"certify": true})).await;
+    let (summary, _) = success(report);
+    assert!(
+        summary.ends_with("submitted for certification"),
+        "{summary}"
+    );
+    assert_eq!(stage.count("POST", "submit"), 2);
+    let refused = |stage: &Stage<Alexa>| {
+        stage.always("POST", "submit", Trick::status(400));
+    };
+    let (_, report) = everywhere(refused, json!({"certify": true})).await;
+    let (kind, message) = failure(report);
+    assert_eq!(kind, FailureKind::ConfigurationError);
+    assert!(
+        message.contains("refused the submission for certification"),
+        "{message}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_is_used_for_less_than_an_hour() {
     let (stage, world) = (Stage::default(), World::new(Mode::Work));
     let action = action(&world, &stage);

@@ -101,7 +101,7 @@ impl StandIn for Alexa {
                 self.submissions += 1;
                 match self.submissions {
                     1 => Reply::empty(202).header("Location", "/v1/skills/status"),
-                    _ => error(409, "CONFLICT", "The skill is in certification"),
+                    _ => error(400, "BAD_REQUEST", "The skill is in certification"),
                 }
             }
             _ => error(404, "NOT_FOUND", "Resource not found"),
