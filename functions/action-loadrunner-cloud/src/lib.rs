@@ -97,6 +97,7 @@ impl<H: Http, T: Timer, S: SecretStore, L: Ledger, A: Artifacts> LoadRunnerCloud
             api: self.api(params, request.budget, request.now).await?,
             params,
             since: since(&self.ledger, NAME, request).await?,
+            deadline: request.started_at + params.patience,
             output: output.then_some((&self.artifacts, request.job)),
         })
     }
@@ -134,6 +135,7 @@ where
             api: self.api(stop.params, stop.budget, stop.now).await?,
             params: stop.params,
             since: stop.now,
+            deadline: stop.now,
             output: None,
         };
         run.stop(stop.run).await

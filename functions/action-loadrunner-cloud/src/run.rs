@@ -31,6 +31,8 @@ pub struct Run<'a, H, T, A> {
     pub params: &'a Params,
     /// See [`shared::follow::since`].
     pub since: Timestamp,
+    /// When the patience is over.
+    pub deadline: Timestamp,
     /// Where the reports go; `None` when the run is only looked for or stopped.
     pub output: Option<(&'a A, &'a Job)>,
 }
@@ -218,7 +220,7 @@ impl<H: Http, T: Timer, A: Artifacts> Run<'_, H, T, A> {
             .reports(run, state, notes, &results, &transactions)
             .await;
         match (handed, &bad) {
-            (Ok(false), _) if notes.asked + REPORT_PATIENCE > self.api.now.as_second() => {
+            (Ok(false), _) if self.waits_for_reports(notes) => {
                 return Ok(Look::Going {
                     summary: format!("{what}: {}, its reports are being made", status(state)),
                     percent: Some(99),
@@ -229,7 +231,7 @@ impl<H: Http, T: Timer, A: Artifacts> Run<'_, H, T, A> {
                 return Err(Setback::Final(Fault::new(
                     FaultKind::Unavailable,
                     format!(
-                        "{what} passed, but LoadRunner Cloud did not make its reports within 10 minutes: retry the stage, \
+                        "{what} passed, but LoadRunner Cloud did not make its reports in time: retry the stage, \
                          or ask for fewer reports"
                     ),
                 )));
@@ -251,6 +253,12 @@ impl<H: Http, T: Timer, A: Artifacts> Run<'_, H, T, A> {
                 Err(Setback::Final(Fault::new(FaultKind::Failed, text)))
             }
         }
+    }
+
+    /// Not beyond the action's own time: the run has ended, and how it ended is to be told.
+    fn waits_for_reports(&self, notes: &Notes) -> bool {
+        let now = self.api.now;
+        now < self.deadline && now.as_second() < notes.asked + REPORT_PATIENCE
     }
 
     async fn results(&self, run: &str) -> Result<(Results, Vec<Transaction>), ApiError> {

@@ -108,7 +108,18 @@ async fn everywhere(
     last.expect("four hosts")
 }
 
-/// Runs of our test.
+/// A run that somebody else started.
+fn stranger(id: u64, test: u64, began: jiff::Timestamp) -> Run {
+    Run {
+        id,
+        test,
+        began,
+        stopped: None,
+        query: Vec::new(),
+    }
+}
+
+/// Runs that we started.
 fn ours(stage: &Stage<Vendor>) -> usize {
     stage.with(|vendor| {
         vendor
@@ -342,22 +353,26 @@ async fn a_run_that_does_not_end_is_stopped() {
 
 #[tokio::test(start_paused = true)]
 async fn a_report_that_is_never_ready_is_not_waited_for_for_ever() {
-    for (end, kind, want) in [
-        (
-            "PASSED",
-            FailureKind::SystemUnavailable,
-            "passed, but LoadRunner Cloud did not make its reports within 10 minutes",
-        ),
-        ("FAILED", FailureKind::JobFailed, "its goals were not met"),
-    ] {
-        let stage: Stage<Vendor> = Stage::default();
-        stage.with(|vendor| {
-            vendor.end = end;
-            vendor.report_takes = SignedDuration::from_hours(20);
-        });
-        let (_, report) = play_on(Host::Invoke, &stage, &event(&json!({}), true)).await;
-        let (is, message) = failure(report);
-        assert!(is == kind && message.contains(want), "{message}");
+    use FailureKind::{JobFailed, SystemUnavailable};
+    for minutes in [3, 240] {
+        for (end, kind, want) in [
+            (
+                "PASSED",
+                SystemUnavailable,
+                "passed, but LoadRunner Cloud did not make its reports in time",
+            ),
+            ("FAILED", JobFailed, "its goals were not met"),
+        ] {
+            let stage: Stage<Vendor> = Stage::default();
+            stage.with(|vendor| {
+                vendor.end = end;
+                vendor.report_takes = SignedDuration::from_hours(20);
+            });
+            let event = event(&json!({"timeoutMinutes": minutes}), true);
+            let (_, report) = play_on(Host::Invoke, &stage, &event).await;
+            let (is, message) = failure(report);
+            assert!(is == kind && message.contains(want), "{message}");
+        }
     }
 }
 
@@ -562,6 +577,16 @@ async fn a_start_whose_answer_is_lost_is_adopted_while_it_is_active() {
     ] {
         let arrange = |stage: &Stage<Vendor>| {
             long(stage);
+            // A stranger's, of the same test and earlier, and one of another test.
+            stage.with(|vendor| {
+                let earlier = Duration::from_secs(300);
+                vendor
+                    .runs
+                    .push(stranger(898, 17, shared_testkit::time::BEGINNING - earlier));
+                vendor
+                    .runs
+                    .push(stranger(899, 18, shared_testkit::time::BEGINNING));
+            });
             stage.trick("POST", "/runs", 1, trick.clone());
         };
         let (stage, _, report) = everywhere(arrange, json!({}), false).await;
@@ -572,17 +597,10 @@ async fn a_start_whose_answer_is_lost_is_adopted_while_it_is_active() {
         assert_eq!(stage.count("POST", "/runs"), 1, "{trick:?}");
     }
     // Ended by the time it is looked for, never arrived, or one of two: nothing is started again.
-    let stranger = |stage: &Stage<Vendor>| {
+    let two = |stage: &Stage<Vendor>| {
         long(stage);
-        stage.with(|vendor| {
-            vendor.runs.push(Run {
-                id: 899,
-                test: 17,
-                began: shared_testkit::time::BEGINNING,
-                stopped: None,
-                query: Vec::new(),
-            });
-        });
+        let run = stranger(899, 17, shared_testkit::time::BEGINNING);
+        stage.with(|vendor| vendor.runs.push(run));
         stage.trick("POST", "/runs", 1, Trick::LostAnswer);
     };
     let gone = |stage: &Stage<Vendor>| {
@@ -592,7 +610,7 @@ async fn a_start_whose_answer_is_lost_is_adopted_while_it_is_active() {
     let never = |stage: &Stage<Vendor>| {
         stage.trick("POST", "/runs", 1, Trick::status(500));
     };
-    for arrange in [&stranger as &dyn Fn(&Stage<Vendor>), &gone, &never] {
+    for arrange in [&two as &dyn Fn(&Stage<Vendor>), &gone, &never] {
         let (stage, _, report) = everywhere(arrange, json!({}), false).await;
         let (_, message) = failure(report);
         let want = "look at the runs of load test 17 in project 1 of LoadRunner Cloud, which lists active runs only, then \
