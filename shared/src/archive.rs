@@ -9,7 +9,7 @@ mod tar;
 mod unpack;
 
 pub use pack::{files_below, pack};
-pub use unpack::{extract, names, read_one};
+pub use unpack::{copy_one, extract, names, read_one};
 
 /// What an archive may cost to unpack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

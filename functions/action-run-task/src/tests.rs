@@ -439,7 +439,7 @@ async fn what_a_pipeline_gives_up_is_stopped_whatever_goes_wrong() {
     let stages = std::cell::RefCell::new(Vec::new());
     give_up_and_fail(
         &event(json!({})),
-        2,
+        1,
         |world| {
             let day = Duration::from_secs(86_400);
             let stage = Stage::new(Containers {

@@ -79,13 +79,22 @@ pub fn names(mut archive: impl Read + Seek, limits: &Limits) -> Result<Vec<Strin
 }
 
 /// Reads one file of an archive into memory; refuses more than `max` bytes. A tar archive is read up to that file only.
-pub fn read_one(
+pub fn read_one(archive: impl Read + Seek, name: &str, max: u64) -> Result<Vec<u8>, ArchiveError> {
+    let mut bytes = Vec::new();
+    copy_one(archive, name, max, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Copies one file of an archive to `out`, through a small buffer; refuses more than `max` bytes, of which some may have
+/// been copied by then. Answers its size.
+pub fn copy_one(
     mut archive: impl Read + Seek,
     name: &str,
     max: u64,
-) -> Result<Vec<u8>, ArchiveError> {
+    out: &mut impl Write,
+) -> Result<u64, ArchiveError> {
     if is_tar(&mut archive)? {
-        return read_one_of_tar(archive, name, max);
+        return copy_one_of_tar(archive, name, max, out);
     }
     let (mut zip, _) = open(archive, &Limits::DEFAULT)?;
     let entry = zip.by_name(name).map_err(|source| match source {
@@ -94,21 +103,22 @@ pub fn read_one(
         },
         source => entry_error(name)(source),
     })?;
-    bytes_of(entry, name, max)
+    copy(entry, name, max, out)
 }
 
-fn read_one_of_tar(
+fn copy_one_of_tar(
     archive: impl Read + Seek,
     name: &str,
     max: u64,
-) -> Result<Vec<u8>, ArchiveError> {
+    out: &mut impl Write,
+) -> Result<u64, ArchiveError> {
     let plain = |name: &str| name.trim_start_matches("./").to_owned();
     let mut found = None;
     tar::walk(archive, &Limits::DEFAULT, |entry| {
         if plain(&entry.name) != plain(name) || !matches!(entry.kind, Kind::File { .. }) {
             return Ok(Then::GoOn);
         }
-        found = Some(bytes_of(entry.from, name, max)?);
+        found = Some(copy(entry.from, name, max, out)?);
         Ok(Then::Stop)
     })?;
     found.ok_or_else(|| ArchiveError::Missing {
@@ -116,19 +126,17 @@ fn read_one_of_tar(
     })
 }
 
-fn bytes_of(from: impl Read, name: &str, max: u64) -> Result<Vec<u8>, ArchiveError> {
-    let mut bytes = Vec::new();
-    from.take(max.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(|error| entry_error(name)(error.into()))?;
-    if bytes.len() as u64 > max {
+fn copy(from: impl Read, name: &str, max: u64, out: &mut impl Write) -> Result<u64, ArchiveError> {
+    let mut from = from.take(max.saturating_add(1));
+    let size = io::copy(&mut from, out).map_err(|error| entry_error(name)(error.into()))?;
+    if size > max {
         return Err(ArchiveError::TooMuch {
             entry: name.to_owned(),
             limit: max,
             what: "bytes in this file",
         });
     }
-    Ok(bytes)
+    Ok(size)
 }
 
 fn is_tar(archive: &mut (impl Read + Seek)) -> Result<bool, ArchiveError> {

@@ -12,7 +12,7 @@ use harness::{
 use serde_json::{Value, json};
 use stagewright_standins::{
     Served, Stage, StandIn, Trick,
-    aws::{Containers, Machines, Signals},
+    aws::{Containers, DeviceFarm, Machines, PROJECT, Signals},
 };
 
 /// Checks every request of a stage, and its answers, against botocore's models: by asking the stand-in once more, what
@@ -193,4 +193,92 @@ fn a_state_machine_runs_on_every_host() {
             "DescribeExecution",
         ],
     );
+}
+
+#[test]
+fn an_app_is_tested_on_devices_on_every_host() {
+    let farm = DeviceFarm {
+        checks: Duration::from_millis(100),
+        times: (Duration::from_millis(100), Duration::from_millis(300)),
+        ..DeviceFarm::default()
+    };
+    let served = Stage::new(farm).serve();
+    served.stage.with(|farm| farm.storage = served.url.clone());
+    // The pipeline is in eu-west-1; Device Farm has an endpoint of its own.
+    let connector = Connector::of("action-device-farm")
+        .variable("AWS_ENDPOINT_URL_DEVICE_FARM", &served.url)
+        .file("out/app.apk", "an app")
+        .file("tests.zip", "tests")
+        .output()
+        .start();
+    let pool = "arn:aws:devicefarm:us-west-2::devicepool:082d10e5-d7d7-48a5-ba5c-b33d66efa1f5";
+    let parameters = json!({
+        "projectArn": PROJECT, "devicePoolArn": pool, "appType": "Android", "app": "out/app.apk",
+        "testType": "APPIUM_PYTHON", "testPackage": "App::tests.zip", "jobTimeoutMinutes": 20
+    });
+    connector.on_every_host(&parameters, |host, ended| {
+        assert!(ended.succeeded(), "{host:?}: {ended:?}");
+        assert_eq!(ended.variables["Passed"], "12", "{host:?}");
+        assert_eq!(ended.variables["RunArn"], ended.external_id, "{host:?}");
+        let artifact = ended.artifact.as_deref().unwrap_or_default();
+        assert!(artifact.starts_with(b"PK"), "{host:?}: no archive");
+    });
+    let farm = served.stage.with(|farm| farm.clone());
+    assert_eq!((farm.uploads.len(), farm.runs.len()), (6, 3));
+    let sent = |one: &stagewright_standins::aws::Uploaded| one.bytes.clone().unwrap_or_default();
+    let mut bytes: Vec<Vec<u8>> = farm.uploads.iter().map(sent).collect();
+    bytes.sort();
+    bytes.dedup();
+    assert_eq!(bytes, [b"an app".to_vec(), b"tests".to_vec()]);
+    for record in served.stage.records() {
+        let signed = record.asked.header("authorization").unwrap_or_default();
+        let there = signed.contains("/us-west-2/devicefarm/aws4_request");
+        assert_eq!(
+            there,
+            record.asked.method == "POST",
+            "{:?}: {signed}",
+            record.asked
+        );
+    }
+    let operations = checked_by_botocore(&served);
+    all_of(
+        &operations,
+        &[
+            "CreateUpload",
+            "GetUpload",
+            "ScheduleRun",
+            "GetRun",
+            "ListArtifacts",
+        ],
+    );
+}
+
+/// To its end this takes longer than a test may, as with other vendors; the action's own tests play that.
+#[test]
+fn a_run_whose_start_was_lost_is_not_started_again() {
+    let mut farm = DeviceFarm::default();
+    farm.ready_upload();
+    let served = Stage::new(farm).serve();
+    let connector = Connector::of("action-device-farm")
+        .variable("AWS_ENDPOINT_URL_DEVICE_FARM", &served.url)
+        .start();
+    let upload = "arn:aws:devicefarm:us-west-2:123456789012:upload:5e01a8c7-c861-4c0a-b1d5-12345EXAMPLE/00000000";
+    let pool = "arn:aws:devicefarm:us-west-2::devicepool:082d10e5-d7d7-48a5-ba5c-b33d66efa1f5";
+    let parameters = json!({
+        "projectArn": PROJECT, "devicePoolArn": pool, "appType": "Web", "testType": "APPIUM_WEB_NODE",
+        "testPackage": upload
+    });
+    served
+        .stage
+        .trick("POST", "ScheduleRun", 1, Trick::LostAnswer);
+    let run = connector.begin(Host::Invoke, &parameters);
+    let waits = |actions: &[Value]| {
+        let summary = actions.first().and_then(|action| {
+            action["output"]["executionResult"]["externalExecutionSummary"].as_str()
+        });
+        summary.is_some_and(|text| text.contains("whether it was started already is found out"))
+    };
+    let actions = connector.engine.actions(&run, "Work", waits);
+    assert_eq!(actions[0]["status"], "InProgress", "{actions:?}");
+    assert_eq!(served.stage.with(|farm| farm.runs.len()), 1);
 }

@@ -12,10 +12,12 @@ use shared::{
 use crate::{Asked, Reply, Stage, StandIn};
 
 mod containers;
+mod device_farm;
 mod machines;
 mod signals;
 
 pub use containers::{Containers, Ending, Log};
+pub use device_farm::{DeviceFarm, PROJECT, Scheduled, Uploaded};
 pub use machines::{Machines, Outcome};
 pub use signals::{Alarm, Calendar, Signals};
 
