@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Cursor,
+    path::PathBuf,
     thread,
     time::{Duration, Instant},
 };
@@ -19,10 +20,25 @@ use crate::{
 pub struct Engine {
     /// The process.
     pub server: Server,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Engine {
+    /// Files of its state, logs among them, that hold one of these texts.
+    pub fn files_with(&self, texts: &[&str]) -> Vec<PathBuf> {
+        let files = files_below(self.folder.path()).expect("listed");
+        let holds = |file: &PathBuf| {
+            let bytes = fs::read(self.folder.path().join(file)).unwrap_or_default();
+            let has = |text: &&str| {
+                bytes
+                    .windows(text.len())
+                    .any(|part| part == text.as_bytes())
+            };
+            texts.iter().any(|text| has(text))
+        };
+        files.into_iter().filter(holds).collect()
+    }
+
     /// Starts one with this `stagewright.toml`.
     pub fn start(config: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -30,10 +46,7 @@ impl Engine {
         fs::write(&file, config).expect("written");
         let state = folder.path().join("state");
         let server = Server::start(&state, &["--config", &file.display().to_string()]);
-        Self {
-            server,
-            _folder: folder,
-        }
+        Self { server, folder }
     }
 
     /// A call of a service, which must not be refused.

@@ -1,5 +1,7 @@
 //! `action-blazemeter-monitoring` against its vendor's stand-in over HTTP.
 
+use std::path::PathBuf;
+
 use harness::{
     connector::{Connector, Host, Hosted},
     engine::schedule,
@@ -19,6 +21,7 @@ fn start() -> (Served<BlazeMeterMonitoring>, Hosted, Value) {
             &format!("{}/radar/planted-trigger/trigger", vendor.url),
         )
         .secret("token", "planted-token")
+        .variable("STAGEWRIGHT_LOG", "trace")
         .output()
         .start();
     let parameters = json!({
@@ -40,6 +43,11 @@ fn a_trigger_is_called_on_every_host() {
     let runs = vendor.stage.with(|vendor| vendor.runs.clone());
     assert_eq!(runs.len(), 3);
     assert!(runs.iter().all(|run| run.variables["greeting"] == "hello"));
+    let shown =
+        connector
+            .engine
+            .files_with(&["planted-trigger", "planted-token", "planted-variable"]);
+    assert_eq!(shown, Vec::<PathBuf>::new(), "secrets in logs or state");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `action-ghost-inspector` against its vendor's stand-in over HTTP.
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 use harness::{
     connector::{Connector, Host, Hosted},
@@ -19,6 +19,7 @@ fn start() -> (Served<GhostInspector>, Hosted, Value) {
         .with(|vendor| vendor.takes = SignedDuration::from_millis(300));
     let connector = Connector::of("action-ghost-inspector")
         .secret("gi", "planted-key")
+        .variable("STAGEWRIGHT_LOG", "trace")
         .output()
         .start();
     let parameters = json!({"suite": "5f1", "apiKey": "secretsmanager:gi", "baseUrl": format!("{}/v1", vendor.url)});
@@ -36,6 +37,13 @@ fn a_suite_is_run_on_every_host() {
         assert!(artifact.starts_with(b"PK"), "{host:?}: no archive");
     });
     assert_eq!(vendor.stage.with(|vendor| vendor.runs.len()), 3);
+    // The key goes in addresses: of all vendors' secrets this one is the most likely to be shown. Every log is on.
+    let files = |text| connector.engine.files_with(&[text]);
+    assert!(
+        !files("action-ghost-inspector").is_empty(),
+        "nothing is logged"
+    );
+    assert_eq!(files("planted-key"), Vec::<PathBuf>::new());
 }
 
 #[test]

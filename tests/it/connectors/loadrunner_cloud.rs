@@ -1,5 +1,7 @@
 //! `action-loadrunner-cloud` against its vendor's stand-in over HTTP.
 
+use std::path::PathBuf;
+
 use harness::{
     connector::{Connector, Host, Hosted},
     engine::schedule,
@@ -17,6 +19,7 @@ fn start() -> (Served<LoadRunnerCloud>, Hosted, Value) {
     });
     let connector = Connector::of("action-loadrunner-cloud")
         .secret("lrc", "planted-secret")
+        .variable("STAGEWRIGHT_LOG", "trace")
         .output()
         .start();
     let parameters = json!({
@@ -37,6 +40,10 @@ fn a_load_test_is_run_on_every_host() {
         assert!(artifact.starts_with(b"PK"), "{host:?}: no archive");
     });
     assert_eq!(vendor.stage.with(|vendor| vendor.runs.len()), 3);
+    let shown = connector
+        .engine
+        .files_with(&["planted-secret", "planted-token"]);
+    assert_eq!(shown, Vec::<PathBuf>::new(), "secrets in logs or state");
 }
 
 #[test]
