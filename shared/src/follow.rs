@@ -33,7 +33,13 @@ pub trait Vendor: Starter {
     ) -> impl Future<Output = Result<Look, Setback>> + Send;
     /// Ends the run; one that has ended is no error.
     fn stop(&self, run: &str) -> impl Future<Output = Result<(), Fault>> + Send;
-    /// Where people see the run.
+    /// The run's id for people, where it has a better one by now than the start gave: a build's number in place of a queue
+    /// item's.
+    fn shown(&self, run: &str, notes: &Self::Notes) -> String {
+        let _ = notes;
+        run.to_owned()
+    }
+    /// Where people see the run of this id, which is one of [`Vendor::shown`].
     fn link(&self, run: &str) -> Option<String>;
 }
 
@@ -105,12 +111,18 @@ pub struct Progress<N> {
     /// Odd answers in a row.
     #[serde(default)]
     pub odd: u32,
+    /// Why there is no run yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_yet: Option<String>,
     /// What the vendor's part keeps.
     pub notes: N,
 }
 
 /// Odd answers in a row before they are believed.
 pub const MOST_ODD: u32 = 10;
+
+/// A reason is cut here: progress fits a continuation token.
+const LONGEST_REASON: usize = 300;
 
 /// One step; see the module's text.
 ///
@@ -126,16 +138,19 @@ pub async fn follow<P: Sync, V: Vendor>(
     let over = elapsed(request.started_at, request.now) >= rules.patience;
     let Some(run) = progress.run.clone() else {
         if over {
-            return Err(never_started(ledger, vendor, rules, &request).await);
+            let not_yet = progress.not_yet.as_deref();
+            return Err(never_started(ledger, vendor, rules, &request, not_yet).await);
         }
         return start(ledger, vendor, rules, &request, progress).await;
     };
-    let setback = match vendor.look(&run, &mut progress.notes).await {
-        Ok(Look::Passed(done)) => return Ok(Step::Done(passed(done, &run, vendor.link(&run)))),
+    let look = vendor.look(&run, &mut progress.notes).await;
+    let shown = vendor.shown(&run, &progress.notes);
+    let setback = match look {
+        Ok(Look::Passed(done)) => return Ok(Step::Done(passed(done, &shown, vendor.link(&shown)))),
         Ok(Look::Going { .. }) if over => {
             let ended = ended(vendor, &run).await;
             let fault = Fault::new(FaultKind::TimedOut, format!("{} and {ended}", late(rules)));
-            return Err(seen_at(fault, vendor, &run));
+            return Err(seen_at(fault, vendor, &shown));
         }
         Ok(Look::Going {
             summary,
@@ -171,10 +186,10 @@ pub async fn follow<P: Sync, V: Vendor>(
                 public: text,
                 ..fault
             };
-            return Err(seen_at(fault, vendor, &run));
+            return Err(seen_at(fault, vendor, &shown));
         }
         Setback::Passing(fault) | Setback::Odd(fault) | Setback::Final(fault) => {
-            return Err(seen_at(fault, vendor, &run));
+            return Err(seen_at(fault, vendor, &shown));
         }
     };
     let details = Details {
@@ -226,6 +241,7 @@ async fn start<P: Sync, V: Vendor>(
             (format!("{}: {text}", rules.what), left)
         }
         Err(fault) if fault.kind == FaultKind::Unavailable => {
+            progress.not_yet = Some(fault.public.chars().take(LONGEST_REASON).collect());
             (format!("not started yet: {}", fault.public), rules.every)
         }
         Err(fault) => return Err(fault),
@@ -243,6 +259,7 @@ async fn never_started<P: Sync, V: Vendor>(
     vendor: &V,
     rules: Rules<'_>,
     request: &Request<'_, P, Progress<V::Notes>>,
+    not_yet: Option<&str>,
 ) -> Fault {
     let key = request.job.ledger_key(rules.action);
     let seconds = rules.patience.as_secs();
@@ -261,7 +278,12 @@ async fn never_started<P: Sync, V: Vendor>(
         ),
         Ok(_) => Fault::new(
             FaultKind::Unavailable,
-            format!("{what} could not be started within {seconds} s: retry the stage later"),
+            match not_yet {
+                Some(why) => format!("{what} could not be started within {seconds} s: {why}"),
+                None => {
+                    format!("{what} could not be started within {seconds} s: retry the stage later")
+                }
+            },
         ),
         Err(error) => error.into(),
     }
@@ -306,9 +328,10 @@ fn wait<V: Vendor>(
     again_in: Duration,
 ) -> Step<Progress<V::Notes>> {
     let run = progress.run.as_deref();
+    let run = run.map(|run| vendor.shown(run, &progress.notes));
     let details = Details {
-        external_id: run.and_then(external),
-        link: run.and_then(|run| vendor.link(run)),
+        external_id: run.as_deref().and_then(external),
+        link: run.and_then(|run| vendor.link(&run)),
         ..details
     };
     Step::Wait {

@@ -19,15 +19,12 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_secs(3);
 
-/// Ends a run; one that has ended is no error, and one that others want too is left alone.
+/// Ends a run; one that has ended is no error.
 pub async fn end<H: Http, T: Timer>(
     server: &Server<'_, H, T>,
     timer: &T,
     run: Run,
 ) -> Result<(), Fault> {
-    if run.shared {
-        return Ok(());
-    }
     let number = match run.at {
         At::Build(number) => Some(number),
         At::Queue(id) => out_of_queue(server, timer, id)

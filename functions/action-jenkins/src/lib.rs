@@ -18,7 +18,7 @@
 //! **Compatible with the official plugin's action type**: that type has `ProjectName` alone. Put `url`, `user`, `token`
 //! and `projects` (names to paths, for jobs in folders) into the function's `STAGEWRIGHT_PARAMETERS`.
 //!
-//! Readings of what Jenkins leaves open: an item or a build that is not found three times in a row is gone; a build that
+//! Readings of what Jenkins leaves open: an item or a build that is not found ten times in a row is gone; a build that
 //! ended without a result is waited for, as Jenkins decides late after a restart. The Notification plugin may post to the
 //! function's URL: that wakes a worker and is believed in nothing, for it is unsigned.
 //!
@@ -28,17 +28,21 @@
 use std::{fmt, time::Duration};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use shared::{
     action::{Action, CutOff, Request, Step, Stop},
     fault::{Fault, FaultKind},
-    job::Details,
+    follow::{Progress, Rules, follow},
     port::{Artifacts, Ledger, SecretStore, Timer},
     provider::{Http, Provider},
-    start::{Found, Started, Starter, start_once},
+    start::{Found, Starter},
 };
 
-use crate::{params::Params, run::Run, server::Server, start::Builder};
+use crate::{
+    look::{Followed, Notes},
+    params::Params,
+    run::Run,
+    server::Server,
+};
 
 mod decide;
 mod description;
@@ -61,19 +65,10 @@ pub struct Jenkins<H, T, S, L, A> {
     artifacts: A,
 }
 
-/// What is kept between two steps.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    /// The run, once it is known.
-    pub run: Option<Run>,
-    /// How often in a row it was not found.
-    pub missing: u8,
-}
-
+/// Also part of ledger keys.
+const NAME: &str = "action-jenkins";
 /// For hosts that choose the interval themselves: builds take minutes.
-const AGAIN_IN: Duration = Duration::from_secs(15);
-/// A build may be a moment late to be seen.
-const MISSING_MOST: u8 = 3;
+const EVERY: Duration = Duration::from_secs(15);
 
 impl<H: Http, T: Timer + Clone, S, L, A> Jenkins<H, T, S, L, A> {
     /// The action over these ports.
@@ -96,23 +91,25 @@ where
     L: Ledger,
     A: Artifacts,
 {
-    const NAME: &'static str = "action-jenkins";
+    const NAME: &'static str = NAME;
     const FIRST_STEP_CUT_OFF: CutOff = CutOff::AskAgain;
     type Params = Params;
-    type Progress = Progress;
+    type Progress = Progress<Notes>;
 
     async fn step(
         &self,
-        mut request: Request<'_, Params, Progress>,
-    ) -> Result<Step<Progress>, Fault> {
-        let progress = request.progress.take().unwrap_or_default();
-        let server = self
-            .server(request.params, request.now, request.budget)
-            .await?;
-        match progress.run {
-            None => self.begin(server, &request).await,
-            Some(run) => self.look(&server, &request, run, progress.missing).await,
-        }
+        request: Request<'_, Params, Progress<Notes>>,
+    ) -> Result<Step<Progress<Notes>>, Fault> {
+        let params = request.params;
+        let build = self.build(params, request.now, request.budget).await?;
+        let build = build.of(request.job, &self.artifacts);
+        let rules = Rules {
+            action: NAME,
+            what: &params.job.to_string(),
+            patience: params.patience,
+            every: EVERY,
+        };
+        follow(&self.ledger, &build, rules, request).await
     }
 
     async fn stop(&self, stop: Stop<'_, Params>) -> Result<(), Fault> {
@@ -120,16 +117,17 @@ where
             .run
             .parse::<Run>()
             .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()).because(error))?;
-        let server = self.server(stop.params, stop.now, stop.budget).await?;
-        end::end(&server, &self.timer, run).await
+        let build = self.build(stop.params, stop.now, stop.budget).await?;
+        match run.shared {
+            // Somebody else wants it too.
+            true => Ok(()),
+            false => end::end(&build.server, &self.timer, run).await,
+        }
     }
 
-    async fn find(&self, request: Request<'_, Params, Progress>) -> Result<Found, Fault> {
-        let server = self
-            .server(request.params, request.now, request.budget)
-            .await?;
-        let key = &request.job.run_key;
-        Builder { server, key }.find().await
+    async fn find(&self, request: Request<'_, Params, Progress<Notes>>) -> Result<Found, Fault> {
+        let build = self.build(request.params, request.now, request.budget);
+        build.await?.of(request.job, &self.artifacts).find().await
     }
 }
 
@@ -139,98 +137,25 @@ impl<H, T, S, L, A> fmt::Debug for Jenkins<H, T, S, L, A> {
     }
 }
 
-type Asked<'a> = Request<'a, Params, Progress>;
-
-impl<H, T, S, L, A> Jenkins<H, T, S, L, A>
-where
-    H: Http,
-    T: Timer,
-    S: SecretStore,
-    L: Ledger,
-    A: Artifacts,
-{
-    async fn server<'a>(
+impl<H: Http, T: Timer, S: SecretStore, L, A> Jenkins<H, T, S, L, A> {
+    async fn build<'a>(
         &'a self,
         params: &'a Params,
         now: Timestamp,
         budget: Duration,
-    ) -> Result<Server<'a, H, T>, Fault> {
-        Ok(Server {
+    ) -> Result<Followed<'a, H, T, A>, Fault> {
+        let server = Server {
             provider: &self.provider,
             params,
             secret: self.secrets.read(&params.token).await?,
             now,
             budget,
-        })
-    }
-
-    /// Starts the build, unless an earlier delivery did.
-    async fn begin(
-        &self,
-        server: Server<'_, H, T>,
-        request: &Asked<'_>,
-    ) -> Result<Step<Progress>, Fault> {
-        let key = &request.job.run_key;
-        let params = request.params;
-        let builder = Builder { server, key };
-        let (why, again_in) = match start_once(&self.ledger, &builder, Self::NAME, request).await {
-            Ok(Started::Run(run)) => {
-                let run: Run = run.parse().map_err(|error| {
-                    Fault::new(FaultKind::Internal, "the ledger holds no run of Jenkins")
-                        .because(error)
-                })?;
-                let text = format!("{} waits in the queue", params.job);
-                return Ok(waiting(params, Some(run), 0, text, None, AGAIN_IN));
-            }
-            Ok(Started::Wait(time)) => (format!("{} is being started", params.job), time),
-            Err(fault) if fault.kind == FaultKind::Unavailable && !is_over(request) => (
-                format!("{} is not started yet: {}", params.job, fault.public),
-                AGAIN_IN,
-            ),
-            Err(fault) => return Err(fault),
         };
-        if is_over(request) {
-            return Err(Fault::new(
-                FaultKind::TimedOut,
-                format!(
-                    "{why}, and the {} minutes of timeoutMinutes are over",
-                    minutes(params)
-                ),
-            ));
-        }
-        Ok(waiting(params, None, 0, why, None, again_in))
-    }
-}
-
-fn is_over(request: &Asked<'_>) -> bool {
-    let elapsed = request.now.duration_since(request.started_at);
-    Duration::try_from(elapsed).unwrap_or_default() >= request.params.patience
-}
-
-fn minutes(params: &Params) -> u64 {
-    params.patience.as_secs() / 60
-}
-
-fn waiting(
-    params: &Params,
-    run: Option<Run>,
-    missing: u8,
-    summary: String,
-    percent: Option<u8>,
-    again_in: Duration,
-) -> Step<Progress> {
-    Step::Wait {
-        progress: Progress { run, missing },
-        details: Details {
-            summary: Some(summary),
-            external_id: run.and_then(|run| run.to_string().parse().ok()),
-            percent,
-            link: Some(run.map_or_else(
-                || params.base.at(&params.job.url_path()),
-                |run| words::link(params, run),
-            )),
-        },
-        again_in,
+        Ok(Followed {
+            server,
+            timer: &self.timer,
+            job: None,
+        })
     }
 }
 

@@ -1,171 +1,150 @@
-//! Looking at a run, and what it means for the action.
+//! A build as [`shared::follow`] follows it: from the queue's item to its result.
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use shared::{
-    action::{Done, Step},
+    action::Done,
     fault::{Fault, FaultKind},
-    job::Details,
+    follow::{Look, Setback, Vendor},
+    job::{Details, Job},
     port::{Artifacts, Timer},
-    provider::{Http, ProviderError},
+    provider::Http,
 };
 
 use crate::{
-    AGAIN_IN, Asked, Jenkins, MISSING_MOST, Progress,
     decide::{self, Progress as Seen, Queued, Verdict},
-    end, is_over, minutes, output,
-    params::Params,
+    end, output,
     run::{At, Run},
     server::Server,
-    waiting,
     wire::Build,
     words,
 };
 
-impl<H: Http, T: Timer, S, L, A: Artifacts> Jenkins<H, T, S, L, A> {
-    /// Looks how the run is.
-    pub(crate) async fn look(
-        &self,
-        server: &Server<'_, H, T>,
-        request: &Asked<'_>,
-        run: Run,
-        missing: u8,
-    ) -> Result<Step<Progress>, Fault> {
-        let params = request.params;
-        let job = &params.job;
-        match self.now(server, run, request).await {
-            Ok(Looked::Over(build, verdict)) => self.over(server, request, &build, verdict).await,
-            Ok(Looked::Goes { .. } | Looked::Missing) if is_over(request) => {
-                self.late(server, run, params).await
-            }
-            Ok(Looked::Goes { run, why, percent }) => {
-                Ok(waiting(params, Some(run), 0, why, percent, AGAIN_IN))
-            }
-            Ok(Looked::Missing) if missing + 1 < MISSING_MOST => {
-                let why = format!("{job}: Jenkins does not know {run} at the moment");
-                Ok(waiting(params, Some(run), missing + 1, why, None, AGAIN_IN))
-            }
-            Ok(Looked::Missing) => Err(words::of_run(
-                FaultKind::Failed,
-                run,
-                format!(
-                    "{job}: Jenkins no longer knows {run}: somebody cancelled it or deleted the build"
-                ),
-            )),
-            Ok(Looked::Cancelled) => Err(words::of_run(
-                FaultKind::Failed,
-                run,
-                format!("{job}: somebody cancelled {run} in Jenkins before it was built"),
-            )),
-            Err(error) if error.is_passing() && !is_over(request) => {
-                let again_in = error.again_in().unwrap_or(AGAIN_IN);
-                Ok(waiting(
-                    params,
-                    Some(run),
-                    missing,
-                    format!("{job}: {error}"),
-                    None,
-                    again_in,
-                ))
-            }
-            Err(error) => {
-                let fault = error.fault();
-                let text = format!(
-                    "{job}: {}; the build {run} may still run: {}",
-                    fault.public,
-                    words::link(params, run)
-                );
-                Err(Fault {
-                    public: text,
-                    ..words::of_run(fault.kind, run, String::new()).because(fault)
-                })
-            }
+/// One build, for one step.
+pub struct Followed<'a, H, T, A> {
+    pub server: Server<'a, H, T>,
+    pub timer: &'a T,
+    /// The job and where artifacts go; none of a stop, which needs neither.
+    pub job: Option<(&'a Job, &'a A)>,
+}
+
+/// What is kept beside the run's id.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notes {
+    /// The build that the queue's item became: the item is forgotten.
+    #[serde(default)]
+    build: Option<u64>,
+}
+
+impl<'a, H, T, A> Followed<'a, H, T, A> {
+    /// Of this job.
+    pub fn of(self, job: &'a Job, artifacts: &'a A) -> Self {
+        Self {
+            job: Some((job, artifacts)),
+            ..self
         }
     }
+}
 
-    /// Where the run is now.
-    async fn now(
-        &self,
-        server: &Server<'_, H, T>,
-        run: Run,
-        request: &Asked<'_>,
-    ) -> Result<Looked, ProviderError> {
-        let job = &request.params.job;
-        let number = match run.at {
-            At::Build(number) => number,
-            At::Queue(id) => match server.item(id).await {
+impl<H: Http, T: Timer, A: Artifacts> Vendor for Followed<'_, H, T, A> {
+    type Notes = Notes;
+
+    async fn look(&self, run: &str, notes: &mut Notes) -> Result<Look, Setback> {
+        let run = parsed(run)?;
+        let (server, params) = (&self.server, self.server.params);
+        let name = &params.job;
+        let number = match (run.at, notes.build) {
+            (At::Build(number), _) | (_, Some(number)) => number,
+            (At::Queue(id), None) => match server.item(id).await {
                 Ok(item) => match decide::queued(&item) {
                     Queued::Build(number) => number,
-                    Queued::Cancelled => return Ok(Looked::Cancelled),
-                    Queued::Leaves => {
-                        return Ok(Looked::goes(run, format!("{job} leaves the queue")));
+                    Queued::Cancelled => {
+                        let text = format!(
+                            "{name}: somebody cancelled {run} in Jenkins before it was built"
+                        );
+                        return Err(Setback::Final(Fault::new(FaultKind::Failed, text)));
                     }
+                    Queued::Leaves => return Ok(going(format!("{name} leaves the queue"), None)),
                     Queued::Waits(why) => {
-                        return Ok(Looked::goes(
-                            run,
-                            format!("{job} waits in the queue: {why}"),
-                        ));
+                        return Ok(going(format!("{name} waits in the queue: {why}"), None));
                     }
                 },
                 // Forgotten after 5 minutes: the build knows its item.
                 Err(error) if error.is_not_found() => match server.build_of_item(id).await? {
                     Some(number) => number,
-                    None => return Ok(Looked::Missing),
+                    None => return Err(gone(server, run)),
                 },
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             },
         };
-        let run = run.build(number);
+        notes.build = Some(number);
         let build = match server.build(number).await {
             Ok(build) => build,
-            Err(error) if error.is_not_found() => return Ok(Looked::Missing),
-            Err(error) => return Err(error),
+            Err(error) if error.is_not_found() => return Err(gone(server, run.build(number))),
+            Err(error) => return Err(error.into()),
         };
-        let seen = decide::progress(
-            &build,
-            request.params.unstable_is_good,
-            request.now.as_millisecond(),
-        );
-        Ok(match seen {
-            Seen::Runs(percent) => Looked::Goes {
-                run,
-                why: format!("{job} #{number} runs"),
-                percent,
-            },
-            Seen::Undecided => {
-                Looked::goes(run, format!("{job} #{number} ended and has no result yet"))
+        let now = server.now.as_millisecond();
+        match decide::progress(&build, params.unstable_is_good, now) {
+            Seen::Runs(percent) => Ok(going(format!("{name} #{number} runs"), percent)),
+            Seen::Undecided => Ok(going(
+                format!("{name} #{number} ended and has no result yet"),
+                None,
+            )),
+            Seen::Over(Verdict::Good) => Ok(Look::Passed(self.done(&build).await?)),
+            Seen::Over(Verdict::Bad(how)) => {
+                Err(Setback::Final(words::failure(server, &build, &how).await))
             }
-            Seen::Over(verdict) => Looked::Over(Box::new(build), verdict),
-        })
+        }
     }
 
-    async fn over(
-        &self,
-        server: &Server<'_, H, T>,
-        request: &Asked<'_>,
-        build: &Build,
-        verdict: Verdict,
-    ) -> Result<Step<Progress>, Fault> {
-        let (params, number) = (request.params, build.number);
-        if let Verdict::Bad(how) = verdict {
-            return Err(words::failure(server, build, &how).await);
+    async fn stop(&self, run: &str) -> Result<(), Fault> {
+        let run = parsed(run)?;
+        if run.shared {
+            let text = "somebody else had queued the same build, so it goes on";
+            return Err(Fault::new(FaultKind::Failed, text));
         }
-        let files = match request.job.outputs.first() {
+        end::end(&self.server, self.timer, run).await
+    }
+
+    fn shown(&self, run: &str, notes: &Notes) -> String {
+        let build = parsed(run).ok().zip(notes.build);
+        build.map_or_else(
+            || run.to_owned(),
+            |(run, number)| run.build(number).to_string(),
+        )
+    }
+
+    fn link(&self, run: &str) -> Option<String> {
+        let run = parsed(run).ok()?;
+        Some(words::link(self.server.params, run))
+    }
+}
+
+impl<H: Http, T: Timer, A: Artifacts> Followed<'_, H, T, A> {
+    async fn done(&self, build: &Build) -> Result<Done, Fault> {
+        let (server, number) = (&self.server, build.number);
+        let output = self
+            .job
+            .and_then(|(job, store)| Some((job, store, job.outputs.first()?)));
+        let files = match output {
             None => None,
-            Some(artifact) => {
-                Some(output::make(server, build, request.job, artifact, &self.artifacts).await?)
+            Some((job, store, artifact)) => {
+                Some(output::make(server, build, job, artifact, store).await?)
             }
         };
-        let link = words::link(params, Run::own(At::Build(number)));
         let result = build.result.clone().unwrap_or_default();
         let seconds = build.duration.unwrap_or_default() / 1000;
         let mut variables = BTreeMap::from([
             ("BuildNumber", number.to_string()),
-            ("BuildUrl", link.clone()),
+            (
+                "BuildUrl",
+                words::link(server.params, Run::own(At::Build(number))),
+            ),
             ("Result", result.clone()),
             ("DurationSeconds", seconds.to_string()),
         ]);
-        let mut summary = format!("{} #{number}: {result} in {seconds} s", params.job);
+        let mut summary = format!("{} #{number}: {result} in {seconds} s", server.params.job);
         if let Some(tests) = decide::tests(build) {
             let (failed, skipped, all) = tests;
             variables.extend([
@@ -181,65 +160,35 @@ impl<H: Http, T: Timer, S, L, A: Artifacts> Jenkins<H, T, S, L, A> {
         let variables = variables
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value));
-        Ok(Step::Done(Done {
+        Ok(Done {
             details: Details {
                 summary: Some(summary),
-                external_id: number.to_string().parse().ok(),
-                percent: Some(100),
-                link: Some(link),
+                ..Details::default()
             },
             variables: variables.collect(),
-        }))
-    }
-
-    /// The time is over: ends the run.
-    async fn late(
-        &self,
-        server: &Server<'_, H, T>,
-        run: Run,
-        params: &Params,
-    ) -> Result<Step<Progress>, Fault> {
-        let (job, minutes) = (&params.job, minutes(params));
-        let fault = match end::end(server, &self.timer, run).await {
-            Ok(()) if run.shared => (
-                format!(
-                    "it goes on, because somebody else wanted it too: {}",
-                    words::link(params, run)
-                ),
-                None,
-            ),
-            Ok(()) => ("it was stopped".to_owned(), None),
-            Err(fault) => (fault.public.clone(), Some(fault)),
-        };
-        let text = format!(
-            "{job} did not end within {minutes} minutes (timeoutMinutes); {}",
-            fault.0
-        );
-        let late = words::of_run(FaultKind::TimedOut, run, text);
-        Err(match fault.1 {
-            Some(source) => late.because(source),
-            None => late,
         })
     }
 }
 
-enum Looked {
-    Goes {
-        run: Run,
-        why: String,
-        percent: Option<u8>,
-    },
-    Cancelled,
-    Missing,
-    Over(Box<Build>, Verdict),
+fn parsed(run: &str) -> Result<Run, Fault> {
+    run.parse().map_err(|error| {
+        Fault::new(FaultKind::Internal, "the ledger holds no run of Jenkins").because(error)
+    })
 }
 
-impl Looked {
-    fn goes(run: Run, why: String) -> Self {
-        Self::Goes {
-            run,
-            why,
-            percent: None,
-        }
+fn going(summary: String, percent: Option<u8>) -> Look {
+    Look::Going {
+        summary,
+        percent,
+        again_in: None,
     }
+}
+
+/// Not there: for a moment, or for good.
+fn gone<H, T>(server: &Server<'_, H, T>, run: Run) -> Setback {
+    let text = format!(
+        "{}: Jenkins no longer knows {run}: somebody cancelled it or deleted the build",
+        server.params.job
+    );
+    Setback::Odd(Fault::new(FaultKind::Failed, text))
 }

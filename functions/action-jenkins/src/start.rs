@@ -2,25 +2,23 @@
 
 use shared::{
     fault::{Fault, FaultKind},
-    port::Timer,
+    port::{Artifacts, Timer},
     provider::{Http, ProviderError, Trouble},
     start::{Found, StartError, Starter},
 };
 
 use crate::{
     decide::{self, Way, is_marked},
+    look::Followed,
     run::{At, Run, queue_item},
-    server::Server,
 };
 
-/// Starts and finds the build of one run.
-pub struct Builder<'a, H, T> {
-    pub server: Server<'a, H, T>,
+impl<H: Http, T: Timer, A: Artifacts> Followed<'_, H, T, A> {
     /// The run's key: the value of the job's own parameter for it.
-    pub key: &'a str,
-}
+    fn key(&self) -> &str {
+        self.job.map_or("", |(job, _)| job.run_key.as_str())
+    }
 
-impl<H: Http, T: Timer> Builder<'_, H, T> {
     async fn way(&self) -> Result<Way, Fault> {
         let about = self.server.about().await.map_err(ProviderError::fault)?;
         decide::way(&about, self.server.params)
@@ -48,13 +46,13 @@ impl<H: Http, T: Timer> Builder<'_, H, T> {
     }
 }
 
-impl<H: Http, T: Timer> Starter for Builder<'_, H, T> {
+impl<H: Http, T: Timer, A: Artifacts> Starter for Followed<'_, H, T, A> {
     async fn start(&self) -> Result<String, StartError> {
         let params = self.server.params;
         let way = self.way().await.map_err(StartError::NotStarted)?;
         let mut all: Vec<(String, String)> = params.parameters.clone().into_iter().collect();
         if way.marked {
-            all.push((params.run_parameter.clone(), self.key.to_owned()));
+            all.push((params.run_parameter.clone(), self.key().to_owned()));
         }
         let answer = self
             .server
@@ -95,14 +93,14 @@ impl<H: Http, T: Timer> Starter for Builder<'_, H, T> {
         let items = server.queue().await.map_err(ProviderError::fault)?;
         if let Some(item) = items
             .iter()
-            .find(|item| is_marked(&item.actions, params, self.key))
+            .find(|item| is_marked(&item.actions, params, self.key()))
         {
             return Ok(Found::Run(Run::own(At::Queue(item.id)).to_string()));
         }
         let builds = server.builds().await.map_err(ProviderError::fault)?;
         let ours = builds
             .iter()
-            .find(|build| is_marked(&build.actions, params, self.key));
+            .find(|build| is_marked(&build.actions, params, self.key()));
         Ok(match ours {
             Some(build) => Found::Run(Run::own(At::Build(build.number)).to_string()),
             None => Found::Nothing,
