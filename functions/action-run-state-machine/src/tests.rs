@@ -262,7 +262,7 @@ async fn a_bad_day_of_the_service_is_waited_for_and_then_said() {
             "DescribeExecution",
             refusal(throttled),
             SystemUnavailable,
-            "and was stopped",
+            "was stopped",
         ),
         (
             "DescribeStateMachine",
