@@ -34,7 +34,7 @@ impl Engine {
                     .windows(text.len())
                     .any(|part| part == text.as_bytes())
             };
-            texts.iter().any(|text| has(text))
+            texts.iter().any(has)
         };
         files.into_iter().filter(holds).collect()
     }
