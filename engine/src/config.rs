@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use shared::approval::rules::RuleSet;
 
 use crate::third_party::Partners;
 
@@ -177,7 +178,11 @@ pub struct BucketConfig {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalConfig {
+    /// A rules file (`docs/approval-rules.md`) in place of the two below.
+    #[serde(default)]
+    pub rules: Option<PathBuf>,
     /// Addresses of the approvers.
+    #[serde(default)]
     pub approvers: Vec<String>,
     /// Approvals needed; 1 by default.
     #[serde(default = "one")]
@@ -185,6 +190,17 @@ pub struct ApprovalConfig {
     /// `From` of the mails.
     #[serde(default = "sender")]
     pub sender: String,
+}
+
+/// Whether the approval functions would take this rules file.
+fn rules(path: &Path) -> Result<(), String> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).map_err(|e| format!("{name} cannot be read: {e}"))?;
+    let rules = RuleSet::parse(&text).map_err(|e| format!("{name}: {e}"))?;
+    match rules.unserved() {
+        Some(problem) => Err(format!("{name}: {problem}")),
+        None => Ok(()),
+    }
 }
 
 const fn one() -> u32 {
@@ -300,6 +316,15 @@ impl Config {
             }
         }
         if let Some(approval) = &self.approval {
+            if let Some(file) = &approval.rules {
+                if !approval.approvers.is_empty() {
+                    return wrong("approval.approvers", "must be left out beside rules");
+                }
+                return match rules(&self.folder.join(file)) {
+                    Ok(()) => Ok(()),
+                    Err(problem) => wrong("approval.rules:", &problem),
+                };
+            }
             if approval.approvers.is_empty() {
                 return wrong("approval.approvers", "must name at least one address");
             }
@@ -362,6 +387,14 @@ mod tests {
             (
                 "[approval]\napprovers = []",
                 "…/stagewright.toml: approval.approvers must name at least one address",
+            ),
+            (
+                "[approval]\nrules = \"stagewright.toml\"",
+                "…/stagewright.toml: approval.rules: …/stagewright.toml: [0]: expected value at line 1 column 2",
+            ),
+            (
+                "[approval]\nrules = \"r.json\"\napprovers = [\"dana@example.com\"]",
+                "…/stagewright.toml: approval.approvers must be left out beside rules",
             ),
         ];
         for (text, expected) in cases {

@@ -13,6 +13,7 @@ mod hosts;
 mod library;
 mod python;
 mod remote;
+mod rules;
 mod scenarios;
 mod secrets;
 mod storm;

@@ -1,6 +1,6 @@
 //! Wires the engine's own approval functions: table, signing key, settings, subscriptions.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use engine_plan::definition::PipelineDeclaration;
@@ -71,7 +71,14 @@ pub async fn approvals(
     if topics.is_empty() {
         return Err(WireError::NoTopic);
     }
-    for (name, environment) in settings(&approval, &key, &public, &topics, base_url) {
+    for (name, environment) in settings(
+        &approval,
+        &config.folder.clone(),
+        &key,
+        &public,
+        &topics,
+        base_url,
+    ) {
         let function = config
             .function
             .entry(name.to_owned())
@@ -84,9 +91,12 @@ pub async fn approvals(
             function.environment.entry(variable).or_insert(value);
         }
     }
+    let whom = match &approval.rules {
+        Some(file) => format!("whom the rules of {} ask", file.display()),
+        None => approval.approvers.join(", "),
+    };
     notes.push(format!(
-        "approvals go to {} by mail: {base_url}/_stagewright/mail",
-        approval.approvers.join(", ")
+        "approvals go to {whom} by mail: {base_url}/_stagewright/mail"
     ));
     Ok(notes)
 }
@@ -116,8 +126,15 @@ fn subscribe(config: &mut Config, definition: Option<&PipelineDeclaration>) -> V
     notes
 }
 
+/// The function may run in another folder.
+fn in_full(path: &Path) -> String {
+    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    full.display().to_string()
+}
+
 fn settings(
     approval: &ApprovalConfig,
+    folder: &Path,
     key: &str,
     public: &[u8; 32],
     topics: &[String],
@@ -130,12 +147,16 @@ fn settings(
             .collect()
     };
     let url = format!("{base_url}/_stagewright/function/{RESPOND}");
+    let rules = match &approval.rules {
+        Some(file) => ("STAGEWRIGHT_APPROVAL_RULES", in_full(&folder.join(file))),
+        None => ("STAGEWRIGHT_APPROVERS", approval.approvers.join(",")),
+    };
     [
         (
             NOTIFY,
             map(&[
                 ("STAGEWRIGHT_TABLE", TABLE.to_owned()),
-                ("STAGEWRIGHT_APPROVERS", approval.approvers.join(",")),
+                rules,
                 ("STAGEWRIGHT_APPROVALS_NEEDED", approval.needed.to_string()),
                 ("STAGEWRIGHT_APPROVAL_SENDER", approval.sender.clone()),
                 ("STAGEWRIGHT_APPROVAL_URL", url.clone()),

@@ -1,6 +1,10 @@
 //! Why an event fails; Lambda repeats it.
 
-use shared::{approval::request::Target, port::PortError, wire::approval_message::MessageError};
+use shared::{
+    approval::{request::Target, rules::NoRule},
+    port::PortError,
+    wire::approval_message::MessageError,
+};
 
 /// Why an event fails, to be repeated by Lambda.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +30,9 @@ pub enum NotifyError {
         #[source]
         source: MessageError,
     },
+    /// No rule holds, so nobody is asked.
+    #[error(transparent)]
+    NoRule(#[from] NoRule),
     /// No run waits with this token: no link is made.
     #[error("no execution of {pipeline} waits at {stage}/{action} with the token of the message")]
     Untied {

@@ -125,6 +125,7 @@ where
     ) -> Result<Record, NotifyError> {
         let target = &message.target;
         let failed = port(target);
+        let rule = self.settings.rules.select(target)?.clone();
         let run = self.tie(target, &message.token).await?;
         let facts = self.facts(target, &run).await?;
         let request = Request {
@@ -141,11 +142,12 @@ where
             external_link: message.external_link.clone(),
             facts,
         };
-        let approvers = self.settings.approvers.iter().map(|address| {
-            let id = RecipientId::from_random(self.entropy.bytes());
-            (id, address.to_string(), self.entropy.bytes())
+        let record = Record::opened(request, rule, || {
+            (
+                RecipientId::from_random(self.entropy.bytes()),
+                self.entropy.bytes(),
+            )
         });
-        let record = decide::opened(request, self.settings.rule, approvers);
         match self.store.create(key, &record).await {
             Ok(()) => {
                 tracing::info!(pipeline = %target.pipeline, approval = %record.request.id, "an approval was opened");

@@ -18,7 +18,9 @@ use shared_aws::{
 
 fn main() -> ExitCode {
     run_events("approval-notify", |aws| {
-        let settings = NotifySettings::read(aws.environment())?;
+        let settings = NotifySettings::read(aws.environment(), |path| {
+            std::fs::read_to_string(path).map_err(|error| format!("{path} cannot be read: {error}"))
+        })?;
         let notify = Notify {
             store: DynamoApprovals::new(aws, &settings.table),
             pipelines: Pipelines::new(aws),

@@ -9,7 +9,8 @@ use shared::{
         facts::ExecutionFacts,
         link::{self, Claims},
         port::Mail,
-        request::{Revision, Rule},
+        request::Revision,
+        rules::{RuleSet, evaluate::Actor},
     },
     wire::sns::SnsDelivery,
 };
@@ -38,11 +39,7 @@ fn function(world: &ApprovalWorld, clock: &FixedClock) -> Function {
         entropy: world.clone(),
         settings: NotifySettings {
             table: "unused".to_owned(),
-            approvers: vec![
-                "dana@example.com".parse().unwrap(),
-                "lee@example.com".parse().unwrap(),
-            ],
-            rule: Rule { needed: 1 },
+            rules: RuleSet::simple(["dana@example.com", "lee@example.com"], 1).unwrap(),
             sender: "pipelines@example.com".parse().unwrap(),
             base: BASE.parse().unwrap(),
             key: "unused".to_owned(),
@@ -178,6 +175,56 @@ async fn each_approver_gets_one_mail_with_a_working_link_and_code() {
         assert!(mail.html.reveal().len() < 90_000);
         assert!(!format!("{mail:?}").contains(&code));
     }
+}
+
+/// A file whose one rule holds for stages called like this.
+fn rules(stage: &str) -> RuleSet {
+    let file = format!(
+        r#"{{"version":1,"people":{{
+        "dana":{{"mail":"dana@example.com","mayDelegateTo":["kim","sam"],"away":[
+            {{"from":"2026-01-01T00:00:00Z","until":"2026-01-03T00:00:00Z","delegate":"kim"}},
+            {{"from":"2026-02-01T00:00:00Z","until":"2026-02-03T00:00:00Z","delegate":"sam"}}]}},
+        "kim":{{"mail":"kim@example.com"}},"lee":{{"mail":"lee@example.com"}},"sam":{{"mail":"sam@example.com"}}}},
+        "groups":{{"makers":["dana","lee"]}},
+        "rules":[{{"name":"strict","for":{{"stage":"{stage}"}},"needs":[{{"group":"makers","approvals":2}}]}}]}}"#
+    );
+    RuleSet::parse(&file).unwrap()
+}
+
+#[tokio::test]
+async fn whom_the_rule_asks_and_their_delegates_are_mailed() {
+    let (world, clock) = (world(), FixedClock::default());
+    let mut function = function(&world, &clock);
+    function.settings.rules = rules("Rel*");
+    function.handle(&[delivery("x")]).await.unwrap();
+    let mails = world.mails();
+    let to: Vec<&str> = mails.iter().map(|m| m.to.as_str()).collect();
+    assert_eq!(
+        to,
+        ["dana@example.com", "kim@example.com", "lee@example.com"]
+    );
+    let told = "strict: 2 of makers; nobody who started or wrote it; one rejection decides";
+    assert!(
+        mails[0].text.reveal().contains(told),
+        "{}",
+        mails[0].text.reveal()
+    );
+    let facts = &world.records()[0].request.facts;
+    assert_eq!(facts.trigger, Actor::Machine);
+    assert_eq!(facts.authors, [Actor::Named(vec!["Dana".to_owned()])]);
+}
+
+#[tokio::test]
+async fn without_a_rule_that_holds_nobody_is_asked() {
+    let (world, clock) = (world(), FixedClock::default());
+    let mut function = function(&world, &clock);
+    function.settings.rules = rules("Prod*");
+    let error = function.handle(&[delivery("x")]).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no rule holds for site-release/Release/Approve: nobody may approve it. Add a rule whose \"for\" matches it"
+    );
+    assert_eq!((world.mails().len(), world.records().len()), (0, 0));
 }
 
 #[tokio::test]

@@ -44,8 +44,10 @@ pub enum FormError {
 }
 
 /// What a person has to mend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mistake {
+    /// The rule does not count the vote: its sentence.
+    Rule(String),
     /// No choice.
     NoVerdict,
     /// Rejected without a reason.
@@ -128,17 +130,18 @@ impl Form {
 
 impl Mistake {
     /// The field to mend.
-    pub const fn field(self) -> &'static str {
+    pub const fn field(&self) -> &'static str {
         match self {
-            Self::NoVerdict => "approve",
+            Self::NoVerdict | Self::Rule(_) => "approve",
             Self::NoReason | Self::LongReason => "comment",
             Self::NoCode | Self::WrongCode(_) | Self::OldPage => "code",
         }
     }
 
     /// What to do.
-    pub fn words(self) -> String {
+    pub fn words(&self) -> String {
         match self {
+            Self::Rule(why) => words::one_line(why, 400),
             Self::NoVerdict => "Choose approve or reject.".to_owned(),
             Self::NoReason => "Say why you reject: the team sees it in the pipeline.".to_owned(),
             Self::LongReason => format!("Keep the reason within {COMMENT_LIMIT} characters."),

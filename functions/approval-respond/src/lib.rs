@@ -163,6 +163,10 @@ where
                 self.reshow(422, request, token, again).await
             }
             Voted::Refused(Refusal::ForeignLink) => Ok(self.invalid()),
+            Voted::Refused(Refusal::Rule(why)) => {
+                let again = VoteForm::again(&form, vec![Mistake::Rule(why)]);
+                self.reshow(403, request, token, again).await
+            }
             Voted::Refused(Refusal::Locked) => {
                 self.reshow(403, request, token, VoteForm::default()).await
             }

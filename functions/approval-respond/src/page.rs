@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use shared::approval::{
     id::RecipientId,
     request::{Record, State, Verdict},
+    rules::evaluate,
     settings::BaseUrl,
     sheet::{Link, Sheet},
     words,
@@ -142,8 +143,6 @@ impl<'a> RequestPage<'a> {
         who: &RecipientId,
         now: Timestamp,
     ) -> Self {
-        let approvals = record.approvals();
-        let needed = record.rule.needed;
         Self {
             base,
             token,
@@ -154,7 +153,7 @@ impl<'a> RequestPage<'a> {
             open: record.state == State::Open,
             notice: notice(record, who, now),
             votes: record.votes.iter().map(|vote| row(record, vote)).collect(),
-            tally: format!("{approvals} of {needed} approvals"),
+            tally: tally(record, now),
             ask: Ask::Nothing,
         }
     }
@@ -168,6 +167,35 @@ fn heading(record: &Record) -> String {
             format!("{}: {pipeline}", decision.verdict.past())
         }
         _ => format!("Approval of {pipeline}"),
+    }
+}
+
+/// `1 of 2 approvals`, or what a file's rule still lacks.
+fn tally(record: &Record, now: Timestamp) -> String {
+    let (approvals, needed) = (record.approvals(), record.rule.needed());
+    if record.rule.is_simple() || record.state != State::Open {
+        return format!("{approvals} of {needed} approvals");
+    }
+    format!("{approvals} approvals; {}", missing(record, now))
+}
+
+fn more(record: &Record, now: Timestamp) -> String {
+    if !record.rule.is_simple() {
+        return format!("Still needed: {}.", missing(record, now));
+    }
+    match record.rule.needed().saturating_sub(record.approvals()) {
+        1 => "1 more approval is needed.".to_owned(),
+        left => format!("{left} more approvals are needed."),
+    }
+}
+
+fn missing(record: &Record, now: Timestamp) -> String {
+    match record.evaluate(now).verdict {
+        evaluate::Verdict::Open { missing } => missing.join("; "),
+        evaluate::Verdict::NotYet { why, .. } => why,
+        evaluate::Verdict::Approved { .. } | evaluate::Verdict::Rejected { .. } => {
+            "nothing more".to_owned()
+        }
     }
 }
 
@@ -253,20 +281,11 @@ fn notice(record: &Record, who: &RecipientId, now: Timestamp) -> Option<Notice> 
         ),
         State::Open => match record.vote_of(who) {
             Some(vote) => {
-                let left = record.rule.needed.saturating_sub(record.approvals());
                 let title = format!(
                     "Your answer is recorded: {}",
                     vote.verdict.past().to_lowercase()
                 );
-                let more = format!(
-                    "{left} more {} needed.",
-                    if left == 1 {
-                        "approval is"
-                    } else {
-                        "approvals are"
-                    }
-                );
-                say("good", "✓", title, &more)
+                say("good", "✓", title, &more(record, now))
             }
             None if record.recipient(who).is_some_and(|r| r.locked()) => say(
                 "bad",

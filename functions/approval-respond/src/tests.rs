@@ -6,6 +6,7 @@ use shared::approval::{
     http::{Body, HttpAnswer, HttpRequest},
     link::Claims,
     request::{Request, Verdict},
+    rules::{RuleSet, evaluate::Actor},
     settings::BaseUrl,
 };
 use shared_testkit::proptest::prelude::*;
@@ -510,6 +511,82 @@ async fn one_rejection_decides() {
         results[0].1
     );
     assert!(scene.text(2).await.contains("Rejected on"));
+}
+
+/// A rules file over Dana, Kim and Lee, who are invited in this order as far as they are asked; Dana wrote the change of the sample.
+fn scene_by(rule: &str) -> Scene {
+    let file = format!(
+        r#"{{"version":1,"people":{{"dana":{{"name":"Dana","mail":"dana@example.com","aliases":["Dana K."]}},
+        "kim":{{"mail":"kim@example.com"}},"lee":{{"mail":"lee@example.com"}}}},
+        "groups":{{"makers":["dana","lee"],"security":["kim"]}},"rules":[{{"name":"strict",{rule}}}]}}"#
+    );
+    let (world, clock) = (ApprovalWorld::new(9), FixedClock::default());
+    let rule = RuleSet::parse(&file).unwrap().into_only().unwrap();
+    let mut request = sample_request(BEGINNING);
+    request.facts.trigger = Actor::Machine;
+    request.facts.authors = vec![Actor::Named(vec!["dana k.".to_owned()])];
+    let invited = world.ask_by(request, rule, &BASE.parse().unwrap(), BEGINNING);
+    let page = Arc::new(page_at(&world, &clock, BASE));
+    let invitations = invited.into_iter().map(|(_, i)| i).collect();
+    Scene {
+        world,
+        clock,
+        page,
+        invitations,
+    }
+}
+
+#[tokio::test]
+async fn nobody_approves_their_own_change() {
+    let scene = scene_by(r#""needs":[{"group":"makers","approvals":1}]"#);
+    let answer = scene.vote(0, "approve").await;
+    assert_eq!(answer.status, 403);
+    let why =
+        "Dana wrote this change, and the rule &#34;strict&#34; wants somebody else to approve.";
+    assert!(answer.body.contains(why), "{}", answer.body);
+    let record = &scene.world.records()[0];
+    assert!(record.votes.is_empty() && record.state == State::Open);
+    // Rejecting is not approving, and Lee wrote nothing.
+    assert_eq!(scene.vote(1, "approve").await.status, 303);
+    assert_eq!(scene.world.results()[0].0, Verdict::Approve);
+    let summary = &scene.world.results()[0].1;
+    assert!(
+        summary.contains("rule \"strict\". By lee@example.com."),
+        "{summary}"
+    );
+    let scene = scene_by(r#""needs":[{"group":"makers","approvals":1}]"#);
+    assert_eq!(scene.vote(0, "reject").await.status, 303);
+    assert_eq!(scene.world.results()[0].0, Verdict::Reject);
+}
+
+#[tokio::test]
+async fn every_group_of_a_rule_is_met_on_its_own() {
+    let scene = scene_by(
+        r#""needs":[{"group":"makers","approvals":1},{"group":"security","approvals":1}],
+        "fourEyes":{"authors":false,"trigger":false},"inOrder":true"#,
+    );
+    let early = scene.vote(1, "approve").await;
+    assert_eq!(early.status, 403);
+    assert!(
+        early
+            .body
+            .contains("makers answers first and still lacks 1 approval"),
+        "{}",
+        early.body
+    );
+    assert_eq!(scene.vote(0, "approve").await.status, 303);
+    assert_eq!(scene.vote(2, "approve").await.status, 303);
+    assert_eq!(scene.world.results(), []);
+    let text = scene.text(0).await;
+    for said in [
+        "strict: 1 of makers, then 1 of security; one rejection decides",
+        "Still needed: 1 more approval of security (kim).",
+        "2 approvals; 1 more approval of security (kim)",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert_eq!(scene.vote(1, "approve").await.status, 303);
+    assert_eq!(scene.world.results()[0].0, Verdict::Approve);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::approval::{
     id::{DecisionId, LinkId, RecipientId},
     request::{Decision, IssuedLink, Record, State, Verdict, Vote},
+    rules::evaluate,
 };
 
 /// How long the sender of a decision has it to itself before anybody may take over.
@@ -62,8 +63,11 @@ pub enum Then {
 }
 
 /// Why a ballot is not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// The rule does not count it: a sentence for the approver.
+    #[error("the rule does not count the vote: {0}")]
+    Rule(String),
     /// The link names another execution, or is not (any longer) the recipient's.
     #[error("the link does not belong to this request")]
     ForeignLink,
@@ -182,7 +186,7 @@ pub fn cast(record: &Record, ballot: &Ballot, now: Timestamp) -> Result<Cast, Re
         at: now,
         attempt: ballot.attempt.clone(),
     });
-    let then = match tally(&next) {
+    let then = match tally(&next, now)? {
         None => Then::Counted,
         Some(verdict) => {
             let decision = Decision {
@@ -203,15 +207,18 @@ pub fn cast(record: &Record, ballot: &Ballot, now: Timestamp) -> Result<Cast, Re
     })
 }
 
-/// Any rejection decides; else `needed` approvals do.
-pub fn tally(record: &Record) -> Option<Verdict> {
-    if record.votes.iter().any(|v| v.verdict == Verdict::Reject) {
-        Some(Verdict::Reject)
-    } else if record.approvals() >= record.rule.needed {
-        Some(Verdict::Approve)
-    } else {
-        None
+/// What the votes decide, or why the last of them does not count.
+fn tally(record: &Record, now: Timestamp) -> Result<Option<Verdict>, Refusal> {
+    let evaluation = record.evaluate(now);
+    let last = record.votes.len().checked_sub(1);
+    if let Some(why) = last.and_then(|last| evaluation.refused.get(&last)) {
+        return Err(Refusal::Rule(why.clone()));
     }
+    Ok(match evaluation.verdict {
+        evaluate::Verdict::Rejected { .. } => Some(Verdict::Reject),
+        evaluate::Verdict::Approved { .. } => Some(Verdict::Approve),
+        evaluate::Verdict::Open { .. } | evaluate::Verdict::NotYet { .. } => None,
+    })
 }
 
 /// Takes over a decision whose sender is gone: the record with a new lease, and what to send.
@@ -328,45 +335,20 @@ pub fn summary(record: &Record, decision: &Decision) -> String {
             why.push(vote.comment.as_str());
         }
     }
-    let needed = record.rule.needed;
-    let asked = record.recipients.len();
+    let rule = if record.rule.is_simple() {
+        let (needed, asked) = (record.rule.needed(), record.recipients.len());
+        format!("{needed} of {asked} needed")
+    } else {
+        format!("rule {:?}", record.rule.name)
+    };
     let text = format!(
-        "{} in decision {}: {needed} of {asked} needed. By {}. {}",
+        "{} in decision {}: {rule}. By {}. {}",
         decision.verdict.past(),
         decision.id,
         who.join(", "),
         why.join(" / "),
     );
     super::words::one_line(&text, 512)
-}
-
-/// A request as it is first stored: nobody mailed, no votes.
-pub fn opened(
-    request: super::request::Request,
-    rule: super::request::Rule,
-    approvers: impl IntoIterator<Item = (RecipientId, String, [u8; 32])>,
-) -> Record {
-    let recipients = approvers
-        .into_iter()
-        .map(|(id, address, form_key)| super::request::Recipient {
-            id,
-            address,
-            form_key: form_key.into(),
-            links: Vec::new(),
-            mailing_until: None,
-            mailed_at: None,
-            wrong_codes: 0,
-            spent: Vec::new(),
-        })
-        .collect();
-    Record {
-        request,
-        rule,
-        recipients,
-        votes: Vec::new(),
-        state: State::Open,
-        version: 1,
-    }
 }
 
 fn decided(decision: &Decision, now: Timestamp) -> State {

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    approval::request::{Facts, Revision, Target},
+    approval::{
+        request::{Facts, Revision, Target},
+        rules::evaluate::Actor,
+    },
     id::{ActionExecutionId, ActionName, ExecutionId, StageName},
     secret::Secret,
 };
@@ -81,14 +84,51 @@ pub fn gather(execution: &ExecutionFacts, outputs: &[SourceOutput]) -> Facts {
         };
         let revision = &mut revisions[at];
         revision.message = variable("CommitMessage").or_else(|| revision.message.take());
-        revision.author = ["AuthorDisplayName", "AuthorEmail", "AuthorId"]
-            .iter()
-            .find_map(|name| variable(name));
+        revision.author = AUTHOR.iter().find_map(|name| variable(name));
         revision.branch = variable("BranchName");
     }
     Facts {
         started_by: started_by(execution),
         revisions,
+        trigger: trigger(execution),
+        authors: outputs.iter().map(author).collect(),
+    }
+}
+
+/// Variables that name an author; a source may give any of them, and any of them may be a person's alias.
+const AUTHOR: [&str; 3] = ["AuthorDisplayName", "AuthorEmail", "AuthorId"];
+
+fn author(output: &SourceOutput) -> Actor {
+    let names: Vec<String> = AUTHOR
+        .iter()
+        .filter_map(|name| output.variables.get(*name))
+        .filter(|value| !value.is_empty())
+        .cloned()
+        .collect();
+    match names.is_empty() {
+        true => Actor::Unknown,
+        false => Actor::Named(names),
+    }
+}
+
+/// An ARN stands for itself and for its last part: a user's name, or a role's session name.
+fn trigger(execution: &ExecutionFacts) -> Actor {
+    match execution.trigger.as_deref() {
+        Some(
+            "PollForSourceChanges"
+            | "CloudWatchEvent"
+            | "PutActionRevision"
+            | "Webhook"
+            | "WebhookV2"
+            | "AutomatedRollback",
+        ) => Actor::Machine,
+        _ => match execution.trigger_detail.as_deref() {
+            Some(detail) if !detail.is_empty() => {
+                let last = detail.rsplit('/').next().unwrap_or(detail);
+                Actor::Named(vec![detail.to_owned(), last.to_owned()])
+            }
+            _ => Actor::Unknown,
+        },
     }
 }
 

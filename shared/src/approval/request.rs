@@ -7,6 +7,10 @@ use crate::{
     approval::{
         code::CodeHash,
         id::{ApprovalId, DecisionId, LinkId, RecipientId},
+        rules::{
+            PersonId, Rule,
+            evaluate::{self, Actor, Choice, Circumstances, Evaluation},
+        },
     },
     id::{ActionExecutionId, ActionName, ExecutionId, PipelineName, StageName},
     secret::Secret,
@@ -20,7 +24,7 @@ pub const CODE_TRIES: u8 = 5;
 pub struct Record {
     /// What is asked; never changes.
     pub request: Request,
-    /// How many must agree; never changes.
+    /// Who must agree, as it was when the approval was asked; never changes.
     pub rule: Rule,
     /// Who is asked.
     pub recipients: Vec<Recipient>,
@@ -79,6 +83,10 @@ pub struct Facts {
     pub started_by: Option<String>,
     /// Source revisions, in the order AWS gives them.
     pub revisions: Vec<Revision>,
+    /// Who started the execution, for four-eyes.
+    pub trigger: Actor,
+    /// Who wrote what is released, for four-eyes. Empty: not known.
+    pub authors: Vec<Actor>,
 }
 
 /// One source revision.
@@ -98,18 +106,13 @@ pub struct Revision {
     pub url: Option<String>,
 }
 
-/// `needed` of the recipients; any rejection decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rule {
-    /// At least 1.
-    pub needed: u32,
-}
-
 /// One approver of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
     /// Stands in links.
     pub id: RecipientId,
+    /// Who it is in the rule.
+    pub person: PersonId,
     /// Mail address, from the settings only.
     pub address: String,
     /// Keys the form nonces of this recipient; known only to the table.
@@ -219,6 +222,41 @@ impl Verdict {
 }
 
 impl Record {
+    /// A request as it is first stored: nobody mailed, no votes. `fresh` makes the id and the form key of each recipient.
+    pub fn opened(
+        request: Request,
+        rule: Rule,
+        mut fresh: impl FnMut() -> (RecipientId, [u8; 32]),
+    ) -> Self {
+        let recipients = rule
+            .asked_between(request.asked_at, request.expires_at)
+            .into_iter()
+            .filter_map(|person| {
+                let address = rule.people.get(&person)?.mail.as_ref()?.to_string();
+                let (id, form_key) = fresh();
+                Some(Recipient {
+                    id,
+                    person,
+                    address,
+                    form_key: form_key.into(),
+                    links: Vec::new(),
+                    mailing_until: None,
+                    mailed_at: None,
+                    wrong_codes: 0,
+                    spent: Vec::new(),
+                })
+            })
+            .collect();
+        Self {
+            request,
+            rule,
+            recipients,
+            votes: Vec::new(),
+            state: State::Open,
+            version: 1,
+        }
+    }
+
     /// The recipient with this id.
     pub fn recipient(&self, id: &RecipientId) -> Option<&Recipient> {
         self.recipients.iter().find(|r| r.id == *id)
@@ -227,6 +265,32 @@ impl Record {
     /// The recipient's vote, if there is one.
     pub fn vote_of(&self, id: &RecipientId) -> Option<&Vote> {
         self.votes.iter().find(|v| v.recipient == *id)
+    }
+
+    /// Where the votes stand under the rule.
+    pub fn evaluate(&self, now: Timestamp) -> Evaluation {
+        let facts = Circumstances {
+            trigger: self.request.facts.trigger.clone(),
+            authors: self.request.facts.authors.clone(),
+            ..Circumstances::default()
+        };
+        let votes: Vec<evaluate::Vote> = self
+            .votes
+            .iter()
+            .map(|vote| evaluate::Vote {
+                // A vote without its recipient is nobody's and refused; there is none.
+                person: self
+                    .recipient(&vote.recipient)
+                    .map_or_else(|| PersonId::stored(""), |r| r.person.clone()),
+                choice: match vote.verdict {
+                    Verdict::Approve => Choice::Approve,
+                    Verdict::Reject => Choice::Reject,
+                },
+                reason: vote.comment.clone(),
+                at: vote.at,
+            })
+            .collect();
+        evaluate::evaluate(&self.rule, &facts, &votes, now)
     }
 
     /// How many approved so far.
@@ -249,12 +313,12 @@ impl Record {
             hash.update(text.as_bytes());
         };
         let r = &self.request;
-        part("stagewright snapshot v1");
+        part("stagewright snapshot v2");
         part(r.id.as_str());
         part(r.execution.as_str());
         part(r.custom_data.as_deref().unwrap_or_default());
         part(r.external_link.as_deref().unwrap_or_default());
-        part(&self.rule.needed.to_string());
+        part(self.rule.source());
         for revision in &r.facts.revisions {
             part(&revision.name);
             part(&revision.id);

@@ -1,5 +1,7 @@
 //! Settings of the approval functions: every variable, typed and checked before the first event.
 
+mod whom;
+
 use std::{fmt, str::FromStr};
 
 use base64::{
@@ -8,7 +10,7 @@ use base64::{
 };
 
 use crate::{
-    approval::{link::KeyRing, request::Rule},
+    approval::{link::KeyRing, rules::RuleSet},
     config::{self, ConfigError, Source, Variable},
 };
 
@@ -23,11 +25,16 @@ pub const TABLE: Variable = variable(
     None,
     BOTH,
 );
+/// Who must agree to what.
+pub const RULES: Variable = optionally(
+    "STAGEWRIGHT_APPROVAL_RULES",
+    "who must agree to what: the JSON of docs/approval-rules.md itself, or the path of a file with it",
+    NOTIFY,
+);
 /// Who is asked.
-pub const APPROVERS: Variable = variable(
+pub const APPROVERS: Variable = optionally(
     "STAGEWRIGHT_APPROVERS",
-    "mail addresses of the approvers, separated by commas",
-    None,
+    "mail addresses of the approvers, separated by commas; without STAGEWRIGHT_APPROVAL_RULES",
     NOTIFY,
 );
 /// How many must agree.
@@ -82,7 +89,7 @@ pub const KEYS: Variable = variable(
 
 /// All of them, for `docs/configuration.md`.
 pub const VARIABLES: &[Variable] = &[
-    TABLE, APPROVERS, NEEDED, SENDER, URL, KEY, KID, TOPICS, KEYS,
+    TABLE, RULES, APPROVERS, NEEDED, SENDER, URL, KEY, KID, TOPICS, KEYS,
 ];
 
 /// DER of an Ed25519 SubjectPublicKeyInfo up to the key's 32 bytes (RFC 8410).
@@ -105,15 +112,27 @@ const fn variable(
     }
 }
 
+const fn optionally(
+    name: &'static str,
+    meaning: &'static str,
+    functions: &'static [&'static str],
+) -> Variable {
+    Variable {
+        name,
+        meaning,
+        default: None,
+        required: false,
+        functions,
+    }
+}
+
 /// What `approval-notify` is told.
 #[derive(Debug, Clone)]
 pub struct NotifySettings {
     /// DynamoDB table.
     pub table: String,
-    /// Who is asked; distinct persons.
-    pub approvers: Vec<Address>,
-    /// How many must agree.
-    pub rule: Rule,
+    /// Who must agree to what.
+    pub rules: RuleSet,
     /// `From`.
     pub sender: Address,
     /// Base of links.
@@ -138,25 +157,12 @@ pub struct RespondSettings {
 }
 
 impl NotifySettings {
-    /// Reads and checks all of them.
-    pub fn read(source: &impl Source) -> Result<Self, ConfigError> {
-        let approvers: Vec<Address> = some(source, &APPROVERS)?;
-        for (at, address) in approvers.iter().enumerate() {
-            if approvers[..at]
-                .iter()
-                .any(|a| a.person() == address.person())
-            {
-                return Err(wrong(
-                    &APPROVERS,
-                    format!("approver {} is the same person as an earlier one", at + 1),
-                ));
-            }
-        }
-        let needed: u32 = config::parsed_required(source, &NEEDED)?;
-        if needed == 0 || needed as usize > approvers.len() {
-            let problem = format!("{needed} approvals of {} approvers", approvers.len());
-            return Err(wrong(&NEEDED, problem));
-        }
+    /// Reads and checks all of them; `file` reads the rules file where the settings name one.
+    pub fn read(
+        source: &impl Source,
+        file: impl FnOnce(&str) -> Result<String, String>,
+    ) -> Result<Self, ConfigError> {
+        let rules = whom::rules(source, file)?;
         let topics: Vec<String> = some(source, &TOPICS)?;
         if let Some(bad) = topics
             .iter()
@@ -169,8 +175,7 @@ impl NotifySettings {
         }
         Ok(Self {
             table: config::required(source, &TABLE)?,
-            approvers,
-            rule: Rule { needed },
+            rules,
             sender: config::parsed_required(source, &SENDER)?,
             base: config::parsed_required(source, &URL)?,
             key: config::required(source, &KEY)?,
@@ -407,10 +412,64 @@ mod tests {
         .into())
     }
 
+    fn no_file(path: &str) -> Result<String, String> {
+        Err(format!("{path} cannot be read"))
+    }
+
+    #[test]
+    fn rules_come_from_text_or_file_and_are_served_whole_or_refused() {
+        let guide = include_str!("../../../docs/approval-rules.md");
+        let examples: Vec<&str> = guide
+            .split("```json\n")
+            .skip(1)
+            .map(|rest| rest.split("```").next().unwrap())
+            .collect();
+        let read = |rules: &str| {
+            let mut map = good();
+            map.0.remove("STAGEWRIGHT_APPROVERS");
+            map.0.insert(RULES.name, rules.to_owned());
+            let file = |path: &str| match path {
+                "rules.json" => Ok(examples[0].to_owned()),
+                other => no_file(other),
+            };
+            let settings = NotifySettings::read(&map, file).map_err(|e| e.to_string());
+            settings.map(|s| s.rules.rules().next().unwrap().name.clone())
+        };
+        for good in [examples[0], "rules.json"] {
+            assert_eq!(read(good).as_deref(), Ok("everywhere"));
+        }
+        for (rules, problem) in [
+            ("other.json", "other.json cannot be read"),
+            (
+                "ssm:/rules",
+                "parameters are not read yet: give the JSON itself, or a path",
+            ),
+            ("{}", "the file: missing field `version` at line 1 column 2"),
+            (
+                examples[1],
+                "rules[0].breakGlass: the approval functions cannot do this yet: leave it out",
+            ),
+        ] {
+            let error = format!("STAGEWRIGHT_APPROVAL_RULES is wrong: {problem}");
+            assert_eq!(read(rules), Err(error), "{rules}");
+        }
+        let mut both = good();
+        both.0.insert(RULES.name, examples[0].to_owned());
+        let error = NotifySettings::read(&both, no_file)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("STAGEWRIGHT_APPROVERS is set too"),
+            "{error}"
+        );
+    }
+
     #[test]
     fn good_settings_are_read() {
-        let notify = NotifySettings::read(&good()).unwrap();
-        assert_eq!((notify.approvers.len(), notify.rule.needed), (2, 2));
+        let notify = NotifySettings::read(&good(), no_file).unwrap();
+        let rule = notify.rules.rules().next().unwrap();
+        assert_eq!((rule.people.len(), rule.needed()), (2, 2));
+        assert!(rule.is_simple());
         let respond = RespondSettings::read(&good()).unwrap();
         assert_eq!(respond.base.path(), "/x");
         assert_eq!(respond.base.host(), "approve.example.com");
@@ -440,7 +499,7 @@ mod tests {
         ] {
             let mut map = good();
             map.0.insert(name, value.to_owned());
-            let error = match NotifySettings::read(&map) {
+            let error = match NotifySettings::read(&map, no_file) {
                 Err(error) => error.to_string(),
                 Ok(_) => RespondSettings::read(&map).unwrap_err().to_string(),
             };

@@ -1,7 +1,7 @@
 //! What an approver is told, the same in mail and page: every text cleaned and cut.
 
 use crate::approval::{
-    request::{Record, Revision, Rule},
+    request::{Record, Revision},
     words::{self, SafeLink},
 };
 
@@ -79,7 +79,7 @@ impl Sheet {
                 .map(|s| words::one_line(s, 100)),
             asked: words::moment(r.asked_at),
             deadline: words::moment(r.expires_at),
-            rule: rule(record.rule, record.recipients.len()),
+            rule: words::one_line(&record.rule.told(record.recipients.len()), 400),
             changes: r.facts.revisions.iter().map(change).collect(),
             note: r
                 .custom_data
@@ -88,17 +88,6 @@ impl Sheet {
                 .filter(|t| !t.is_empty()),
             link: r.external_link.as_deref().map(link),
         }
-    }
-}
-
-fn rule(rule: Rule, asked: usize) -> String {
-    match (rule.needed, asked) {
-        (1, 1) => "You decide alone".to_owned(),
-        (1, asked) => format!("Any one of {asked} approvers; one rejection decides"),
-        (needed, asked) if needed as usize == asked => {
-            format!("All {asked} approvers; one rejection decides")
-        }
-        (needed, asked) => format!("{needed} of {asked} approvers; one rejection decides"),
     }
 }
 
@@ -127,19 +116,5 @@ fn link(text: &str) -> Link {
     match words::safe_link(text) {
         Some(safe) => Link::Safe(safe),
         None => Link::Text(words::one_line(text, 200)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rules_are_told_in_words() {
-        let told = |needed, asked| rule(Rule { needed }, asked);
-        assert_eq!(told(1, 1), "You decide alone");
-        assert_eq!(told(1, 3), "Any one of 3 approvers; one rejection decides");
-        assert_eq!(told(2, 3), "2 of 3 approvers; one rejection decides");
-        assert_eq!(told(2, 2), "All 2 approvers; one rejection decides");
     }
 }

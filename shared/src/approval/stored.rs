@@ -9,14 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::{
     approval::{
         code::CodeHash,
-        request::{
-            Facts, IssuedLink, Recipient, Record, Request, Revision, Rule, State, Target, Vote,
-        },
+        request::{Facts, IssuedLink, Recipient, Record, Request, Revision, State, Target, Vote},
+        rules::{PersonId, Rule, RuleSet},
     },
     id::IdError,
     secret::Secret,
 };
-use state::{StoredState, StoredVote};
+use state::{StoredActor, StoredState, StoredVote};
 
 /// Written into every record; a reader refuses what it does not know.
 const FORMAT: u8 = 1;
@@ -75,7 +74,14 @@ struct Stored {
     external_link: Option<String>,
     started_by: Option<String>,
     revisions: Vec<StoredRevision>,
+    #[serde(default, skip_serializing_if = "StoredActor::is_unknown")]
+    trigger: StoredActor,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    authors: Vec<StoredActor>,
     needed: u32,
+    /// Absent: the simple rule of `needed` of the recipients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
     recipients: Vec<StoredRecipient>,
     votes: Vec<StoredVote>,
     state: StoredState,
@@ -94,6 +100,9 @@ struct StoredRevision {
 #[derive(Serialize, Deserialize)]
 struct StoredRecipient {
     id: String,
+    /// Absent: the address stands for the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    person: Option<String>,
     address: String,
     form_key: String,
     links: Vec<StoredLink>,
@@ -131,7 +140,10 @@ impl From<&Record> for Stored {
             external_link: r.external_link.clone(),
             started_by: r.facts.started_by.clone(),
             revisions: r.facts.revisions.iter().map(StoredRevision::from).collect(),
-            needed: record.rule.needed,
+            trigger: (&r.facts.trigger).into(),
+            authors: r.facts.authors.iter().map(StoredActor::from).collect(),
+            needed: record.rule.needed(),
+            rule: (!record.rule.is_simple()).then(|| record.rule.source().to_owned()),
             recipients: record
                 .recipients
                 .iter()
@@ -146,6 +158,7 @@ impl From<&Record> for Stored {
 impl TryFrom<Stored> for Record {
     type Error = IdError;
     fn try_from(s: Stored) -> Result<Self, IdError> {
+        let rule = rule(&s)?;
         Ok(Self {
             request: Request {
                 id: s.id.parse()?,
@@ -166,9 +179,11 @@ impl TryFrom<Stored> for Record {
                 facts: Facts {
                     started_by: s.started_by,
                     revisions: s.revisions.into_iter().map(Revision::from).collect(),
+                    trigger: s.trigger.into(),
+                    authors: s.authors.into_iter().map(Into::into).collect(),
                 },
             },
-            rule: Rule { needed: s.needed },
+            rule,
             recipients: s
                 .recipients
                 .into_iter()
@@ -236,6 +251,7 @@ impl From<&Recipient> for StoredRecipient {
         };
         Self {
             id: r.id.to_string(),
+            person: (r.person.as_str() != r.address).then(|| r.person.to_string()),
             address: r.address.clone(),
             form_key: URL_SAFE_NO_PAD.encode(r.form_key.reveal()),
             links: r.links.iter().map(link).collect(),
@@ -261,6 +277,7 @@ impl TryFrom<StoredRecipient> for Recipient {
         };
         Ok(Self {
             id: r.id.parse()?,
+            person: PersonId::stored(r.person.unwrap_or_else(|| r.address.clone())),
             address: r.address,
             form_key: Secret::new(array(&r.form_key)?),
             links: r
@@ -274,6 +291,18 @@ impl TryFrom<StoredRecipient> for Recipient {
             spent: r.spent,
         })
     }
+}
+
+fn rule(s: &Stored) -> Result<Rule, IdError> {
+    let set = match &s.rule {
+        Some(text) => RuleSet::parse(text),
+        None => RuleSet::simple(s.recipients.iter().map(|r| r.address.as_str()), s.needed),
+    };
+    // The text may hold names and addresses: which part is wrong stays out.
+    set.and_then(RuleSet::into_only).map_err(|_| IdError {
+        what: "stored rule",
+        problem: "is not one that this version reads".to_owned(),
+    })
 }
 
 fn array<const N: usize>(text: &str) -> Result<[u8; N], IdError> {
@@ -317,6 +346,22 @@ mod tests {
             };
             assert_eq!(decode(encode(&record).reveal()).unwrap(), record);
         }
+    }
+
+    #[test]
+    fn a_record_under_a_rules_file_keeps_its_rule_and_who_did_what() {
+        let golden = include_str!("stored.ruled.golden.json");
+        let record = decode(golden).unwrap();
+        assert_eq!(encode(&record).reveal(), golden);
+        assert_eq!(
+            (record.rule.name.as_str(), record.rule.needed()),
+            ("strict", 2)
+        );
+        assert_eq!(record.request.facts.authors.len(), 2);
+        let broken = golden.replace("dana@example.com\\\"", "planted\\\"");
+        assert_ne!(broken, golden);
+        let error = decode(&broken).unwrap_err();
+        assert!(!format!("{error:?}").contains("planted"), "{error:?}");
     }
 
     #[test]

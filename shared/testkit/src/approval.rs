@@ -16,7 +16,8 @@ use shared::{
         key::MessageKey,
         link::{Claims, KeyRing},
         port::{ApprovalStore, Entropy, LinkSigner, Mail, Mailer, PipelineReader, ResultSender},
-        request::{IssuedLink, Record, Request, Rule, Target, Verdict},
+        request::{IssuedLink, Record, Request, Target, Verdict},
+        rules::{Rule, RuleSet},
         settings::{BaseUrl, KeyId},
         stored,
     },
@@ -163,14 +164,34 @@ impl ApprovalWorld {
         base: &BaseUrl,
         now: Timestamp,
     ) -> Vec<Invitation> {
-        let people = approvers.iter().map(|address| {
-            let id = RecipientId::from_random(self.bytes());
-            (id, (*address).to_owned(), self.bytes())
+        let rules = RuleSet::simple(approvers.iter().copied(), needed);
+        let rule = rules.and_then(RuleSet::into_only).expect("a good rule");
+        let mut invited = self.ask_by(request, rule, base, now);
+        invited.sort_by_key(|(address, _)| approvers.iter().position(|a| a == address));
+        invited
+            .into_iter()
+            .map(|(_, invitation)| invitation)
+            .collect()
+    }
+
+    /// The same under any rule; each invitation with the address it went to.
+    pub fn ask_by(
+        &self,
+        request: Request,
+        rule: Rule,
+        base: &BaseUrl,
+        now: Timestamp,
+    ) -> Vec<(String, Invitation)> {
+        let mut record = Record::opened(request, rule, || {
+            (RecipientId::from_random(self.bytes()), self.bytes())
         });
-        let mut record = decide::opened(request, Rule { needed }, people);
-        let ids: Vec<RecipientId> = record.recipients.iter().map(|r| r.id.clone()).collect();
+        let ids: Vec<(RecipientId, String)> = record
+            .recipients
+            .iter()
+            .map(|r| (r.id.clone(), r.address.clone()))
+            .collect();
         let mut invitations = Vec::new();
-        for recipient in ids {
+        for (recipient, address) in ids {
             let code = Code::from_random(self.bytes());
             let link = LinkId::from_random(self.bytes());
             let issued = IssuedLink {
@@ -187,11 +208,12 @@ impl ApprovalWorld {
                 issued_at: now,
                 expires_at: record.request.expires_at,
             };
-            invitations.push(Invitation {
+            let invitation = Invitation {
                 token: self.seal(&claims, base),
                 code: code.reveal().to_owned(),
                 recipient,
-            });
+            };
+            invitations.push((address, invitation));
         }
         let mut state = self.lock();
         let id = record.request.id.clone();
@@ -262,6 +284,7 @@ pub fn sample_request(now: Timestamp) -> Request {
                 branch: Some("main".to_owned()),
                 url: Some("https://git.example.com/site/commit/4be2f8c0".to_owned()),
             }],
+            ..Facts::default()
         },
     }
 }

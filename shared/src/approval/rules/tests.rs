@@ -329,7 +329,7 @@ fn the_examples_of_the_guide_are_files() {
         }
     }
     let asked: Vec<String> = guide("production")
-        .asked()
+        .asked(|_| true)
         .iter()
         .map(ToString::to_string)
         .collect();

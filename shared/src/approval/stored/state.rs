@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    approval::request::{Decision, State, Verdict, Vote},
+    approval::{
+        request::{Decision, State, Verdict, Vote},
+        rules::evaluate::Actor,
+    },
     id::IdError,
 };
 
@@ -53,6 +56,41 @@ pub(super) enum StoredState {
     Expired {
         at: Timestamp,
     },
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum StoredActor {
+    #[default]
+    Unknown,
+    Machine,
+    Named(Vec<String>),
+}
+
+impl StoredActor {
+    pub(super) const fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown)
+    }
+}
+
+impl From<&Actor> for StoredActor {
+    fn from(actor: &Actor) -> Self {
+        match actor.clone() {
+            Actor::Unknown => Self::Unknown,
+            Actor::Machine => Self::Machine,
+            Actor::Named(names) => Self::Named(names),
+        }
+    }
+}
+
+impl From<StoredActor> for Actor {
+    fn from(actor: StoredActor) -> Self {
+        match actor {
+            StoredActor::Unknown => Self::Unknown,
+            StoredActor::Machine => Self::Machine,
+            StoredActor::Named(names) => Self::Named(names),
+        }
+    }
 }
 
 impl From<&Vote> for StoredVote {

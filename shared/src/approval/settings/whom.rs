@@ -1,0 +1,60 @@
+//! Who must agree: a rules file, or one list of approvers and a number.
+
+use super::{APPROVERS, Address, NEEDED, RULES, some, wrong};
+use crate::{
+    approval::rules::RuleSet,
+    config::{self, ConfigError, Source},
+};
+
+pub(super) fn rules(
+    source: &impl Source,
+    file: impl FnOnce(&str) -> Result<String, String>,
+) -> Result<RuleSet, ConfigError> {
+    let approvers: Vec<Address> = config::list(source, &APPROVERS)?;
+    let Some(text) = config::optional(source, &RULES) else {
+        let approvers = if approvers.is_empty() {
+            some(source, &APPROVERS)?
+        } else {
+            approvers
+        };
+        return simple(&approvers, config::parsed_required(source, &NEEDED)?);
+    };
+    let refuse = |problem| Err(wrong(&RULES, problem));
+    if !approvers.is_empty() {
+        return refuse(format!("{} is set too: leave one out", APPROVERS.name));
+    }
+    if text.starts_with("ssm:") || text.starts_with("arn:") {
+        let problem = "parameters are not read yet: give the JSON itself, or a path";
+        return refuse(problem.to_owned());
+    }
+    let text = if text.starts_with('{') {
+        text
+    } else {
+        file(&text).map_err(|problem| wrong(&RULES, problem))?
+    };
+    let set = RuleSet::parse(&text).map_err(|error| wrong(&RULES, error.to_string()))?;
+    match set.unserved() {
+        Some(problem) => refuse(problem),
+        None => Ok(set),
+    }
+}
+
+fn simple(approvers: &[Address], needed: u32) -> Result<RuleSet, ConfigError> {
+    for (at, address) in approvers.iter().enumerate() {
+        if approvers[..at]
+            .iter()
+            .any(|a| a.person() == address.person())
+        {
+            return Err(wrong(
+                &APPROVERS,
+                format!("approver {} is the same person as an earlier one", at + 1),
+            ));
+        }
+    }
+    if needed == 0 || needed as usize > approvers.len() {
+        let problem = format!("{needed} approvals of {} approvers", approvers.len());
+        return Err(wrong(&NEEDED, problem));
+    }
+    RuleSet::simple(approvers.iter().map(Address::as_str), needed)
+        .map_err(|error| wrong(&APPROVERS, error.to_string()))
+}
