@@ -33,9 +33,36 @@ pub struct Description {
     pub parameters: &'static [Parameter],
     /// Output variables and what they hold.
     pub variables: &'static [(&'static str, &'static str)],
-    /// Permissions beside those of its host, and what for.
+    /// Whether it keeps what it started in the ledger's table.
+    pub ledger: bool,
+    /// Permissions beside those of its host, the ledger and secrets: `service:Operation`, and what for.
     pub permissions: &'static [(&'static str, &'static str)],
 }
+
+/// What reading the secrets that parameters name takes.
+const SECRETS: [(&str, &str); 2] = [
+    (
+        "secretsmanager:GetSecretValue",
+        "on secrets that parameters name with `secretsmanager:`",
+    ),
+    (
+        "ssm:GetParameter",
+        "on secrets that parameters name with `ssm:`",
+    ),
+];
+/// What the ledger takes.
+const LEDGER: [(&str, &str); 4] = [
+    (
+        "dynamodb:GetItem",
+        "on the table: what was started, so that it is started once",
+    ),
+    ("dynamodb:PutItem", "the same"),
+    ("dynamodb:DeleteItem", "the same"),
+    (
+        "dynamodb:Query",
+        "on the table: what a pipeline that was stopped has running",
+    ),
+];
 
 /// One parameter.
 #[derive(Debug, Clone, Copy)]
@@ -119,6 +146,22 @@ impl Description {
         }
     }
 
+    /// All permissions beside those of its host, and what for.
+    pub fn needs(&self) -> Vec<(&'static str, &'static str)> {
+        let mut needs = self.permissions.to_vec();
+        if self
+            .parameters
+            .iter()
+            .any(|it| matches!(it.kind, Kind::Secret))
+        {
+            needs.extend(SECRETS);
+        }
+        if self.ledger {
+            needs.extend(LEDGER);
+        }
+        needs
+    }
+
     fn text(&self, name: &str) -> String {
         let mut out = format!("{name}: {}\n\nParameters\n", self.summary);
         let width = self.parameters.iter().map(|p| p.name.len()).max();
@@ -138,7 +181,7 @@ impl Description {
             }
         };
         list("Output variables", self.variables);
-        list("Permissions", self.permissions);
+        list("Permissions", &self.needs());
         let _ = writeln!(
             out,
             "\nArtifacts: {} in, {} out. As a custom action: {}/{}/1",
@@ -189,7 +232,7 @@ impl Description {
             }
         };
         table("output variable", self.variables);
-        table("permission", self.permissions);
+        table("permission", &self.needs());
         let _ = writeln!(
             out,
             "\nInput artifacts: {}; output artifacts: {}. As a custom action: category `{}`, provider `{}`, version `1`\n\

@@ -99,15 +99,7 @@ impl<H: Http, T: Timer, S: SecretStore, L: Ledger + Shelf, A: Artifacts> Describ
             ("PackageSha256", "SHA-256 of the package as uploaded"),
             ("Warnings", "warnings of the import"),
         ],
-        permissions: &[
-            (
-                "secretsmanager:GetSecretValue or ssm:GetParameter",
-                "the secrets that clientSecret and refreshToken name",
-            ),
-            (
-                "dynamodb:GetItem, PutItem, DeleteItem on the table",
-                "to import once, and to know the last package",
-            ),
-        ],
+        ledger: true,
+        permissions: &[],
     };
 }

@@ -82,18 +82,7 @@ impl<H: Http, T: Timer, S: SecretStore, L: Ledger, A: Artifacts> Described
             ("RequestsExecuted", "of all runs together"),
             ("LongestMs", "the time of the longest run"),
         ],
-        permissions: &[
-            (
-                "secretsmanager:GetSecretValue",
-                "secrets named secretsmanager:",
-            ),
-            ("ssm:GetParameter", "secrets named ssm:"),
-            (
-                "dynamodb:GetItem",
-                "the table of the ledger, to start a run once",
-            ),
-            ("dynamodb:PutItem", "the same"),
-            ("dynamodb:DeleteItem", "the same"),
-        ],
+        ledger: true,
+        permissions: &[],
     };
 }

@@ -85,19 +85,10 @@ impl<H: Http, T: Timer, S: SecretStore, L: Ledger, A: Services> Described
             ("Context", "what tells it from others"),
             ("CheckRunId", "of a check run: its id"),
         ],
-        permissions: &[
-            (
-                "secretsmanager:GetSecretValue or ssm:GetParameter",
-                "the secret that token names",
-            ),
-            (
-                "dynamodb:GetItem, PutItem, DeleteItem on the table",
-                "to make a check run once",
-            ),
-            (
-                "codepipeline:GetPipelineExecution",
-                "the commits of an execution, where the function listens to events",
-            ),
-        ],
+        ledger: true,
+        permissions: &[(
+            "codepipeline:GetPipelineExecution",
+            "the commits of an execution, where the function listens to events",
+        )],
     };
 }

@@ -143,6 +143,7 @@ impl<S: Services, H: Http, T: Timer, L: Ledger, A: Artifacts> Described
             ("DeviceMinutes", "of all devices"),
             ("WebUrl", "the run's page in the console"),
         ],
+        ledger: true,
         permissions: &[
             (
                 "devicefarm:CreateUpload",
@@ -160,12 +161,6 @@ impl<S: Services, H: Http, T: Timer, L: Ledger, A: Artifacts> Described
             ("devicefarm:GetRun", "on its runs"),
             ("devicefarm:StopRun", "on its runs"),
             ("devicefarm:ListArtifacts", "on its runs"),
-            (
-                "dynamodb:GetItem",
-                "the table of the ledger, to start a run once",
-            ),
-            ("dynamodb:PutItem", "the same"),
-            ("dynamodb:DeleteItem", "the same"),
         ],
     };
 }

@@ -123,6 +123,7 @@ impl<S: Services, H: Http, T: Timer, K: SecretStore> Described for Gate<S, H, T,
             ("WaitedSeconds", "from the start of the action"),
             ("Checks", "how often it was looked at"),
         ],
+        ledger: false,
         permissions: &[
             ("ssm:GetCalendarState", "on the calendars"),
             (
@@ -130,10 +131,6 @@ impl<S: Services, H: Http, T: Timer, K: SecretStore> Described for Gate<S, H, T,
                 "for alarms; it cannot be narrowed",
             ),
             ("ssm:GetParameter", "on the parameter"),
-            (
-                "secretsmanager:GetSecretValue",
-                "on the secret of `urlToken`, where it is in Secrets Manager",
-            ),
         ],
     };
 }

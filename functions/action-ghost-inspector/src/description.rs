@@ -91,18 +91,7 @@ impl<H: Http, T: Timer, S: SecretStore, L: Ledger, A: Artifacts> Described
             ("Total", "tests"),
             ("DurationMs", "as the vendor counts it"),
         ],
-        permissions: &[
-            (
-                "secretsmanager:GetSecretValue",
-                "secrets named secretsmanager:",
-            ),
-            ("ssm:GetParameter", "secrets named ssm:"),
-            (
-                "dynamodb:GetItem",
-                "the table of the ledger, to start a run once",
-            ),
-            ("dynamodb:PutItem", "the same"),
-            ("dynamodb:DeleteItem", "the same"),
-        ],
+        ledger: true,
+        permissions: &[],
     };
 }

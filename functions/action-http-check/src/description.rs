@@ -69,6 +69,7 @@ impl<P: PageFetcher, A: Artifacts> Described for HttpCheck<P, A> {
             ("BodyBytes", "size of the page, at most 4 MiB"),
             ("BodySha256", "of pages up to 4 MiB"),
         ],
+        ledger: false,
         permissions: &[],
     };
 }

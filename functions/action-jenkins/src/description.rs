@@ -112,20 +112,10 @@ impl<H: Http, T: Timer, S: SecretStore, L: Ledger, A: Artifacts> Described
             ("TestsFailed", "failed ones"),
             ("TestsSkipped", "skipped ones"),
         ],
-        permissions: &[
-            (
-                "dynamodb:GetItem",
-                "the run that was started, in the table; also PutItem, UpdateItem, DeleteItem, Query",
-            ),
-            (
-                "secretsmanager:GetSecretValue",
-                "the token, where it is secretsmanager:NAME",
-            ),
-            ("ssm:GetParameter", "the token, where it is ssm:NAME"),
-            (
-                "s3:PutObject",
-                "the output artifact as a task: as a job the job's own credentials do",
-            ),
-        ],
+        ledger: true,
+        permissions: &[(
+            "s3:PutObject",
+            "the output artifact as a task: as a job the job's own credentials do",
+        )],
     };
 }

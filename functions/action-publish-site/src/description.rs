@@ -67,6 +67,7 @@ impl<A: Artifacts, S: SiteBucket, C: CacheInvalidator> Described for PublishSite
             ("Url", "as given"),
             ("InvalidationId", "of CloudFront, with `distribution`"),
         ],
+        ledger: false,
         permissions: &[
             ("s3:ListBucket", "on the bucket"),
             ("s3:GetObject", "on its objects"),

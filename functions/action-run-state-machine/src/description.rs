@@ -62,17 +62,12 @@ impl<M: StateMachines, L: Ledger, A: Artifacts, F: ArtifactFiles> Described
                 "texts, numbers and booleans of an output that is an object, by their own names; the three above win",
             ),
         ],
+        ledger: true,
         permissions: &[
             ("states:DescribeStateMachine", "on the state machine"),
             ("states:StartExecution", "on the state machine"),
             ("states:DescribeExecution", "on its executions"),
             ("states:StopExecution", "on its executions"),
-            (
-                "dynamodb:GetItem",
-                "the table of the ledger, to start a run once",
-            ),
-            ("dynamodb:PutItem", "the same"),
-            ("dynamodb:DeleteItem", "the same"),
         ],
     };
 }

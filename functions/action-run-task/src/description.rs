@@ -125,6 +125,7 @@ impl<S: Services, L: Ledger, A: Artifacts> Described for RunTask<S, L, A> {
                 "last line of the log, up to 1,000 bytes, where it can be read",
             ),
         ],
+        ledger: true,
         permissions: &[
             ("ecs:RunTask", "on the task definition"),
             ("iam:PassRole", "on the roles of the task definition"),
@@ -136,12 +137,6 @@ impl<S: Services, L: Ledger, A: Artifacts> Described for RunTask<S, L, A> {
             ("ecs:StopTask", "on the cluster's tasks"),
             ("ecs:DescribeTaskDefinition", "to find the log"),
             ("logs:GetLogEvents", "on the log group"),
-            (
-                "dynamodb:GetItem",
-                "the table of the ledger, to start a run once",
-            ),
-            ("dynamodb:PutItem", "the same"),
-            ("dynamodb:DeleteItem", "the same"),
         ],
     };
 }

@@ -36,6 +36,15 @@ pub fn describes<A: Described>(good: &Value) {
     sorted.sort_unstable();
     assert_eq!(named, sorted, "{}: names of parameters; {unknown}", A::NAME);
 
+    for (permission, _) in description.needs() {
+        let (service, operation) = permission.split_once(':').unwrap_or_default();
+        let lower = |c: char| c.is_ascii_lowercase() || c == '-';
+        let named = !service.is_empty() && service.chars().all(lower);
+        assert!(
+            named && operation.chars().all(|c| c.is_ascii_alphanumeric()) && !operation.is_empty(),
+            "{permission}: a permission is service:Operation"
+        );
+    }
     for parameter in description.parameters {
         let name = parameter.name;
         assert!(

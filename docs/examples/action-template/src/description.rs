@@ -22,6 +22,7 @@ impl<P: PageFetcher> Described for Template<P> {
             meaning: "address of the page",
         }],
         variables: &[],
+        ledger: false,
         permissions: &[],
     };
 }
