@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts the AWS CLI and boto3 into a virtual environment: install.sh FOLDER REQUIREMENTS
+# Puts the AWS CLI, boto3 and moto into a virtual environment: install.sh FOLDER REQUIREMENTS
 set -eu
 folder=$1
 mkdir -p "$folder"

@@ -198,3 +198,39 @@ fn some(names: &[&str]) -> String {
         more => format!("{} and {more} more", first.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_is_closed_decides_then_one_that_is_unknown() {
+        let closed = |why: &str, until: Option<i64>| Sight::Closed {
+            why: why.into(),
+            until: until.and_then(|second| Timestamp::from_second(second).ok()),
+        };
+        let unknown = || Sight::Unknown {
+            why: "u".into(),
+            source: None,
+        };
+        let told = |sights: &[Sight]| match view(sights) {
+            View::Open => "open".to_owned(),
+            View::Closed { why, until } => {
+                format!("closed {why} {:?}", until.map(Timestamp::as_second))
+            }
+            View::Unknown { why, .. } => format!("unknown {why}"),
+        };
+        for (sights, want) in [
+            (vec![], "open"),
+            (vec![Sight::Open, Sight::Open], "open"),
+            (vec![Sight::Open, unknown()], "unknown u"),
+            (vec![Sight::Open, closed("a", None)], "closed a None"),
+            (
+                vec![unknown(), closed("a", Some(9)), closed("b", Some(7))],
+                "closed u; a; b Some(7)",
+            ),
+        ] {
+            assert_eq!(told(&sights), want);
+        }
+    }
+}

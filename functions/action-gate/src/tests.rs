@@ -154,7 +154,14 @@ async fn what_keeps_it_closed_is_said() {
         .insert("/gate".into(), ("String".into(), "planted".into()));
     shut.page = Some((503, "planted".into()));
     let alarms = json!({"alarms": ["Errors", "All"], "whenClosed": "fail"});
+    let one_of_two = json!({"calendars": ["Freeze"], "alarms": ["All"], "whenClosed": "fail"});
     for (parameters, signals, kind, want) in [
+        (
+            one_of_two,
+            ringing("ALARM"),
+            JobFailed,
+            "the gate is closed: the alarm All is ALARM",
+        ),
         (
             alarms.clone(),
             ringing("ALARM"),

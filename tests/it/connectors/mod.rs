@@ -8,6 +8,7 @@ mod ghost_inspector;
 mod jenkins;
 mod judges;
 mod loadrunner_cloud;
+mod moto;
 mod race;
 mod stop;
 
