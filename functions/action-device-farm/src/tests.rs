@@ -391,7 +391,7 @@ async fn a_bad_day_of_the_service_is_waited_for_and_then_said() {
             "GetRun",
             refusal(throttled),
             SystemUnavailable,
-            "could not be reached. and was stopped",
+            "could not be reached. It was stopped",
         ),
         (
             "GetRun",

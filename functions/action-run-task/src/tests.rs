@@ -285,7 +285,7 @@ async fn a_bad_day_of_the_service_is_waited_for_and_then_said() {
             "DescribeTasks",
             refusal("ThrottlingException"),
             FailureKind::SystemUnavailable,
-            "could not be reached. and was stopped",
+            "could not be reached. It was stopped",
         ),
         (
             "DescribeTasks",
