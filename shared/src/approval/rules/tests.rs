@@ -137,6 +137,23 @@ fn one_person_in_two_groups_counts_once() {
     // Sam moves to beta when that helps, whoever came first.
     check(&rule, "sam+ dana+", "approved: dana sam");
     check(&rule, "dana+ sam+", "approved: dana sam");
+    // Three in a ring: each has to make room for the next.
+    let ring = rule_of_three();
+    check(&ring, "ann+ bea+ cat+", "approved: ann bea cat");
+    check(&ring, "cat+ bea+ ann+", "approved: ann bea cat");
+}
+
+/// Ann fits everywhere, Bea in the first two groups, Cat in the first only.
+fn rule_of_three() -> Rule {
+    rule(
+        &[
+            ("one", &["ann", "bea", "cat"]),
+            ("two", &["ann", "bea"]),
+            ("three", &["ann"]),
+        ],
+        &[("one", 1), ("two", 1), ("three", 1)],
+        "",
+    )
 }
 
 #[test]
@@ -387,6 +404,33 @@ fn a_delegate_counts_while_the_person_is_away_and_once() {
         both.starts_with("approved: dana / 0: Somebody has answered for"),
         "{both}"
     );
+}
+
+#[test]
+fn two_who_stand_in_for_one_person_count_once() {
+    let text = r#"{"version":1,"people":{
+        "dana":{"mail":"dana@example.com","mayDelegateTo":["lee","sam"],"away":[
+            {"from":"2026-11-01T00:00:00Z","until":"2026-11-02T00:00:00Z","delegate":"lee"},
+            {"from":"2026-11-03T00:00:00Z","until":"2026-11-04T00:00:00Z","delegate":"sam"}]},
+        "kim":{"mail":"kim@example.com"},"lee":{"mail":"lee@example.com"},"sam":{"mail":"sam@example.com"}},
+        "groups":{"alpha":["dana","kim"]},"rules":[{"name":"r","needs":[{"group":"alpha","approvals":2}],
+        "inOrder":ORDER,"fourEyes":{"unknown":"allow"}}]}"#;
+    let votes = [
+        vote("lee", "2026-11-01T10:00:00Z"),
+        vote("sam", "2026-11-03T10:00:00Z"),
+    ];
+    for order in ["false", "true"] {
+        let rule = only(&text.replace("ORDER", order));
+        let text = said(&evaluate(
+            &rule,
+            &Circumstances::default(),
+            &votes,
+            at(MONDAY),
+        ));
+        let expected =
+            "open: 1 more approval of alpha (dana or kim) / 1: Somebody has answered for";
+        assert!(text.starts_with(expected), "{order}: {text}");
+    }
 }
 
 #[test]
