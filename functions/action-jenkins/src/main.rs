@@ -15,6 +15,7 @@ use shared_aws::{
     ledger::DynamoLedger,
     provider::ProviderHttp,
     secrets::Secrets,
+    step_functions::StepFunctions,
 };
 
 fn main() -> ExitCode {
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
             DynamoLedger::new(aws, table),
             S3Artifacts::new(aws),
         );
-        Ok::<_, ConfigError>(Hosted::new(action).reading(S3Artifacts::new(aws)))
+        let hosted = Hosted::new(action).reading(S3Artifacts::new(aws));
+        Ok::<_, ConfigError>(hosted.answering(StepFunctions::new(aws)))
     })
 }

@@ -38,7 +38,7 @@ pub fn describes<A: Described>(good: &Value) {
 
     for (permission, _) in description.needs() {
         let (service, operation) = permission.split_once(':').unwrap_or_default();
-        let lower = |c: char| c.is_ascii_lowercase() || c == '-';
+        let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let named = !service.is_empty() && service.chars().all(lower);
         assert!(
             named && operation.chars().all(|c| c.is_ascii_alphanumeric()) && !operation.is_empty(),
