@@ -63,11 +63,12 @@ fn ended_at(record: u32) -> (u32, bool) {
     let first = run(&example, &["--output", "json"]);
     let end = first.status.code();
     let ended = end == Some(BROKEN);
+    assert!(records(&example) <= record, "{}", told(&shown(&first)));
+    // Also a run that needed no more records is looked at by an engine that writes some.
+    journal(&example)
+        .execute_batch("DROP TRIGGER full")
+        .expect("dropped");
     if ended {
-        assert!(records(&example) <= record, "{}", told(&shown(&first)));
-        journal(&example)
-            .execute_batch("DROP TRIGGER full")
-            .expect("dropped");
         let begun = example.state().join("run.json").exists();
         let more: &[&str] = match begun {
             true => &["--output", "json", "--resume"],
