@@ -113,6 +113,8 @@ struct Applied {
     next_due: Option<Timestamp>,
     /// The writer has ended: nothing will change any more.
     ended: bool,
+    /// The journal failed: the state may hold what was not written down.
+    broken: bool,
 }
 
 enum Request {
@@ -304,16 +306,25 @@ impl Desk {
     }
 
     /// Waits until `look` finds something; it is asked now and after every batch of inputs. `None` when the desk
-    /// has ended without it.
+    /// has ended without it, or its journal failed.
     pub async fn wait_until<T>(&self, mut look: impl FnMut(&State) -> Option<T>) -> Option<T> {
         let mut applied = self.inner.applied.clone();
         loop {
             let ended = applied.borrow_and_update().ended;
             let found = self.read(&mut look);
+            if self.is_broken() {
+                return None;
+            }
             if found.is_some() || ended || applied.changed().await.is_err() {
                 return found;
             }
         }
+    }
+
+    /// Whether the journal failed. What was read before this is asked may then never have been written down, and a start
+    /// would not know of it: nobody may be told.
+    pub fn is_broken(&self) -> bool {
+        self.inner.applied.borrow().broken
     }
 
     /// How many inputs were applied since it was opened.
@@ -377,7 +388,7 @@ fn random_seeds() -> Seeds {
     Box::new(|| uuid::Uuid::new_v4().as_u128() ^ (uuid::Uuid::new_v4().as_u128() << 64))
 }
 
-fn stopping() -> Refusal {
+pub(crate) fn stopping() -> Refusal {
     Refusal::internal("the engine is stopping")
 }
 

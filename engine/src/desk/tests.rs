@@ -53,6 +53,36 @@ pub(super) fn over(records: &[Input]) -> BTreeSet<String> {
 }
 
 #[tokio::test]
+async fn what_was_not_written_down_is_told_to_nobody() {
+    let (_folder, path) = folder();
+    drop(Journal::open(&path).unwrap());
+    // The settings and the pipeline are taken, the start is not.
+    let full = "CREATE TRIGGER full AFTER INSERT ON input WHEN NEW.seq > 2 BEGIN SELECT RAISE(ABORT, 'full'); END";
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute_batch(full).unwrap();
+    drop(file);
+    let desk = open(&path, 0);
+    create(&desk).await;
+    let seen = desk.wait_until(|state| {
+        let shop = state.pipelines.get("shop")?;
+        (shop.executions.started() > 0).then_some(())
+    });
+    let (refused, seen) = futures_util::future::join(desk.submit(start()), seen).await;
+    assert_eq!(refused.unwrap_err().exception, "InternalFailure");
+    assert!(seen.is_none() && desk.is_broken());
+    desk.ended().await;
+    assert_eq!(open_after(&path).len(), 2);
+}
+
+/// What a start finds.
+fn open_after(path: &Path) -> Vec<Input> {
+    let file = rusqlite::Connection::open(path).unwrap();
+    file.execute_batch("DROP TRIGGER full").unwrap();
+    drop(file);
+    records(path)
+}
+
+#[tokio::test]
 async fn killed_after_any_record_it_ends_the_same_and_repeats_nothing_that_was_over() {
     let (_folder, whole) = folder();
     let desk = open(&whole, 0);

@@ -42,6 +42,20 @@ pub(super) struct Writer {
     pub(super) applied: watch::Sender<Applied>,
 }
 
+/// Dropped before the state is let go when a batch was not written: whoever reads the state then, is told.
+struct Unkept<'a> {
+    applied: &'a watch::Sender<Applied>,
+    kept: bool,
+}
+
+impl Drop for Unkept<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.applied.send_modify(|applied| applied.broken = true);
+        }
+    }
+}
+
 type Released = (
     oneshot::Sender<Result<Answer, Refusal>>,
     Result<Answer, Refusal>,
@@ -103,6 +117,10 @@ impl Writer {
             let Some(journal) = shelf.as_mut() else {
                 return Ok(());
             };
+            let mut unkept = Unkept {
+                applied: &self.applied,
+                kept: false,
+            };
             let mut batch = journal.batch()?;
             for request in requests {
                 let (event, answer, busy) = match request {
@@ -148,6 +166,7 @@ impl Writer {
                 batch.outbox(&outbox)?;
                 batch.commit()?;
             }
+            unkept.kept = true;
         }
         if !decided.is_empty() {
             self.announce(decided.len() as u64);

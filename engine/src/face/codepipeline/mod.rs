@@ -16,7 +16,7 @@ use super::{Call, Fault, JsonAnswer, call::respond, constraint::read as check};
 use crate::{
     app::App,
     clock::Clock,
-    desk::{Desk, Past},
+    desk::{Desk, Past, stopping},
     third_party::Partners,
     vault::{Scope, Vault},
 };
@@ -205,7 +205,7 @@ impl Ground<'_> {
     }
 
     fn read<R>(&self, look: impl FnOnce(&State) -> Result<R, Refusal>) -> Result<R, Refusal> {
-        self.desk.read(look)
+        self.trusted(self.desk.read(look))
     }
 
     /// Reads executions too that have left memory.
@@ -213,7 +213,15 @@ impl Ground<'_> {
         &self,
         look: impl FnOnce(&State, &Past<'_>) -> Result<R, Refusal>,
     ) -> Result<R, Refusal> {
-        self.desk.read_all(look)
+        self.trusted(self.desk.read_all(look))
+    }
+
+    /// What was read, unless it may be what a start will not know of.
+    fn trusted<R>(&self, read: Result<R, Refusal>) -> Result<R, Refusal> {
+        if self.desk.is_broken() {
+            return Err(stopping());
+        }
+        read
     }
 
     /// `artifactCredentials` for a task, from now on.
