@@ -5,10 +5,12 @@ STATE     := .stagewright
 SITE_URLS := --variable 'PreviewUrl={base-url}/_stagewright/site/corner-bakery-preview/' \
              --variable 'SiteUrl={base-url}/_stagewright/site/corner-bakery-live/'
 VENV      := target/clients
+TOOLS     := target/infra
+BROWSER   := target/browser
 CARGO     := cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check build package bench fmt new-action
+.PHONY: help run test test-browser check check-infra e2e-infra build package deploy destroy outputs bench fmt new-action guide
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -21,14 +23,22 @@ run: build ## run the example release pipeline on this machine
 build: ## build the engine and the functions
 	@$(CARGO) build --quiet
 
-test: $(VENV)/ready ## run all tests
+test: $(VENV)/ready ## run all tests but those in a browser
 	@$(CARGO) build --workspace --bins --tests --quiet
-	$(CARGO) test --workspace --quiet
+	$(CARGO) test --workspace --quiet -- --skip browser::
 
 check: ## formatting, lints, and the repository's own rules
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
 	$(CARGO) test --package stagewright-tests --quiet tidy
+
+check-infra: $(TOOLS)/ready ## lint the templates, their policies, and the lints themselves with planted faults
+	sh tests/infra/check.sh $(TOOLS) infra $(TOOLS)/plain
+	python3 tests/infra/faults.py $(TOOLS)
+
+e2e-infra: $(TOOLS)/emulator/ready ## deploy the templates to an emulator and use what they made
+	@$(CARGO) build --workspace --bins --quiet
+	$(TOOLS)/emulator/bin/python3 tests/infra/emulate.py $(TOOLS) target/debug
 
 fmt: ## format the code
 	$(CARGO) fmt --all
@@ -36,13 +46,41 @@ fmt: ## format the code
 new-action: ## start an action: make new-action NAME=wait-for-page
 	@sh docs/examples/action-template/new.sh '$(NAME)'
 
-package: ## build release zips of the functions under target/package
+guide: ## follow docs/write-an-action.md word for word, in a copy
+	@sh tests/guide.sh target/guide
+
+package: $(TOOLS)/emulator/ready ## build release zips of the functions under target/package, and the template that takes them
 	sh infra/package.sh target/package
+	AWS_DEFAULT_REGION=eu-west-1 $(TOOLS)/emulator/bin/python3 infra/plain.py infra/template.yaml Canary=true Release=$$(sha256sum target/package/SHA256SUMS | cut -c1-16) > target/package/template.json
+
+deploy: ## deploy to AWS: asks the first time, silent afterwards
+	@sh infra/deploy.sh
+
+destroy: ## delete what deploy made
+	@sh infra/destroy.sh
+
+outputs: ## what to put into pipelines
+	@sh infra/outputs.sh
 
 bench: ## measure what the budgets promise
 	$(CARGO) build --quiet --release --workspace --bins
 	target/release/bench
 
+test-browser: $(BROWSER)/ready ## try approval pages and mails in Chromium
+	@$(CARGO) build --workspace --bins --tests --quiet
+	$(CARGO) test --package stagewright-tests --test it --quiet -- browser
+
+# Chromium and axe-core. Where they cannot be installed, the tests that need them say that they are skipped.
+$(BROWSER)/ready: tests/browser/install.sh
+	@sh tests/browser/install.sh $(BROWSER)
+
 # The AWS CLI and boto3, as users have them. Without python3 the tests that need them say that they are skipped.
 $(VENV)/ready: tests/clients/requirements.txt
 	@sh tests/clients/install.sh $(VENV) tests/clients/requirements.txt
+
+# Linters of templates, each pinned.
+$(TOOLS)/ready: tests/infra/requirements.txt tests/infra/package.json tests/infra/install.sh
+	@sh tests/infra/install.sh $(TOOLS)
+
+$(TOOLS)/emulator/ready: tests/infra/emulator.txt tests/infra/install.sh
+	@sh tests/infra/install.sh $(TOOLS) emulator

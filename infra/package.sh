@@ -47,4 +47,6 @@ with open(source, "rb") as binary, zipfile.ZipFile(target, "w") as package:
     package.writestr(entry, binary.read(), compresslevel=9)
 P
 done
+# What is in them, and under which licences.
+cargo metadata --format-version 1 --locked --filter-platform x86_64-unknown-linux-gnu | python3 infra/sbom.py "$folder"
 (cd "$folder" && sha256sum ./*.zip > SHA256SUMS && cat SHA256SUMS)

@@ -12,6 +12,7 @@ use crate::{
     lambda::LambdaHost,
     logs::Logs,
     mail::MailSink,
+    states::Workflows,
     store::{keys::Keys, objects::ObjectStore, tables::Tables},
     topic::Topics,
     vault::Vault,
@@ -40,6 +41,8 @@ pub struct App {
     pub bus: Bus,
     /// EventBridge rules and their targets.
     pub rules: EventRules,
+    /// Step Functions.
+    pub workflows: Workflows,
     /// Output of builds and functions, by action execution.
     pub logs: Logs,
     /// Starts function binaries.

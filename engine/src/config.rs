@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 use shared::approval::rules::RuleSet;
 
-use crate::third_party::Partners;
+use crate::{provider::codedeploy::Configuration, third_party::Partners};
 
 /// The whole file; every table may be absent. Relative paths are relative to the file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -24,12 +24,18 @@ pub struct Config {
     pub sources: BTreeMap<String, PathBuf>,
     /// Functions by name.
     pub function: BTreeMap<String, FunctionConfig>,
+    /// Pipelines by name that are there from the start, beside the one that runs.
+    pub pipeline: BTreeMap<String, PipelineConfig>,
     /// CodeBuild projects by name.
     pub codebuild: BTreeMap<String, CodebuildConfig>,
     /// Connections by ARN: a git URL or path; `{FullRepositoryId}` is replaced.
     pub connection: BTreeMap<String, GitRemote>,
     /// CodeCommit repositories by name.
     pub codecommit: BTreeMap<String, GitRemote>,
+    /// Deployment groups of CodeDeploy, as `APPLICATION/GROUP`.
+    pub codedeploy: BTreeMap<String, CodeDeployConfig>,
+    /// ECR repositories by name.
+    pub ecr: BTreeMap<String, EcrConfig>,
     /// Partners whose jobs a worker of the user does, by provider.
     pub third_party: Partners,
     /// Topics by name.
@@ -144,6 +150,39 @@ pub struct CodebuildConfig {
 pub struct GitRemote {
     /// A git URL, or a path of this machine.
     pub git: String,
+}
+
+/// `[codedeploy."APPLICATION/GROUP"]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CodeDeployConfig {
+    /// Folders that stand for the file systems of its servers.
+    pub targets: Vec<PathBuf>,
+    /// How many at once, and how many must succeed.
+    pub configuration: Configuration,
+    /// Whether a deployment that fails is rolled back.
+    pub rollback: bool,
+}
+
+/// `[ecr.NAME]`: one of both.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EcrConfig {
+    /// `http://HOST:PORT` of a registry that holds the repository under this name and asks for no login.
+    pub registry: Option<String>,
+    /// Folder in OCI's image layout.
+    pub layout: Option<PathBuf>,
+}
+
+/// `[pipeline.NAME]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineConfig {
+    /// File of its definition, as `stagewright run` takes it.
+    pub definition: PathBuf,
+    /// Which of the pipelines in a template.
+    #[serde(default)]
+    pub logical_id: Option<String>,
 }
 
 /// `[topic.NAME]`.
@@ -292,6 +331,16 @@ impl Config {
             || !self.engine.account.bytes().all(|b| b.is_ascii_digit())
         {
             return wrong("engine.account", "must have 12 digits");
+        }
+        for (name, group) in &self.codedeploy {
+            if group.targets.is_empty() {
+                return wrong(&format!("codedeploy.{name}.targets"), "must name a folder");
+            }
+        }
+        for (name, ecr) in &self.ecr {
+            if ecr.registry.is_some() == ecr.layout.is_some() {
+                return wrong(&format!("ecr.{name}"), "must have `registry` or `layout`");
+            }
         }
         for (name, function) in &self.function {
             if !(1..=900).contains(&function.timeout_seconds) {

@@ -19,6 +19,8 @@ pub mod mail;
 pub mod perform;
 pub mod poll;
 pub mod provider;
+mod registry;
+pub mod states;
 pub mod store;
 pub mod third_party;
 pub mod topic;

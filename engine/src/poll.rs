@@ -13,13 +13,6 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{app::App, provider::git};
 
-/// Owner and provider of the sources that can be polled.
-const POLLED: [(&str, &str); 3] = [
-    ("AWS", "S3"),
-    ("AWS", "CodeCommit"),
-    ("ThirdParty", "GitHub"),
-];
-
 /// A source action that asks to be polled.
 struct Source {
     pipeline: String,
@@ -78,13 +71,17 @@ async fn run(app: App, every: Duration) {
 }
 
 fn sources(app: &App) -> Vec<Source> {
+    let now = app.clock.now();
     app.desk.read(|state| {
         let mut sources = Vec::new();
         for (name, pipeline) in &state.pipelines {
             let Some(stage) = pipeline.definition.stages.first() else {
                 continue;
             };
-            for action in stage.actions.iter().filter(|action| is_polled(action)) {
+            if pipeline.polling_disabled_at(now).is_some() {
+                continue;
+            }
+            for action in stage.actions.iter().filter(|action| action.is_polled()) {
                 let latest = pipeline.latest_run(&stage.name, &action.name);
                 let revision = latest.and_then(|(_, run)| run.revision.as_ref());
                 sources.push(Source {
@@ -96,14 +93,6 @@ fn sources(app: &App) -> Vec<Source> {
         }
         sources
     })
-}
-
-/// PollForSourceChanges is on unless it says "false".
-fn is_polled(action: &ActionDeclaration) -> bool {
-    let id = &action.action_type_id;
-    let wish = action.configuration.get("PollForSourceChanges");
-    POLLED.contains(&(id.owner.as_str(), id.provider.as_str()))
-        && wish.map(String::as_str) != Some("false")
 }
 
 /// The revision that the source would take now.

@@ -79,6 +79,38 @@ pub struct Parameter {
     pub meaning: &'static str,
 }
 
+/// A parameter that must be given.
+pub const fn required(name: &'static str, kind: Kind, meaning: &'static str) -> Parameter {
+    Parameter {
+        required: true,
+        ..optional(name, kind, meaning)
+    }
+}
+
+/// One that need not.
+pub const fn optional(name: &'static str, kind: Kind, meaning: &'static str) -> Parameter {
+    Parameter {
+        name,
+        kind,
+        required: false,
+        default: None,
+        meaning,
+    }
+}
+
+/// One with a default, as JSON.
+pub const fn defaulted(
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    meaning: &'static str,
+) -> Parameter {
+    Parameter {
+        default: Some(default),
+        ..optional(name, kind, meaning)
+    }
+}
+
 /// What a parameter can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -252,7 +284,7 @@ impl Description {
         let detail =
             |(least, most): (u8, u8)| format!("{{MinimumCount: {least}, MaximumCount: {most}}}");
         let mut out = format!(
-            "  {id}Type:\n    Type: AWS::CodePipeline::CustomActionType\n    Properties:\n      Category: {}\n      Provider: {}\n      \
+            "  {id}Type:\n    Type: AWS::CodePipeline::CustomActionType\n    DeletionPolicy: Retain\n    UpdateReplacePolicy: Retain\n    Properties:\n      Category: {}\n      Provider: {}\n      \
              Version: '1'\n      InputArtifactDetails: {}\n      OutputArtifactDetails: {}\n      ConfigurationProperties:\n",
             self.category,
             self.provider,

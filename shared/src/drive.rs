@@ -15,7 +15,7 @@ use crate::{
     job::Report,
     port::{
         ArtifactFiles, Clock, JobReporter, JobSource, Ledger, OpenJobs, OpenRuns, PortError, Shelf,
-        TaskCallback, Timer,
+        TaskCallback, Timer, WaitingTasks,
     },
     wire::{
         ShapeError,
@@ -34,6 +34,8 @@ mod run;
 pub mod stop;
 pub mod task;
 pub mod token;
+pub mod wait;
+pub mod wakes;
 pub mod worker;
 
 /// What the loop needs from outside.
@@ -43,7 +45,7 @@ pub trait Outside: Send + Sync {
     /// Where a worker's jobs come from.
     type Jobs: JobSource;
     /// What is remembered between deliveries.
-    type Table: Ledger + OpenJobs + OpenRuns + Shelf;
+    type Table: Ledger + OpenJobs + OpenRuns + Shelf + WaitingTasks;
     /// Files of artifacts.
     type Files: ArtifactFiles;
     /// State machines that wait for a token.
@@ -61,8 +63,8 @@ pub trait Outside: Send + Sync {
     fn table(&self) -> Option<&Self::Table>;
     /// Files of artifacts, where the function reads any.
     fn files(&self) -> Option<&Self::Files>;
-    /// Waiting state machines, where the function answers any.
-    fn tokens(&self) -> Option<&Self::Tokens>;
+    /// Waiting state machines.
+    fn tokens(&self) -> &Self::Tokens;
     /// Time.
     fn clock(&self) -> &Self::Clock;
     /// Waiting.
@@ -82,7 +84,7 @@ pub trait Outside: Send + Sync {
 pub enum Outcome {
     /// A job of a pipeline's invoke action.
     Job(Ended),
-    /// A worker's round.
+    /// A worker's round, and what became of tasks that waited with their tokens.
     Worker(Worked),
     /// A state machine's task.
     Task(task::Tasked),
@@ -138,9 +140,6 @@ pub enum DriveError {
         /// What is missing.
         missing: &'static str,
     },
-    /// A task waits for a token that this function cannot answer.
-    #[error("the task waits for a token, and this function has no way to answer one")]
-    NoTokens,
     /// A job event without a readable job id: there is nobody to report to.
     #[error("the job event has no readable job id")]
     NoJobId(#[source] JobEventError),
@@ -220,7 +219,7 @@ async fn listened<A: Action, O: Outside>(
 ) -> Option<Result<Option<String>, DriveError>> {
     let woken = || {
         let settings = outside.worker();
-        settings.is_some_and(|settings| worker::wakes(event, settings).is_ok())
+        settings.is_some_and(|settings| wakes::wakes(event, settings).is_ok())
     };
     if !A::LISTENS || woken() {
         return None;

@@ -20,7 +20,10 @@ pub use answer::answered;
 pub use hosting::{
     ArtifactFiles, CustomType, JobSource, Polled, SecretStore, TaskCallback, TaskOutcome,
 };
-pub use ledger::{Intent, Ledger, LedgerEntry, OpenJob, OpenJobs, OpenRun, OpenRuns, Shelf};
+pub use ledger::{
+    Intent, Ledger, LedgerEntry, OpenJob, OpenJobs, OpenRun, OpenRuns, Shelf, WaitingTask,
+    WaitingTasks,
+};
 pub use machines::{Execution, ExecutionStart, StateMachines};
 pub use services::{Service, ServiceCall, Services};
 

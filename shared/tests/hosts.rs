@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{
     action::{Action, CutOff, Done, Request, Step},
-    drive::{Delivery, DriveError, Outcome, task::Answer, worker::Worked},
+    drive::{DriveError, Outcome, task::Answer, worker::Worked},
     fault::{Fault, FaultKind},
     job::{Details, FailureKind, Report},
-    port::{OpenJob, TaskOutcome},
+    port::OpenJob,
 };
 use shared_testkit::{
     Driven, Failing, Fate, Host, Mode, Plan, World, events, memory::MemoryTopic, play::schedule,
@@ -396,35 +396,13 @@ async fn a_task_answers_running_then_succeeded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_is_answered_once_with_heartbeats_while_the_action_waits() {
-    let world = World::new(Mode::Work);
-    let input = json!({"params": {"tries": 4}, "taskToken": "planted-token"});
-    let first = answered(world.deliver(&patient(&world), &input).await).unwrap();
-    assert!(!format!("{first:?}").contains("planted"));
-    // Three waits of 20 s do not fit into a minute with time for another step: the machine calls again.
-    let outcome = world.tokens.inner.outcome("planted-token");
-    let Some(TaskOutcome::Success(output)) = outcome else {
-        unreachable!("{outcome:?}");
-    };
-    assert_eq!(
-        (&output["status"], world.tokens.inner.beats()),
-        (&json!("RUNNING"), 2)
-    );
-    let again = answered(world.deliver(&patient(&world), &input).await);
-    assert!(
-        matches!(&again, Ok(Outcome::Task(tasked)) if tasked.delivery == Some(Delivery::AlreadyThere)),
-        "{again:?}"
-    );
-}
-
-#[tokio::test(start_paused = true)]
 async fn every_host_survives_every_failure() {
     let event = events::job(&json!({"tries": 3}));
     for (host, count) in [
         (Host::Invoke, 7),
-        (Host::Worker, 25),
+        (Host::Worker, 27),
         (Host::Task, 0),
-        (Host::Token, 3),
+        (Host::Token, 15),
     ] {
         let calls = repeat_and_fail_on(host, &event, patient, |_, report, mode| {
             assert!(

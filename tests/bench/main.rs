@@ -1,7 +1,8 @@
 //! `make bench`: measures what the README and `docs/performance.md` say. Prints one row per figure; with the argument
-//! `artifacts` only those of large artifacts.
+//! `artifacts` or `approvals` only those of large artifacts or of the approval page.
 
 mod api;
+mod approvals;
 mod artifacts;
 mod example;
 mod executions;
@@ -18,6 +19,12 @@ fn main() -> ExitCode {
         return artifacts::child(&arguments[1..]);
     }
     println!("{:<70} {:>24}", "what", "measured");
+    if first == Some("approvals") {
+        for (what, figure) in approvals::measure() {
+            row(&what, &figure);
+        }
+        return ExitCode::SUCCESS;
+    }
     for (what, figure) in artifacts::measure() {
         row(&what, &figure);
     }
@@ -31,6 +38,9 @@ fn main() -> ExitCode {
         row(&what, &figure);
     }
     for (what, figure) in lambda::measure() {
+        row(&what, &figure);
+    }
+    for (what, figure) in approvals::measure() {
         row(&what, &figure);
     }
     for (what, figure) in api::measure() {

@@ -2,11 +2,12 @@
 
 use harness::workspace::root;
 
-const FUNCTIONS: [&str; 4] = [
+const FUNCTIONS: [&str; 5] = [
     "action-http-check",
     "action-publish-site",
     "approval-notify",
     "approval-respond",
+    "approval-sweep",
 ];
 
 /// Megabytes of each binary that is there.

@@ -1,4 +1,4 @@
-//! A function that does what functions should not: `misbehave crash|error|hang|silent|twice|init|record FILE|append FILE`.
+//! A function that does what functions should not: `misbehave crash|error|hang|silent|twice|init|record FILE|append FILE|refuse FILE`.
 //!
 //! Speaks the Lambda Runtime API with plain sockets, so that nothing of ours stands between it and the engine.
 
@@ -58,6 +58,19 @@ fn report(job: &str) {
     );
 }
 
+/// Another line for the file that the second argument names.
+fn append(body: &str) {
+    let file = env::args().nth(2).expect("misbehave append|refuse FILE");
+    let mut options = fs::OpenOptions::new();
+    let mut file = options
+        .append(true)
+        .create(true)
+        .open(file)
+        .expect("a file");
+    file.write_all(format!("{body}\n").as_bytes())
+        .expect("the event is kept");
+}
+
 fn main() {
     let how = env::args().nth(1).unwrap_or_default();
     let host = env::var("AWS_LAMBDA_RUNTIME_API").expect("started by a Lambda host");
@@ -82,7 +95,10 @@ fn main() {
         match how.as_str() {
             "crash" => exit(7),
             "hang" => thread::sleep(Duration::from_secs(3600)),
-            "error" => {
+            "error" | "refuse" => {
+                if how == "refuse" {
+                    append(&body);
+                }
                 let error = json!({"errorType": "Unlucky", "errorMessage": "the dice fell badly"})
                     .to_string();
                 call(
@@ -99,17 +115,7 @@ fn main() {
                 fs::write(file, &body).expect("the event is kept");
                 report(&job);
             }
-            "append" => {
-                let file = env::args().nth(2).expect("misbehave append FILE");
-                let mut options = fs::OpenOptions::new();
-                let mut file = options
-                    .append(true)
-                    .create(true)
-                    .open(file)
-                    .expect("a file");
-                file.write_all(format!("{body}\n").as_bytes())
-                    .expect("the event is kept");
-            }
+            "append" => append(&body),
             "twice" => {
                 report(&job);
                 report(&job);

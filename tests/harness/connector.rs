@@ -42,6 +42,8 @@ pub struct Connector {
     files: Vec<(String, String)>,
     output: bool,
     query: Option<(String, String)>,
+    url: bool,
+    timeout: u32,
 }
 
 /// An engine with an action in it.
@@ -95,6 +97,8 @@ impl Connector {
             files: Vec::new(),
             output: false,
             query: None,
+            url: false,
+            timeout: 60,
         }
     }
 
@@ -128,6 +132,18 @@ impl Connector {
         self
     }
 
+    /// How long a call of the function may take, in seconds: a claim of it holds for that long and half a minute.
+    pub fn timeout(mut self, seconds: u32) -> Self {
+        self.timeout = seconds;
+        self
+    }
+
+    /// The function has a URL, below [`Hosted::path`].
+    pub fn with_url(mut self) -> Self {
+        self.url = true;
+        self
+    }
+
     /// Starts the engine and makes table, source and custom action type.
     pub fn start(self) -> Hosted {
         let pairs: Vec<(&str, &str)> = borrowed(&self.secrets);
@@ -156,8 +172,10 @@ impl Connector {
             .map(|(name, value)| format!("{name} = {value:?}"));
         let engine = Engine::start(&format!(
             "[engine]\ncontinuation_seconds = 0\n[bucket.artifacts]\n[bucket.source]\nversioned = true\n\
-             [function.{}]\ntimeout_seconds = 60\nenvironment = {{ {} }}\n",
+             [function.{}]\nurl = {}\ntimeout_seconds = {}\nenvironment = {{ {} }}\n",
             self.action,
+            self.url,
+            self.timeout,
             variables.collect::<Vec<_>>().join(", ")
         ));
         engine.table(TABLE);
@@ -183,6 +201,11 @@ impl Hosted {
                 scope.spawn(move || check(host, &self.play(host, parameters)));
             }
         });
+    }
+
+    /// Where in the engine the function is called over HTTP.
+    pub fn path(&self) -> String {
+        format!("/_stagewright/function/{}", self.action)
     }
 
     /// Plays the action to its end.

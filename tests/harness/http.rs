@@ -13,11 +13,19 @@ use serde_json::Value;
 pub struct Answer {
     /// Status code.
     pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
     /// The whole body.
     pub body: Vec<u8>,
 }
 
 impl Answer {
+    /// The first header of this name (in lower case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(it, _)| it == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// The body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
@@ -132,20 +140,30 @@ fn authorization(service: &str) -> String {
 /// An answer that is whole: with the length it names, or with its last chunk.
 fn parse(all: &[u8]) -> Option<Answer> {
     let end = all.windows(4).position(|w| w == b"\r\n\r\n")?;
-    let head = String::from_utf8_lossy(&all[..end]).to_ascii_lowercase();
+    let head = String::from_utf8_lossy(&all[..end]);
     let status = head.split_whitespace().nth(1)?.parse().ok()?;
     let rest = &all[end + 4..];
+    let headers = head.lines().skip(1).filter_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        Some((name.to_ascii_lowercase(), value.trim().to_owned()))
+    });
+    let headers: Vec<(String, String)> = headers.collect();
     let field = |name: &str| {
-        head.lines()
-            .find_map(|l| l.strip_prefix(name)?.strip_prefix(':'))
-            .map(str::trim)
+        let found = headers.iter().find(|(it, _)| it == name);
+        found.map(|(_, value)| value.as_str())
     };
     let body = match field("content-length") {
         Some(length) => rest.get(..length.parse().ok()?)?.to_vec(),
-        None if field("transfer-encoding") == Some("chunked") => unchunk(rest)?,
+        None if field("transfer-encoding").is_some_and(|it| it.eq_ignore_ascii_case("chunked")) => {
+            unchunk(rest)?
+        }
         None => rest.to_vec(),
     };
-    Some(Answer { status, body })
+    Some(Answer {
+        status,
+        headers,
+        body,
+    })
 }
 
 fn unchunk(mut rest: &[u8]) -> Option<Vec<u8>> {

@@ -1,5 +1,6 @@
 //! What whole-system tests share: the workspace, its binaries, one engine process.
 
+pub mod browser;
 pub mod chance;
 pub mod conformance;
 pub mod connector;
@@ -8,5 +9,7 @@ pub mod example;
 pub mod faults;
 pub mod http;
 pub mod process;
+pub mod site;
 pub mod targets;
+pub mod template;
 pub mod workspace;

@@ -8,10 +8,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::workspace::{root, stagewright};
+use serde_json::Value;
+
+use crate::{
+    http,
+    workspace::{root, stagewright},
+};
 
 /// Nothing in a test takes longer than this.
 pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Looks until something is found.
+///
+/// # Panics
+/// When that takes longer than [`PATIENCE`].
+pub fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < until, "waited too long for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
 
 /// A running `stagewright serve`; ends with the value.
 pub struct Server {
@@ -21,6 +41,27 @@ pub struct Server {
 }
 
 impl Server {
+    /// An operation of CodePipeline that it takes.
+    ///
+    /// # Panics
+    /// When it refuses.
+    pub fn codepipeline(&self, operation: &str, input: &Value) -> Value {
+        let answer = http::codepipeline(&self.url, operation, input).expect("an answer");
+        assert_eq!(answer.status, 200, "{operation}: {}", answer.text());
+        answer.json()
+    }
+
+    /// An operation of EventBridge that it takes.
+    ///
+    /// # Panics
+    /// When it refuses.
+    pub fn events(&self, operation: &str, input: &Value) -> Value {
+        let target = format!("AWSEvents.{operation}");
+        let answer = http::json(&self.url, "events", &target, input).expect("an answer");
+        assert_eq!(answer.status, 200, "{operation}: {}", answer.text());
+        answer.json()
+    }
+
     /// Starts `serve` on a free port and waits until it listens.
     pub fn start(state: &Path, arguments: &[&str]) -> Self {
         Self::spawn(&mut Self::command(state, arguments))

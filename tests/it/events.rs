@@ -4,12 +4,11 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    time::{Duration, Instant},
 };
 
 use harness::{
     http,
-    process::{PATIENCE, Server, client, finish, shown},
+    process::{Server, client, finish, shown, wait},
     workspace::{root, stagewright},
 };
 use serde_json::{Value, json};
@@ -55,35 +54,11 @@ impl Place {
     }
 }
 
-fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < until, "waited too long for {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn events(server: &Server, operation: &str, input: &Value) -> Value {
-    let target = format!("AWSEvents.{operation}");
-    let answer = http::json(&server.url, "events", &target, input).expect("an answer");
-    assert_eq!(answer.status, 200, "{operation}: {}", answer.text());
-    answer.json()
-}
-
-fn codepipeline(server: &Server, operation: &str, input: &Value) -> Value {
-    let answer = http::codepipeline(&server.url, operation, input).expect("an answer");
-    assert_eq!(answer.status, 200, "{operation}: {}", answer.text());
-    answer.json()
-}
-
 fn rule(server: &Server, name: &str, pattern: &Value, target: &Value) {
     let put = json!({"Name": name, "EventPattern": pattern.to_string()});
-    events(server, "PutRule", &put);
+    server.events("PutRule", &put);
     let put = json!({"Rule": name, "Targets": [target]});
-    events(server, "PutTargets", &put);
+    server.events("PutTargets", &put);
 }
 
 /// A source from S3 and an approval that nobody gives.
@@ -104,7 +79,7 @@ fn polling(server: &Server, poll: &str) {
             {"name": "Source", "actions": [source]},
             {"name": "Ask", "actions": [action("Ok", "Approval", "Manual")]}],
     });
-    codepipeline(server, "CreatePipeline", &json!({"pipeline": definition}));
+    server.codepipeline("CreatePipeline", &json!({"pipeline": definition}));
 }
 
 fn upload(server: &Server, body: &[u8]) {
@@ -115,11 +90,7 @@ fn upload(server: &Server, body: &[u8]) {
 
 /// Newest first: trigger type, trigger detail, status.
 fn executions(server: &Server) -> Vec<Value> {
-    let listed = codepipeline(
-        server,
-        "ListPipelineExecutions",
-        &json!({"pipelineName": "shop"}),
-    );
+    let listed = server.codepipeline("ListPipelineExecutions", &json!({"pipelineName": "shop"}));
     listed["pipelineExecutionSummaries"]
         .as_array()
         .cloned()
@@ -185,7 +156,7 @@ fn what_was_not_delivered_comes_after_a_kill() {
     );
     let entry = |n: u32| json!({"Source": "shop", "DetailType": "Sold", "Detail": json!({"n": n}).to_string()});
     let put = json!({"Entries": (0..5).map(entry).collect::<Vec<_>>()});
-    let answer = events(&server, "PutEvents", &put);
+    let answer = server.events("PutEvents", &put);
     assert_eq!(answer["FailedEntryCount"], 0, "{answer}");
     server.kill();
 
@@ -196,11 +167,11 @@ fn what_was_not_delivered_comes_after_a_kill() {
         .map(|event| event["detail"]["n"].clone())
         .collect();
     assert_eq!(got, [0, 1, 2, 3, 4]);
-    let again = events(&server, "ListTargetsByRule", &json!({"Rule": "own"}));
+    let again = server.events("ListTargetsByRule", &json!({"Rule": "own"}));
     assert_eq!(again["Targets"][0]["Arn"], "watch", "rules are kept too");
     // Delivered is delivered: a further kill brings nothing back but what comes then.
     let put = json!({"Entries": [entry(5)]});
-    events(&server, "PutEvents", &put);
+    server.events("PutEvents", &put);
     assert_eq!(place.events(6).len(), 6);
     drop(server);
 }
@@ -268,7 +239,7 @@ fn changes_start_the_pipeline() {
         commit("other"),
         entry("aws.ecr", "ECR Image Action", pushed),
     ];
-    let answer = events(&server, "PutEvents", &json!({"Entries": entries}));
+    let answer = server.events("PutEvents", &json!({"Entries": entries}));
     assert_eq!(answer["FailedEntryCount"], 0, "{answer}");
     let found = wait("two more", || {
         let all = executions(&server);
@@ -282,7 +253,7 @@ fn changes_start_the_pipeline() {
     let id = found[2]["pipelineExecutionId"].as_str().expect("an id");
     let get = json!({"pipelineName": "shop", "pipelineExecutionId": id});
     let revision = wait("its revision", || {
-        let shown = codepipeline(&server, "GetPipelineExecution", &get);
+        let shown = server.codepipeline("GetPipelineExecution", &get);
         let revisions = shown["pipelineExecution"]["artifactRevisions"]
             .as_array()
             .cloned()?;
@@ -310,21 +281,19 @@ fn a_polled_source_starts_its_pipeline_once_per_revision() {
             .map(|e| e["trigger"]["triggerType"].clone())
     };
     wait("the first execution", || trigger(0));
-    // Taken before the second version is there.
-    let state = || {
-        codepipeline(
-            &server,
-            "ListPipelineExecutions",
-            &json!({"pipelineName": "shop"}),
-        )
+    // Taken before the next version is there: a source takes the newest.
+    let taken = |what: &str| {
+        wait(what, || {
+            let newest = executions(&server).first().cloned()?;
+            let revision = newest["sourceRevisions"][0]["revisionId"].clone();
+            revision.is_string().then_some(())
+        });
     };
-    wait("its revision", || {
-        let first = state()["pipelineExecutionSummaries"][0]["sourceRevisions"][0].clone();
-        first["revisionId"].is_string().then_some(())
-    });
+    taken("its revision");
     upload(&server, b"two");
     wait("the second execution", || trigger(1));
     assert_eq!(trigger(0), Some(json!("PollForSourceChanges")));
+    taken("the second revision");
     upload(&server, b"three");
     wait("the third execution", || trigger(2));
     assert_eq!(executions(&server).len(), 3);
@@ -332,12 +301,19 @@ fn a_polled_source_starts_its_pipeline_once_per_revision() {
 
 #[test]
 fn a_polled_repository_starts_its_pipeline_with_the_new_commit() {
+    let code_commit = json!({"RepositoryName": "app", "BranchName": "main"});
+    let git_hub =
+        json!({"Owner": "shop", "Repo": "app", "Branch": "main", "OAuthToken": "planted"});
+    polled_repository("codecommit.app", "AWS", "CodeCommit", &code_commit);
+    polled_repository("connection.GitHub", "ThirdParty", "GitHub", &git_hub);
+}
+
+fn polled_repository(place: &str, owner: &str, provider: &str, configuration: &Value) {
     let folder = tempfile::tempdir().expect("a folder");
     let app = folder.path().join("app");
     let (main, topic) = repository(&app);
-    let config = format!(
-        "[engine]\npoll_seconds = 1\n[bucket.artifacts]\n[codecommit.app]\ngit = {app:?}\n"
-    );
+    let config =
+        format!("[engine]\npoll_seconds = 1\n[bucket.artifacts]\n[{place}]\ngit = {app:?}\n");
     let path = folder.path().join("stagewright.toml");
     fs::write(&path, config).expect("a file");
     let path = path.display().to_string();
@@ -347,12 +323,12 @@ fn a_polled_repository_starts_its_pipeline_with_the_new_commit() {
         "artifactStore": {"type": "S3", "location": "artifacts"},
         "stages": [
             {"name": "Source", "actions": [{"name": "Code", "outputArtifacts": [{"name": "Code"}],
-                "actionTypeId": {"category": "Source", "owner": "AWS", "provider": "CodeCommit", "version": "1"},
-                "configuration": {"RepositoryName": "app", "BranchName": "main"}}]},
+                "actionTypeId": {"category": "Source", "owner": owner, "provider": provider, "version": "1"},
+                "configuration": configuration}]},
             {"name": "Ask", "actions": [{"name": "Ok",
                 "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}}]}],
     });
-    codepipeline(&server, "CreatePipeline", &json!({"pipeline": definition}));
+    server.codepipeline("CreatePipeline", &json!({"pipeline": definition}));
     let taken = |what: &str, commit: &str, started_by: &str| {
         wait(what, || {
             let newest = executions(&server).first().cloned()?;
@@ -437,7 +413,7 @@ fn a_pull_request_on_a_connection_starts_with_its_source_commit() {
             {"name": "Ask", "actions": [{"name": "Ok",
                 "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}}]}],
     });
-    codepipeline(&server, "CreatePipeline", &json!({"pipeline": definition}));
+    server.codepipeline("CreatePipeline", &json!({"pipeline": definition}));
 
     let tell = |event: &str, delivery: &str, payload: &Value| -> Value {
         let headers = [("x-github-event", event), ("x-github-delivery", delivery)];
@@ -467,8 +443,7 @@ fn a_pull_request_on_a_connection_starts_with_its_source_commit() {
     let id = told["started"][0]["pipelineExecutionId"].clone();
     let get = json!({"pipelineName": "shop", "pipelineExecutionId": id});
     let execution = wait("the revision", || {
-        let shown =
-            codepipeline(&server, "GetPipelineExecution", &get)["pipelineExecution"].clone();
+        let shown = server.codepipeline("GetPipelineExecution", &get)["pipelineExecution"].clone();
         shown["artifactRevisions"][0]["revisionId"]
             .is_string()
             .then_some(shown)

@@ -9,6 +9,7 @@ use std::{
 };
 
 use harness::{chance::Chance, targets as functions, workspace::root};
+use shared::job::RawParameters;
 use targets::Target;
 
 /// Changed seeds for each target.
@@ -150,6 +151,17 @@ fn no_parser_panics_or_dawdles_over_garbage() {
         found.extend(bad.map(|(bytes, what)| keep(name, bytes, &what)));
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn each_connector_takes_its_seed_and_no_unknown_field() {
+    for (name, takes) in functions::CONNECTORS {
+        let file = root().join(format!("fuzz/seeds/connector_parameters/{name}.json"));
+        let seed = fs::read_to_string(file).expect("a seed");
+        assert!(takes(&RawParameters::Text(seed.clone())), "{name}");
+        let unknown = seed.replacen('{', "{\"planted\": 1, ", 1);
+        assert!(!takes(&RawParameters::Text(unknown)), "{name}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Whole-system tests in one binary.
 
+mod browser;
 mod clients;
 mod conformance;
 mod connectors;
@@ -10,12 +11,17 @@ mod faults;
 mod garbage;
 mod hooks;
 mod hosts;
+mod images;
+mod infra;
 mod library;
+mod matrix;
 mod python;
 mod remote;
 mod rules;
 mod scenarios;
 mod secrets;
+mod states;
 mod storm;
 mod terminal;
+mod threats;
 mod tidy;

@@ -23,6 +23,11 @@ fn prepare(example: &Example) {
             &format!("[function.{name}]\nenvironment = {{ STAGEWRIGHT_LOG = \"trace\", RUST_BACKTRACE = \"1\" }}\n"),
         );
     }
+    for name in ["approval-notify", "approval-respond"] {
+        config += &format!(
+            "\n[function.{name}]\nenvironment = {{ STAGEWRIGHT_LOG = \"trace\", RUST_BACKTRACE = \"1\" }}\n"
+        );
+    }
     config += &format!(
         "\n[function.recorder]\ncommand = [{:?}, \"record\", {:?}]\n",
         recorder.display().to_string(),
@@ -159,7 +164,7 @@ fn files_below(folder: &Path, into: &mut Vec<std::path::PathBuf>) {
 }
 
 #[test]
-fn nothing_that_opens_something_is_written_down() {
+fn threat_22_nothing_that_opens_something_is_written_down() {
     let example = Example::new();
     prepare(&example);
 
@@ -246,6 +251,9 @@ fn nothing_that_opens_something_is_written_down() {
     let mut secrets = of_mails(&mails);
     assert_eq!(secrets.len(), 4, "two links and two codes");
     secrets.insert(token);
+    let nonce = page.split("name=\"nonce\" value=\"").nth(1);
+    let nonce = nonce.and_then(|rest| rest.split('"').next());
+    secrets.insert(nonce.expect("the form has a nonce").to_owned());
     secrets.extend([credential("secretAccessKey"), session]);
     let mut written = vec![asked, played, example.state().join("run.json")];
     files_below(&example.state().join("logs"), &mut written);

@@ -15,6 +15,7 @@ pub mod hidden;
 mod ids;
 pub mod limit;
 pub mod model;
+pub mod polling;
 mod queue;
 pub mod refusal;
 pub mod rule_type;

@@ -27,6 +27,8 @@ pub const ROLLBACK_TARGET_DAYS: i64 = HISTORY_DAYS;
 pub const CONFIGURATION_VALUE: usize = 1000;
 /// Days a transition may be disabled for waiting executions to go on when it is enabled (section 3.3).
 pub const DISABLED_TRANSITION_DAYS: i64 = 30;
+/// Days without an execution or a change of the pipeline after which its sources are not polled any more (section 8.2).
+pub const POLLING_IDLE_DAYS: i64 = 30;
 /// Tags of a resource.
 pub const TAGS: usize = 50;
 /// Bytes of all output variables of one action.

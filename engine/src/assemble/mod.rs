@@ -1,5 +1,6 @@
 //! Builds one engine from configuration and options, and takes it down again.
 
+mod buckets;
 mod wire;
 
 use std::{
@@ -20,7 +21,7 @@ use crate::{
     app::App,
     bus::{Bus, Follower},
     clock::Clock,
-    config::{BucketConfig, Config},
+    config::Config,
     desk::{Desk, OpenError},
     eventbridge::{self, EventRules},
     face,
@@ -29,19 +30,19 @@ use crate::{
     mail::MailSink,
     perform::Performer,
     provider,
+    states::{self, StoreError as StoreFailure, Workflows},
     store::{
         keys::Keys,
-        objects::{BucketSettings, ObjectStore, StoreError},
+        objects::{ObjectStore, StoreError},
         tables::{Tables, TablesError},
     },
     third_party,
     topic::{TopicSettings, Topics},
     vault::Vault,
 };
-use wire::WireError;
-
-/// `{base-url}` in an environment variable of the configuration stands for the engine's address.
-const BASE_URL: &str = "{base-url}";
+pub use buckets::artifact_buckets;
+use buckets::make_bucket;
+use wire::{Wake, WireError};
 
 /// What an engine is made from.
 pub struct Options {
@@ -105,6 +106,9 @@ pub enum StartError {
     /// The tables.
     #[error("the tables cannot be opened")]
     Tables(#[from] TablesError),
+    /// The state machines.
+    #[error("the state machines cannot be opened")]
+    States(#[source] StoreFailure),
     /// The objects.
     #[error("the objects cannot be opened")]
     Objects(#[source] StoreError),
@@ -187,7 +191,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
         .clone()
         .unwrap_or_else(|| format!("http://{address}"))
         .into();
-    expand(&mut config, &base_url);
+    wire::base_url(&mut config, &base_url);
 
     let clock = if fast_clock {
         Clock::fast()
@@ -207,7 +211,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
     };
     // Before the desk: its first events already go by the rules.
     let folder = state_dir.join("rules");
-    let rules = EventRules::open(&folder, home, bus.clone(), clock.clone())
+    let rules = EventRules::open(&folder, home.clone(), bus.clone(), clock.clone())
         .map_err(unusable("the rules in", &folder))?;
     let desk = Desk::open(
         &state_dir.join("journal.db"),
@@ -221,8 +225,19 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
     let keys = Keys::open(&folder, Arc::new(config.clone()), clock.clone())
         .map_err(unusable("the keys in", &folder))?;
     let tables = Tables::open(&state_dir.join("tables.db"))?;
-    let notes =
-        wire::approvals(&mut config, definition.as_ref(), &keys, &tables, &base_url).await?;
+    let wake = Wake {
+        rules: &rules,
+        fast_clock,
+    };
+    let notes = wire::approvals(
+        &mut config,
+        definition.as_ref(),
+        &keys,
+        &tables,
+        wake,
+        &base_url,
+    )
+    .await?;
 
     let config = Arc::new(config);
     let logs = Logs::new(&state_dir);
@@ -252,6 +267,8 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
     .map_err(unusable("the topics in", &folder))?;
     let vault = state_dir.join("vault.key");
     let alarms = state_dir.join("alarms.json");
+    let file = state_dir.join("states.db");
+    let workflows = Workflows::open(&file, home, clock.clone()).map_err(StartError::States)?;
     let app = App {
         clock,
         desk,
@@ -263,6 +280,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
         mail,
         bus,
         rules,
+        workflows,
         logs,
         lambda,
         vault: Vault::open(&vault).map_err(unusable("the vault", &vault))?,
@@ -301,49 +319,6 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
     ))
 }
 
-/// Makes the artifact buckets of a definition that are not there: a run needs no account. Answers what was made.
-///
-/// # Errors
-/// When the object store cannot be written.
-pub async fn artifact_buckets(
-    app: &App,
-    definition: &PipelineDeclaration,
-) -> Result<Vec<String>, StartError> {
-    let stores = definition
-        .artifact_store
-        .iter()
-        .chain(definition.artifact_stores.iter().flat_map(|m| m.values()));
-    let mut notes = Vec::new();
-    for store in stores {
-        if make_bucket(app, &store.location, &BucketConfig::default()).await? {
-            notes.push(format!("made the artifact bucket {}", store.location));
-        }
-    }
-    Ok(notes)
-}
-
-async fn make_bucket(app: &App, name: &str, config: &BucketConfig) -> Result<bool, StartError> {
-    let settings = BucketSettings {
-        versioned: config.versioned,
-        website: config.website,
-    };
-    app.objects
-        .create_bucket(name, settings)
-        .await
-        .map_err(|source| StartError::Bucket {
-            name: name.to_owned(),
-            source,
-        })
-}
-
-fn expand(config: &mut Config, base_url: &str) {
-    let functions = config.function.values_mut().map(|f| &mut f.environment);
-    let builds = config.codebuild.values_mut().map(|b| &mut b.environment);
-    for value in functions.chain(builds).flat_map(|e| e.values_mut()) {
-        *value = value.replace(BASE_URL, base_url);
-    }
-}
-
 impl Engine {
     /// Begins to carry out effects: first those that an earlier run of this state folder left.
     pub fn perform(&self) {
@@ -351,6 +326,7 @@ impl Engine {
             .desk
             .attach(Performer::new(self.app.clone(), provider::all()));
         eventbridge::start(&self.app);
+        states::start(&self.app);
     }
 
     /// Ends functions, builds and the listener; what is journaled stays.

@@ -1,21 +1,34 @@
-//! Wires the engine's own approval functions: table, signing key, settings, subscriptions.
+//! Wires the engine's own approval functions: table, signing key, settings, subscriptions, rules of EventBridge.
 
 use std::{collections::BTreeMap, path::Path};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use engine_events::{
+    book::{Denied, Wanted},
+    route::DEFAULT_BUS,
+    target::Target,
+};
 use engine_plan::definition::PipelineDeclaration;
 use serde_json::{Value, json};
 
 use crate::{
     config::{ApprovalConfig, Config, FunctionConfig, SubscriptionConfig},
+    eventbridge::EventRules,
     store::{
         keys::{KeyError, Keys},
         tables::Tables,
     },
 };
 
+/// `{base-url}` in an environment variable of the configuration stands for the engine's address.
+const BASE_URL: &str = "{base-url}";
+
 const NOTIFY: &str = "approval-notify";
 const RESPOND: &str = "approval-respond";
+const SWEEP: &str = "approval-sweep";
+/// The rules that wake the sweep.
+const MINUTE: &str = "stagewright-approval-sweep";
+const CHANGES: &str = "stagewright-approval-changes";
 /// The one table of all functions (`docs/table.md`).
 const TABLE: &str = "stagewright";
 const KEY_ALIAS: &str = "alias/stagewright-links";
@@ -35,9 +48,21 @@ pub enum WireError {
     /// The signing key.
     #[error("the link key cannot be made")]
     Key(#[source] KeyError),
+    /// The rules of the sweep.
+    #[error("the rules that wake approval-sweep cannot be made")]
+    Rule(#[source] Denied),
     /// The table; DynamoDB's answer.
     #[error("the table of the functions cannot be made: {0}")]
     Table(String),
+}
+
+/// What wakes the sweep.
+#[derive(Debug, Clone, Copy)]
+pub struct Wake<'a> {
+    /// The engine's rules.
+    pub rules: &'a EventRules,
+    /// Time jumps: an open approval would be swept ten thousand times on its way to its deadline.
+    pub fast_clock: bool,
 }
 
 /// Does what `[approval]` asks for; answers what was wired. Without `[approval]` nothing is: AWS's own behaviour.
@@ -49,6 +74,7 @@ pub async fn approvals(
     definition: Option<&PipelineDeclaration>,
     keys: &Keys,
     tables: &Tables,
+    wake: Wake<'_>,
     base_url: &str,
 ) -> Result<Vec<String>, WireError> {
     let Some(approval) = config.approval.clone() else {
@@ -91,6 +117,7 @@ pub async fn approvals(
             function.environment.entry(variable).or_insert(value);
         }
     }
+    sweep(config, wake)?;
     let whom = match &approval.rules {
         Some(file) => format!("whom the rules of {} ask", file.display()),
         None => approval.approvers.join(", "),
@@ -139,7 +166,7 @@ fn settings(
     public: &[u8; 32],
     topics: &[String],
     base_url: &str,
-) -> [(&'static str, BTreeMap<String, String>); 2] {
+) -> [(&'static str, BTreeMap<String, String>); 3] {
     let map = |pairs: &[(&str, String)]| {
         pairs
             .iter()
@@ -176,7 +203,62 @@ fn settings(
                 ),
             ]),
         ),
+        (SWEEP, map(&[("STAGEWRIGHT_TABLE", TABLE.to_owned())])),
     ]
+}
+
+/// The sweep is woken by the clock and by what approvals and executions do.
+fn sweep(config: &Config, wake: Wake<'_>) -> Result<(), WireError> {
+    let changes = json!({
+        "source": ["aws.codepipeline"],
+        "$or": [
+            {"detail-type": ["CodePipeline Action Execution State Change"], "detail": {"type": {"category": ["Approval"]}}},
+            {"detail-type": ["CodePipeline Pipeline Execution State Change"],
+             "detail": {"state": ["SUCCEEDED", "FAILED", "STOPPED", "SUPERSEDED", "CANCELED"]}},
+        ],
+    });
+    let every = if wake.fast_clock {
+        "rate(1 hour)"
+    } else {
+        "rate(1 minute)"
+    };
+    let rule = |name: &str| Wanted {
+        name: name.to_owned(),
+        description: Some("Wakes approval-sweep; made by [approval].".to_owned()),
+        ..Wanted::default()
+    };
+    let wanted = [
+        Wanted {
+            schedule: Some(every.to_owned()),
+            ..rule(MINUTE)
+        },
+        Wanted {
+            pattern: Some(changes.to_string()),
+            ..rule(CHANGES)
+        },
+    ];
+    let arn = format!(
+        "arn:aws:lambda:{}:{}:function:{SWEEP}",
+        config.engine.region, config.engine.account
+    );
+    let made = wake.rules.change(|book, now| {
+        for rule in wanted {
+            let name = rule.name.clone();
+            book.put_rule(DEFAULT_BUS, rule, now)?;
+            let target = Target {
+                id: "sweep".to_owned(),
+                arn: arn.clone(),
+                role_arn: None,
+                input: None,
+                input_path: None,
+                input_transformer: None,
+                retry_policy: None,
+            };
+            book.put_targets(DEFAULT_BUS, &name, vec![target])?;
+        }
+        Ok(())
+    });
+    made.map_err(WireError::Rule)
 }
 
 async fn make_table(tables: &Tables) -> Result<(), WireError> {
@@ -203,4 +285,13 @@ fn kind(body: &str) -> String {
         .ok()
         .and_then(|v| v["__type"].as_str().map(str::to_owned))
         .unwrap_or_default()
+}
+
+/// Puts the engine's address where the configuration asks for it.
+pub(super) fn base_url(config: &mut Config, base_url: &str) {
+    let functions = config.function.values_mut().map(|f| &mut f.environment);
+    let builds = config.codebuild.values_mut().map(|b| &mut b.environment);
+    for value in functions.chain(builds).flat_map(|e| e.values_mut()) {
+        *value = value.replace(BASE_URL, base_url);
+    }
 }

@@ -36,6 +36,9 @@ pub enum Command {
     Stop(StopArguments),
     /// Roll a stage back to an execution that succeeded in it
     Rollback(RollbackArguments),
+    /// Check the audit of approvals, or turn it into what auditors read
+    #[command(subcommand)]
+    Audit(AuditCommand),
 }
 
 /// Where the definition is and what its template needs.
@@ -288,4 +291,50 @@ pub struct RollbackArguments {
     /// Which engine.
     #[command(flatten)]
     pub at: EndpointArguments,
+}
+
+/// `stagewright audit`.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Name the first record that is not as it was written; status 1 when there is one
+    Verify(AuditSource),
+    /// Print the audit; it is verified first
+    Export {
+        /// What is printed.
+        #[command(flatten)]
+        source: AuditSource,
+        /// json: the records themselves, one a line; csv and html: one row for each approval
+        #[arg(long, value_enum, default_value_t = ExportFormat::Json)]
+        format: ExportFormat,
+    },
+}
+
+/// Where an audit chain is.
+#[derive(Debug, Args)]
+pub struct AuditSource {
+    /// Files of records, in the order of their months
+    pub files: Vec<PathBuf>,
+    /// The anchors of the chain: a file, or a folder copied from the audit bucket
+    #[arg(long, value_name = "PATH")]
+    pub anchors: Option<PathBuf>,
+    /// Read the records from this DynamoDB table at --endpoint-url
+    #[arg(long, value_name = "NAME", requires = "months")]
+    pub table: Option<String>,
+    /// A month of the table, as 2026-11; may be repeated
+    #[arg(long = "month", value_name = "MONTH")]
+    pub months: Vec<String>,
+    /// Which engine or service.
+    #[command(flatten)]
+    pub at: EndpointArguments,
+}
+
+/// How an audit is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Records, one a line.
+    Json,
+    /// For a spreadsheet.
+    Csv,
+    /// A page that prints well.
+    Html,
 }

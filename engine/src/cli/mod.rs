@@ -2,6 +2,7 @@
 
 mod approver;
 mod args;
+mod audit;
 pub(crate) mod browser;
 mod check;
 mod describe;
@@ -9,6 +10,7 @@ mod follow;
 pub mod load;
 mod memory;
 mod output;
+mod put;
 mod remote;
 mod report;
 mod resume;
@@ -100,6 +102,7 @@ pub fn main() -> ExitCode {
             Command::Retry(arguments) => remote::retry(arguments).await,
             Command::Stop(arguments) => remote::stop(arguments).await,
             Command::Rollback(arguments) => remote::rollback(arguments).await,
+            Command::Audit(command) => audit::audit(command).await,
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));

@@ -9,11 +9,9 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use engine_plan::{
-    check::{Surroundings, check as findings_of},
     definition::PipelineDeclaration,
     event::{Event, Trigger},
     gate::GateKind,
-    refusal::Refusal,
     state::{ExecutionStatus, State},
     step::Answer,
 };
@@ -21,9 +19,9 @@ use engine_plan::{
 use super::{
     Stop,
     args::{DefinitionArguments, RunArguments},
-    check::{choice, human},
-    failed, follow, load,
+    failed, follow,
     memory::Memory,
+    put::{configured, definition, put, rejected},
     report::{self, Opening},
     resume::resume,
     signals::Signals,
@@ -32,7 +30,6 @@ use super::{
 use crate::{
     assemble::{self, Engine, Options, StartError},
     config::Config,
-    third_party,
 };
 
 /// `{base-url}` in a variable's value stands for the engine's address, which is chosen when it starts.
@@ -79,7 +76,13 @@ async fn fresh(arguments: &RunArguments, state_dir: &Path) -> Result<Begun, Stop
         .ok_or_else(|| wrong(anyhow!("no definition was named")))?;
     let folder = file.parent().map(Path::to_owned).unwrap_or_default();
     let config = configure(arguments, &folder)?;
-    let definition = definition(arguments, file, &config)?;
+    let wanted = DefinitionArguments {
+        file: file.to_owned(),
+        logical_id: arguments.logical_id.clone(),
+        parameters: arguments.parameters.clone(),
+    };
+    let definition = definition(&wanted, &config)?;
+    let others = configured(&config)?;
     let mut memory = Memory::of(arguments, &folder, &definition.name).map_err(failed)?;
 
     let (engine, notes) = start(
@@ -96,12 +99,11 @@ async fn fresh(arguments: &RunArguments, state_dir: &Path) -> Result<Begun, Stop
 
     let mut notes = notes;
     notes.extend(abandon_leftovers(&engine).await?);
-    notes.extend(
-        assemble::artifact_buckets(&engine.app, &definition)
-            .await
-            .map_err(failed)?,
-    );
-    put(&engine, &definition).await?;
+    for definition in others.iter().chain([&definition]) {
+        let made = assemble::artifact_buckets(&engine.app, definition).await;
+        notes.extend(made.map_err(failed)?);
+        put(&engine, definition).await?;
+    }
     engine.perform();
     let execution = begin(&engine, &memory, &arguments.variables).await?;
     memory.execution.clone_from(&execution);
@@ -241,35 +243,6 @@ pub fn apply(
     config.endpoint.extend(endpoints.clone());
 }
 
-fn definition(
-    arguments: &RunArguments,
-    file: &Path,
-    config: &Config,
-) -> Result<PipelineDeclaration, Stop> {
-    let wanted = DefinitionArguments {
-        file: file.to_owned(),
-        logical_id: arguments.logical_id.clone(),
-        parameters: arguments.parameters.clone(),
-    };
-    let definition = load::load(file, &choice(&wanted, &config.engine)).map_err(wrong)?;
-    let findings = findings_of(
-        &definition,
-        Surroundings {
-            known: &third_party::action_types(&config.third_party),
-            region: &config.engine.region,
-        },
-    );
-    if findings.is_empty() {
-        return Ok(definition);
-    }
-    Err(wrong(anyhow!(
-        "{}",
-        human(&file.display().to_string(), "", &findings)
-            .trim_end()
-            .to_owned()
-    )))
-}
-
 /// Executions that an earlier run left open are abandoned: whoever wants them back asks with --resume.
 async fn abandon_leftovers(engine: &Engine) -> Result<Vec<String>, Stop> {
     let open: Vec<(String, String)> = engine.app.desk.read(|state| {
@@ -302,34 +275,6 @@ async fn abandon_leftovers(engine: &Engine) -> Result<Vec<String>, Stop> {
     Ok(notes)
 }
 
-async fn put(engine: &Engine, definition: &PipelineDeclaration) -> Result<(), Stop> {
-    let known = engine.app.desk.read(|s| {
-        s.pipelines
-            .get(&definition.name)
-            .map(|p| p.definition.clone())
-    });
-    let event = match known {
-        Some(known) if same(&known, definition) => return Ok(()),
-        Some(_) => Event::UpdatePipeline {
-            definition: definition.clone(),
-        },
-        None => Event::CreatePipeline {
-            definition: definition.clone(),
-            tags: BTreeMap::new(),
-            start: false,
-        },
-    };
-    engine.app.desk.submit(event).await.map_err(rejected)?;
-    Ok(())
-}
-
-/// Whether two definitions differ in more than the version number.
-fn same(known: &PipelineDeclaration, wanted: &PipelineDeclaration) -> bool {
-    let mut wanted = wanted.clone();
-    wanted.version = known.version;
-    *known == wanted
-}
-
 async fn begin(
     engine: &Engine,
     memory: &Memory,
@@ -358,14 +303,6 @@ async fn begin(
 }
 
 /// Whose fault it is that the desk did not take an event.
-fn rejected(refusal: Refusal) -> Stop {
-    if refusal.is_internal() {
-        failed(refusal)
-    } else {
-        wrong(refusal)
-    }
-}
-
 /// Whose fault it is that the engine did not start.
 pub fn refused(error: StartError) -> Stop {
     if error.is_request() {

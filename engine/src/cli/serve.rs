@@ -5,6 +5,8 @@ use std::{path::Path, process::ExitCode};
 use super::{
     Stop,
     args::ServeArguments,
+    failed,
+    put::{configured, put},
     run::{apply, refused},
     say::say,
     signals::Signals,
@@ -29,7 +31,8 @@ pub async fn serve(arguments: ServeArguments) -> Result<ExitCode, Stop> {
         &Default::default(),
         &arguments.engine.endpoints.iter().cloned().collect(),
     );
-    let (engine, notes) = assemble::start(Options {
+    let pipelines = configured(&config)?;
+    let (engine, mut notes) = assemble::start(Options {
         config,
         state_dir,
         listen: arguments.listen,
@@ -40,6 +43,11 @@ pub async fn serve(arguments: ServeArguments) -> Result<ExitCode, Stop> {
     })
     .await
     .map_err(refused)?;
+    for definition in &pipelines {
+        let made = assemble::artifact_buckets(&engine.app, definition).await;
+        notes.extend(made.map_err(failed)?);
+        put(&engine, definition).await?;
+    }
     engine.perform();
     poll::start(&engine.app);
     let url = &engine.app.base_url;

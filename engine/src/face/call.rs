@@ -50,7 +50,7 @@ pub struct Fault {
     /// A sentence that a person can act on.
     pub message: String,
     /// Further members of the error shape (JSON protocols).
-    pub members: Map<String, Value>,
+    pub members: Box<Map<String, Value>>,
 }
 
 /// What a JSON face answers.
@@ -96,7 +96,7 @@ impl Fault {
             status,
             code: code.into(),
             message: message.into(),
-            members: Map::new(),
+            members: Box::default(),
         }
     }
 
@@ -118,7 +118,7 @@ impl Fault {
 
     /// The JSON protocols' form of it.
     pub fn into_json(self, version: &str) -> Response {
-        let mut body = self.members;
+        let mut body = *self.members;
         body.insert("__type".to_owned(), json!(self.code));
         body.insert("message".to_owned(), json!(self.message));
         let mut response = respond(

@@ -19,7 +19,7 @@ use super::{
     cloudwatch, codepipeline, dynamodb, events, kms, lambda,
     route::{self, Presigned, Route, Signature},
     s3::{self, Access, S3Fault},
-    ses, sns, sts,
+    ses, sns, states, sts,
     upstream::{self, Upstream},
 };
 use crate::{
@@ -95,7 +95,7 @@ impl Front {
         body: Body,
         request_id: &str,
     ) -> Response {
-        if let Some(name) = without_face(&route)
+        if let Some(name) = without_face(&self.app, &route)
             && let Some(target) = upstream::target(&self.app, name)
         {
             return self.upstream.forward(&target, head, body).await;
@@ -212,6 +212,9 @@ impl Front {
             (Route::Json { version, .. }, "events") => {
                 Ok(json_reply(version, &events::call(app, call).await?))
             }
+            (Route::Json { version, .. }, "states") => {
+                Ok(json_reply(version, &states::call(app, call).await?))
+            }
             (Route::Json { .. }, "monitoring") => {
                 Ok(cloudwatch::call(app, call, cloudwatch::Protocol::Json))
             }
@@ -250,8 +253,12 @@ impl Front {
 }
 
 /// The service to forward, when it has no face here.
-fn without_face(route: &Route) -> Option<&str> {
+fn without_face<'a>(app: &App, route: &'a Route) -> Option<&'a str> {
     match route {
+        // Who names an endpoint for state machines means it.
+        Route::Json { service, .. } if service == "states" => {
+            app.config.endpoint.contains_key(service).then_some(service)
+        }
         Route::Json { service, .. } => {
             (!["codepipeline", "dynamodb", "events", "kms", "monitoring"]
                 .contains(&service.as_str()))
@@ -273,6 +280,8 @@ fn caller(app: &App, signature: &Signature, issued: bool) -> Caller {
     let function = token.and_then(|t| t.reveal().strip_prefix(crate::lambda::ROLE_TOKEN));
     let arn = if let Some(function) = function {
         format!("arn:aws:sts::{account}:assumed-role/{function}/{function}")
+    } else if let Some(session) = token.and_then(|t| sts::session_of(t.reveal())) {
+        format!("arn:aws:sts::{account}:assumed-role/{session}")
     } else if issued {
         format!(
             "arn:aws:sts::{account}:assumed-role/stagewright-artifacts/{}",

@@ -21,6 +21,7 @@ pub mod route;
 pub mod s3;
 pub mod ses;
 pub mod sns;
+pub mod states;
 pub mod sts;
 pub mod upstream;
 
@@ -64,6 +65,7 @@ pub fn router(app: App) -> Router {
         .merge(crate::mail::routes())
         .merge(sns::routes())
         .merge(crate::connection::routes())
+        .merge(crate::registry::routes())
         .merge(crate::webhook::routes())
         .merge(crate::lambda::url::routes())
         .with_state(app.clone());

@@ -24,6 +24,7 @@ use crate::{
     lambda::{HostSettings, LambdaHost},
     logs::Logs,
     mail::MailSink,
+    states::Workflows,
     store::{
         keys::Keys,
         objects::{BucketSettings, ObjectStore},
@@ -33,277 +34,15 @@ use crate::{
     vault::{IssuedCredentials, Scope, Vault},
 };
 
+mod access;
+mod objects;
+
 /// A listening engine, taken down when it is dropped.
 struct Listening {
     app: App,
     client: reqwest::Client,
     _stop: DropGuard,
     _folder: TempDir,
-}
-
-#[tokio::test]
-async fn objects_go_in_and_out() {
-    let engine = listening(|_| {}).await;
-    let s3 = |method, path: &str| engine.signed(method, path, "s3");
-    assert_eq!(status(s3(Method::PUT, "/bucket")).await, 200);
-    let put = s3(Method::PUT, "/bucket/a%20b/%C3%BC.txt")
-        .header("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
-        .header("content-encoding", "aws-chunked")
-        .header("x-amz-decoded-content-length", "5")
-        .header("x-amz-trailer", "x-amz-checksum-crc32")
-        .header("x-amz-meta-who", "me")
-        .header("content-type", "text/plain");
-    let broken = put
-        .try_clone()
-        .unwrap()
-        .body("5\r\nhellO\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n");
-    let (code, _, text) = answer(broken).await;
-    assert!(
-        code == 400 && text.contains("<Code>BadDigest</Code>"),
-        "{text}"
-    );
-    let whole = put.body("5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n");
-    let (code, headers, _) = answer(whole).await;
-    assert_eq!(
-        (code, &headers["x-amz-checksum-crc32"]),
-        (200.try_into().unwrap(), &"NhCmhg==".parse().unwrap())
-    );
-
-    let get = || s3(Method::GET, "/bucket/a%20b/%C3%BC.txt");
-    let (_, headers, text) = answer(get()).await;
-    assert_eq!(
-        (text.as_str(), &headers["x-amz-meta-who"]),
-        ("hello", &"me".parse().unwrap())
-    );
-    assert!(headers.get("content-encoding").is_none());
-    let (code, headers, text) = answer(get().header("range", "bytes=1-3")).await;
-    assert_eq!(
-        (code.as_u16(), text.as_str(), &headers["content-range"]),
-        (206, "ell", &"bytes 1-3/5".parse().unwrap())
-    );
-    assert_eq!(status(get().header("range", "bytes=5-")).await, 416);
-    assert_eq!(
-        status(get().header("if-none-match", &headers["etag"])).await,
-        304
-    );
-
-    let (code, _, text) = answer(s3(Method::GET, "/absent/k")).await;
-    assert!(
-        code == 404 && text.contains("<Code>NoSuchBucket</Code>") && text.contains("absent"),
-        "{text}"
-    );
-    let (code, _, text) = answer(s3(Method::GET, "/bucket?acl")).await;
-    assert!(code == 501 && text.contains("GET /BUCKET?acl"), "{text}");
-}
-
-#[tokio::test]
-async fn a_host_may_name_the_bucket() {
-    let engine = listening(|_| {}).await;
-    engine.bucket("my.bucket", BucketSettings::default()).await;
-    let host = |request: RequestBuilder| request.header("host", "my.bucket.localhost:4599");
-    assert_eq!(
-        status(host(engine.signed(Method::PUT, "/k", "s3")).body("x")).await,
-        200
-    );
-    let (_, _, text) = answer(engine.signed(Method::GET, "/my.bucket/k", "s3")).await;
-    assert_eq!(text, "x");
-}
-
-#[tokio::test]
-async fn a_job_opens_its_artifacts_only() {
-    let engine = listening(|_| {}).await;
-    engine.bucket("artifacts", BucketSettings::default()).await;
-    for key in ["in", "other"] {
-        assert_eq!(
-            status(
-                engine
-                    .signed(Method::PUT, &format!("/artifacts/{key}"), "s3")
-                    .body("x")
-            )
-            .await,
-            200
-        );
-    }
-    let artifact = |key: &str| ("artifacts".to_owned(), key.to_owned());
-    let scope = Scope {
-        read: vec![artifact("in")],
-        write: vec![artifact("out")],
-    };
-    let now = engine.app.clock.now();
-    let job = engine
-        .app
-        .vault
-        .issue(scope.clone(), now + SignedDuration::from_mins(5));
-    let ended = engine
-        .app
-        .vault
-        .issue(scope, now - SignedDuration::from_mins(5));
-    let check =
-        async |credentials: &IssuedCredentials, method, path: &str, expected: u16, code: &str| {
-            let request = engine.with_credentials(method, path, "s3", credentials);
-            let (status, _, text) = answer(request).await;
-            assert_eq!(status, expected, "{path}: {text}");
-            assert!(text.contains(code), "{path}: {text}");
-            assert!(!text.contains(credentials.session_token.reveal()));
-        };
-    check(&job, Method::GET, "/artifacts/in", 200, "x").await;
-    check(&job, Method::PUT, "/artifacts/out", 200, "").await;
-    check(
-        &job,
-        Method::POST,
-        "/artifacts/out?uploads",
-        200,
-        "UploadId",
-    )
-    .await;
-    for (method, path) in [
-        (Method::PUT, "/artifacts/in"),
-        (Method::GET, "/artifacts/other"),
-        (Method::DELETE, "/artifacts/out"),
-        (Method::GET, "/artifacts"),
-        (Method::GET, "/"),
-    ] {
-        check(&job, method, path, 403, "<Code>AccessDenied</Code>").await;
-    }
-    check(
-        &ended,
-        Method::GET,
-        "/artifacts/in",
-        400,
-        "<Code>ExpiredToken</Code>",
-    )
-    .await;
-    let copies = engine
-        .with_credentials(Method::PUT, "/artifacts/out", "s3", &job)
-        .header("x-amz-copy-source", "artifacts/other");
-    assert_eq!(status(copies).await, 403);
-    let tables = engine
-        .with_credentials(Method::POST, "/", "dynamodb", &job)
-        .header("x-amz-target", "DynamoDB_20120810.ListTables");
-    assert_eq!(status(tables).await, 403);
-}
-
-#[tokio::test]
-async fn presigned_urls_end() {
-    let engine = listening(|_| {}).await;
-    engine.bucket("bucket", BucketSettings::default()).await;
-    assert_eq!(
-        status(engine.signed(Method::PUT, "/bucket/k", "s3").body("x")).await,
-        200
-    );
-    let now = engine.app.clock.now();
-    let url = |from: i64, seconds: &str| {
-        let date = (now + SignedDuration::from_secs(from)).strftime("%Y%m%dT%H%M%SZ");
-        format!(
-            "/bucket/k?X-Amz-Credential=AK%2FD%2FR%2Fs3%2Faws4_request&X-Amz-Date={date}&X-Amz-Expires={seconds}"
-        )
-    };
-    let old = |from: i64| {
-        format!(
-            "/bucket/k?AWSAccessKeyId=AK&Signature=s&Expires={}",
-            now.as_second() + from
-        )
-    };
-    for (path, expected) in [
-        (url(-5, "60"), 200),
-        (url(-61, "60"), 403),
-        (url(3600, "60"), 403),
-        (url(0, "700000"), 400),
-        (old(60), 200),
-        (old(-1), 403),
-    ] {
-        assert_eq!(
-            status(engine.request(Method::GET, &path)).await,
-            expected,
-            "{path}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn only_web_sites_are_open_to_all() {
-    let engine = listening(|_| {}).await;
-    engine
-        .bucket(
-            "site",
-            BucketSettings {
-                website: true,
-                ..BucketSettings::default()
-            },
-        )
-        .await;
-    engine.bucket("closed", BucketSettings::default()).await;
-    for path in [
-        "/site/index.html",
-        "/site/sub/index.html",
-        "/site/404.html",
-        "/closed/index.html",
-    ] {
-        let put = engine
-            .signed(Method::PUT, path, "s3")
-            .header("cache-control", "max-age=60");
-        assert_eq!(
-            status(
-                put.header("content-type", "text/html")
-                    .body(path.to_owned())
-            )
-            .await,
-            200
-        );
-    }
-    for (method, path, expected, text) in [
-        (
-            Method::GET,
-            "/_stagewright/site/site/",
-            200,
-            "/site/index.html",
-        ),
-        (Method::GET, "/_stagewright/site/site", 302, ""),
-        (Method::GET, "/_stagewright/site/site/sub", 302, ""),
-        (
-            Method::GET,
-            "/_stagewright/site/site/sub/",
-            200,
-            "/site/sub/index.html",
-        ),
-        (
-            Method::GET,
-            "/_stagewright/site/site/none",
-            404,
-            "/site/404.html",
-        ),
-        (
-            Method::GET,
-            "/_stagewright/site/closed/",
-            403,
-            "AccessDenied",
-        ),
-        (Method::GET, "/_stagewright/site/none/", 404, "NoSuchBucket"),
-        (Method::GET, "/site/index.html", 200, "/site/index.html"),
-        (Method::GET, "/site", 403, "AccessDenied"),
-        (Method::PUT, "/site/index.html", 403, "AccessDenied"),
-        (Method::GET, "/closed/index.html", 403, "AccessDenied"),
-    ] {
-        let (code, headers, body) = answer(engine.request(method, path)).await;
-        assert_eq!(code, expected, "{path}");
-        assert!(body.contains(text), "{path}: {body}");
-        if code == 200 {
-            assert_eq!(
-                (&headers["content-type"], &headers["cache-control"]),
-                (
-                    &"text/html".parse().unwrap(),
-                    &"max-age=60".parse().unwrap()
-                )
-            );
-            assert!(
-                headers["content-security-policy"]
-                    .to_str()
-                    .unwrap()
-                    .starts_with("sandbox"),
-                "{path}"
-            );
-        }
-    }
 }
 
 #[tokio::test]
@@ -348,66 +87,6 @@ async fn tables_live_in_the_state_folder() {
         .call("GetItem", r#"{"TableName":"tab","Key":{"pk":{"S":"a"}}}"#)
         .await;
     assert_eq!(item.unwrap().unwrap(), r#"{"Item":{"pk":{"S":"a"}}}"#);
-}
-
-#[tokio::test]
-async fn foreign_names_and_endings_are_handled() {
-    let engine = listening(|_| {}).await;
-    let console = |host: &'static str| {
-        engine
-            .request(Method::GET, "/_stagewright/mail")
-            .header("host", host)
-    };
-    assert_eq!(status(console("rebound.example.com")).await, 421);
-    assert_ne!(status(console("localhost")).await, 421);
-
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(serve(engine.app.clone(), listener, stop.clone()));
-    // An idle connection keeps nobody waiting.
-    let kept = reqwest::Client::new();
-    assert_eq!(
-        kept.get(format!("http://{address}/absent/k"))
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        404
-    );
-    stop.cancel();
-    let ended = tokio::time::timeout(std::time::Duration::from_secs(20), serving).await;
-    ended.unwrap().unwrap().unwrap();
-}
-
-#[tokio::test]
-async fn sts_tells_who_calls() {
-    let engine = listening(|_| {}).await;
-    let form = ("content-type", "application/x-www-form-urlencoded");
-    let call = |body: &'static str| {
-        engine
-            .signed(Method::POST, "/", "sts")
-            .header(form.0, form.1)
-            .body(body)
-    };
-    let (_, _, text) = answer(call("Action=GetCallerIdentity&Version=2011-06-15")).await;
-    assert!(
-        text.contains("<Arn>arn:aws:iam::123456789012:user/AKIA</Arn>"),
-        "{text}"
-    );
-    let (_, _, text) = answer(call(
-        "Action=AssumeRole&RoleArn=arn:aws:iam::1:role/p/r&RoleSessionName=me",
-    ))
-    .await;
-    assert!(
-        text.contains("<Arn>arn:aws:sts::1:assumed-role/r/me</Arn>")
-            && text.contains("<SessionToken>"),
-        "{text}"
-    );
-    assert_eq!(
-        status(call("Action=AssumeRole&RoleArn=r&RoleSessionName=me")).await,
-        400
-    );
 }
 
 #[tokio::test]
@@ -617,6 +296,15 @@ fn assemble(folder: &Path, base_url: &str) -> App {
                 region: config.engine.region.clone(),
             },
             bus.clone(),
+            clock.clone(),
+        )
+        .unwrap(),
+        workflows: Workflows::open(
+            &folder.join("states.db"),
+            Home {
+                account: config.engine.account.clone(),
+                region: config.engine.region.clone(),
+            },
             clock.clone(),
         )
         .unwrap(),

@@ -16,6 +16,7 @@ mod snapshot;
 
 pub use archive::Row;
 pub use outbox::OutboxChange;
+pub(crate) use schema::private;
 
 /// Version of one record; a change of its shape raises it and keeps reading the older ones.
 pub const RECORD_VERSION: u32 = 1;
@@ -127,7 +128,7 @@ impl Journal {
     /// It is in use, not ours, or the disk refuses.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let fail = |e| storage(path, e);
-        schema::private(path).map_err(|source| JournalError::File {
+        private(path).map_err(|source| JournalError::File {
             path: path.to_owned(),
             source,
         })?;

@@ -63,7 +63,7 @@ impl Journal {
 }
 
 /// Makes the file readable by its owner only: it holds approval tokens. SQLite gives its other files the same mode.
-pub(super) fn private(path: &Path) -> std::io::Result<()> {
+pub(crate) fn private(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = std::fs::OpenOptions::new();
     // Only a new file: opening and closing one that is in use would drop this process's locks on it.

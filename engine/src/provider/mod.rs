@@ -25,17 +25,21 @@ use crate::{
 
 pub mod artifact;
 pub mod codebuild;
+pub mod codedeploy;
 mod content_type;
+pub(crate) mod ecr;
 pub mod git;
 pub mod lambda;
 mod local;
 pub mod manual;
+mod nested;
 mod process;
 mod registry;
 mod rule_alarm;
 mod rule_window;
 pub mod s3_deploy;
 pub mod s3_source;
+mod step_functions;
 #[cfg(test)]
 mod timeout_tests;
 mod workshop;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    codebuild::CodeBuild, git::GitSource, lambda::Lambda, manual::Manual, rule_alarm::AlarmRule,
-    rule_window::WindowRule, s3_deploy::S3Deploy, s3_source::S3Source,
+    codebuild::CodeBuild, codedeploy::CodeDeploy, ecr::EcrSource, git::GitSource, lambda::Lambda,
+    manual::Manual, nested::NestedPipeline, rule_alarm::AlarmRule, rule_window::WindowRule,
+    s3_deploy::S3Deploy, s3_source::S3Source, step_functions::StepFunctions,
 };
 use crate::perform::Providers;
 
@@ -17,6 +18,7 @@ pub fn all() -> Providers {
         .with("Source", "AWS", "CodeStarSourceConnection", git.clone())
         .with("Source", "ThirdParty", "GitHub", git)
         .with("Source", "AWS", "S3", Arc::new(S3Source))
+        .with("Source", "AWS", "ECR", Arc::new(EcrSource))
         .with("Build", "AWS", "CodeBuild", codebuild.clone())
         .with("Test", "AWS", "CodeBuild", codebuild.clone())
         .with("Compute", "AWS", "Commands", codebuild.clone())
@@ -27,6 +29,9 @@ pub fn all() -> Providers {
         .with("Rule", "AWS", "CloudWatchAlarm", Arc::new(AlarmRule))
         .with("Rule", "AWS", "DeploymentWindow", Arc::new(WindowRule))
         .with("Deploy", "AWS", "S3", Arc::new(S3Deploy))
+        .with("Deploy", "AWS", "CodeDeploy", Arc::new(CodeDeploy))
         .with("Approval", "AWS", "Manual", Arc::new(Manual))
         .with("Invoke", "AWS", "Lambda", Arc::new(Lambda))
+        .with("Invoke", "AWS", "StepFunctions", Arc::new(StepFunctions))
+        .with("Invoke", "AWS", "CodePipeline", Arc::new(NestedPipeline))
 }

@@ -74,7 +74,8 @@ impl Subscription {
         self.attribute("RawMessageDelivery") == Some("true")
     }
 
-    pub(super) fn wants(&self, message: &Message) -> bool {
+    /// Whether its filter policy lets a message through.
+    pub fn wants(&self, message: &Message) -> bool {
         let Some(policy) = self.attribute("FilterPolicy") else {
             return true;
         };

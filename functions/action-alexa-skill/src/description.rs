@@ -1,35 +1,12 @@
 //! What the action is, for `stagewright describe`, its page and its custom action type.
 
 use shared::{
-    describe::{Described, Description, Kind, Parameter},
+    describe::{Described, Description, Kind, defaulted, required},
     port::{Artifacts, Ledger, SecretStore, Shelf, Timer},
     provider::Http,
 };
 
 use crate::{AlexaSkill, params::LONGEST_MINUTES};
-
-const fn required(name: &'static str, kind: Kind, meaning: &'static str) -> Parameter {
-    Parameter {
-        name,
-        kind,
-        required: true,
-        default: None,
-        meaning,
-    }
-}
-
-const fn optional(
-    name: &'static str,
-    kind: Kind,
-    default: &'static str,
-    meaning: &'static str,
-) -> Parameter {
-    Parameter {
-        required: false,
-        default: Some(default),
-        ..required(name, kind, meaning)
-    }
-}
 
 impl<H: Http, T: Timer, S: SecretStore, L: Ledger + Shelf, A: Artifacts> Described
     for AlexaSkill<H, T, S, L, A>
@@ -57,31 +34,31 @@ impl<H: Http, T: Timer, S: SecretStore, L: Ledger + Shelf, A: Artifacts> Describ
                 Kind::Secret,
                 "refresh token of Login with Amazon that may read and write skills and models",
             ),
-            optional(
+            defaulted(
                 "overwrite",
                 Kind::Boolean,
                 "false",
                 "whether changes made elsewhere since the last import may be lost",
             ),
-            optional(
+            defaulted(
                 "certify",
                 Kind::Boolean,
                 "false",
                 "whether the skill is submitted for certification after a good import",
             ),
-            optional(
+            defaulted(
                 "timeoutMinutes",
                 Kind::Number(1, LONGEST_MINUTES),
                 "60",
                 "how long the import may take, counted from the start of the action",
             ),
-            optional(
+            defaulted(
                 "baseUrl",
                 Kind::Text,
                 "\"https://api.amazonalexa.com\"",
                 "the API",
             ),
-            optional(
+            defaulted(
                 "tokenUrl",
                 Kind::Text,
                 "\"https://api.amazon.com/auth/o2/token\"",

@@ -55,7 +55,7 @@ impl<H: Http, T: Timer, S: SecretStore, L: Ledger, A: Services> Described
             required(
                 "token",
                 Kind::Secret,
-                "access token; for check runs an installation token of a GitHub App",
+                "access token; with appId the App's private key in PEM form",
             ),
             Parameter {
                 default: Some("\"codepipeline\""),
@@ -76,6 +76,10 @@ impl<H: Http, T: Timer, S: SecretStore, L: Ledger, A: Services> Described
             optional(
                 "user",
                 "of an API token of Bitbucket: the account's mail address",
+            ),
+            optional(
+                "appId",
+                "id of the GitHub App that speaks; it must be installed at the repository. Check runs need one",
             ),
         ],
         variables: &[

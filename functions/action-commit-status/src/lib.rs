@@ -11,7 +11,7 @@
 //!   did not answer for 30 minutes.
 //!
 //! A rate limit (403 or 429) is waited for as the host says, else for a minute. A GitHub App's installation token is
-//! taken from the secret; making one from the App's key is not built. Parameters and output variables: `description.rs`.
+//! made from the App's key (`appId`), for the one repository and what is said there. Parameters and output variables: `description.rs`.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -23,17 +23,22 @@ use shared::{
     job::Details,
     port::{Ledger, SecretStore, Service, ServiceCall, Services, Timer},
     provider::{Http, Provider, ProviderError, Trouble},
+    secret::Secret,
     start::{Started, start_once},
     wire::from_value,
 };
 
+pub use app::Rs256;
+
 use crate::{
+    app::Tokens,
     check::Check,
     params::{CodeHost, Params},
     say::Said,
     settings::FromEvents,
 };
 
+mod app;
 mod check;
 mod description;
 pub mod events;
@@ -48,6 +53,8 @@ pub struct CommitStatus<H, T, S, L, A> {
     ledger: L,
     services: A,
     from_events: Option<FromEvents>,
+    sign: Rs256,
+    tokens: Tokens,
 }
 
 /// What is kept between two steps.
@@ -75,7 +82,7 @@ enum Unsaid {
 }
 
 impl<H: Http, T: Timer, S, L, A> CommitStatus<H, T, S, L, A> {
-    /// The action over these ports; `from_events` as the environment says.
+    /// The action over these ports; `from_events` as the environment says; Apps' keys sign with `sign`.
     pub fn new(
         http: H,
         timer: T,
@@ -83,6 +90,7 @@ impl<H: Http, T: Timer, S, L, A> CommitStatus<H, T, S, L, A> {
         ledger: L,
         services: A,
         from_events: Option<FromEvents>,
+        sign: Rs256,
     ) -> Self {
         Self {
             provider: Provider::new(http, timer, "the code host"),
@@ -90,6 +98,8 @@ impl<H: Http, T: Timer, S, L, A> CommitStatus<H, T, S, L, A> {
             ledger,
             services,
             from_events,
+            sign,
+            tokens: Tokens::default(),
         }
     }
 }
@@ -102,6 +112,35 @@ where
     L: Ledger,
     A: Services,
 {
+    /// What lets the function in.
+    async fn token(
+        &self,
+        params: &Params,
+        budget: Duration,
+        now: jiff::Timestamp,
+    ) -> Result<Secret, Unsaid> {
+        let secret = self.secrets.read(&params.token).await?;
+        let Some(app) = &params.app else {
+            return Ok(secret);
+        };
+        self.tokens
+            .get(
+                &self.provider,
+                (params, app),
+                (&secret, self.sign),
+                (budget, now),
+            )
+            .await
+    }
+
+    /// A token that is not taken was perhaps taken back: the next run makes another.
+    fn sorted(&self, error: ProviderError) -> Unsaid {
+        if matches!(error.trouble, Trouble::Denied { .. }) {
+            self.tokens.forget();
+        }
+        error.into()
+    }
+
     /// Sets a status that needs no id.
     async fn say(
         &self,
@@ -109,27 +148,30 @@ where
         budget: Duration,
         now: jiff::Timestamp,
     ) -> Result<(), Unsaid> {
-        let token = self.secrets.read(&params.token).await?;
+        // Two calls for a token, one with it.
+        let budget = budget / if params.app.is_some() { 3 } else { 1 };
+        let token = self.token(params, budget, now).await?;
         let Some(call) = say::status(params, &token) else {
             return Err(Unsaid::Final(Fault::new(
                 FaultKind::Internal,
                 "a check run has no status of its own",
             )));
         };
-        let answer = self.provider.ask(&call, budget, now).await?;
-        let said: Said = answer.json()?;
+        let answer = self.provider.ask(&call, budget, now).await;
+        let said: Said = answer.map_err(|error| self.sorted(error))?.json()?;
         agreed(&said, params)
     }
 
     async fn check(&self, request: &Request<'_, Params, Progress>) -> Result<String, Unsaid> {
-        let token = self.secrets.read(&request.params.token).await?;
+        // Found and made; two more calls for an App's token.
+        let budget = request.budget / if request.params.app.is_some() { 4 } else { 2 };
+        let token = self.token(request.params, budget, request.now).await?;
         let check = Check {
             provider: &self.provider,
             params: request.params,
             token,
             mark: &request.job.run_key,
-            // Found and made.
-            budget: request.budget / 2,
+            budget,
             now: request.now,
         };
         match start_once(&self.ledger, &check, NAME, request).await? {

@@ -15,6 +15,7 @@ use shared_aws::{
     ledger::DynamoLedger,
     provider::ProviderHttp,
     rpc::JsonServices,
+    rs256::rs256,
     secrets::Secrets,
 };
 
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
             DynamoLedger::new(aws, required(aws.environment(), &TABLE)?),
             JsonServices::new(aws),
             settings(aws.environment())?,
+            rs256,
         );
         let hosted = Hosted::new(action).reading(S3Artifacts::new(aws));
         Ok::<_, ConfigError>(hosted)

@@ -17,6 +17,8 @@ pub struct Params {
     pub state: State,
     /// How the function is let in.
     pub token: SecretRef,
+    /// The GitHub App whose private key `token` refers to; otherwise it refers to a token.
+    pub app: Option<String>,
     /// Of Bitbucket's API tokens: the account's mail address.
     pub user: Option<String>,
     /// What tells this status from others of the commit.
@@ -66,6 +68,7 @@ struct Raw {
     commit: String,
     state: State,
     token: SecretRef,
+    app_id: Option<String>,
     user: Option<String>,
     #[serde(default = "default_context")]
     context: String,
@@ -105,6 +108,9 @@ pub enum ParamsError {
     /// Only Bitbucket's API tokens have a user.
     #[error("user is for provider bitbucket only")]
     User,
+    /// Only GitHub has Apps.
+    #[error("appId must be a GitHub App's id or client id, for provider github or github-check")]
+    App,
 }
 
 impl TryFrom<Raw> for Params {
@@ -128,6 +134,17 @@ impl TryFrom<Raw> for Params {
         if raw.user.is_some() && !bitbucket {
             return Err(ParamsError::User);
         }
+        let is_app = |id: &String| {
+            (1..=40).contains(&id.len())
+                && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
+        };
+        if raw
+            .app_id
+            .as_ref()
+            .is_some_and(|id| bitbucket || !is_app(id))
+        {
+            return Err(ParamsError::App);
+        }
         let link = raw.target_url.filter(|link| !link.is_empty());
         match &link {
             Some(link) if !is_link(link) => return Err(ParamsError::Link),
@@ -144,6 +161,7 @@ impl TryFrom<Raw> for Params {
             commit: raw.commit.to_ascii_lowercase(),
             state: raw.state,
             token: raw.token,
+            app: raw.app_id,
             user: raw.user,
             context: raw.context,
             description: raw.description,

@@ -3,23 +3,30 @@
 use std::{collections::BTreeMap, sync::Mutex};
 
 use serde_json::{Value, json};
+
 use shared::{
     config::Source,
     drive::Outcome,
     job::{FailureKind, Report},
     port::{PortError, ServiceCall, Services},
 };
+
 use shared_testkit::{
     Driven, Failing, Host, Mode, VirtualTime, World, describes, events,
     memory::{MemoryLedger, MemorySecrets},
     repeat_and_fail,
 };
+
 use stagewright_standins::{
     InMemory, Reply, Stage, Trick,
     code_host::{COMMIT, CodeHost},
 };
 
 use crate::{CommitStatus, settings::settings};
+
+mod app;
+mod ends;
+mod faults;
 
 /// GetPipelineExecution of one execution.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +67,7 @@ fn stage() -> Stage<CodeHost> {
 fn action(world: &World, stage: &Stage<CodeHost>, execution: &Value) -> Tested {
     world.secrets.inner.set("ssm:/token", "planted-token");
     world.secrets.inner.set("ssm:/old", "planted-old");
+    world.secrets.inner.set("ssm:/key", "planted-key");
     let from_events = settings(&Environment(
         r#"{"provider": "github", "token": "ssm:/token", "repository": "shop/site"}"#,
     ));
@@ -70,6 +78,7 @@ fn action(world: &World, stage: &Stage<CodeHost>, execution: &Value) -> Tested {
         world.ledger.clone(),
         Pipelines(execution.clone()),
         from_events.expect("settings"),
+        |key, _| (key.reveal() == "planted-key").then(|| b"planted-signature".to_vec()),
     )
 }
 
@@ -165,182 +174,6 @@ async fn a_commit_says_what_the_pipeline_thinks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limits_are_waited_for_as_the_host_says() {
-    let limited = |headers: &[(&str, String)]| {
-        let reply = Reply::json(403, &json!({"message": "API rate limit exceeded"}));
-        let reply = headers
-            .iter()
-            .fold(reply, |reply, (name, value)| reply.header(name, value));
-        Trick::Reply(reply)
-    };
-    let reset = (shared_testkit::time::BEGINNING.as_second() + 90).to_string();
-    let cases = [
-        (limited(&[("retry-after", "45".to_owned())]), 45),
-        (
-            limited(&[
-                ("x-ratelimit-remaining", "0".to_owned()),
-                ("x-ratelimit-reset", reset),
-            ]),
-            90,
-        ),
-        (Trick::throttled(None), 60),
-        (Trick::status(502), 30),
-    ];
-    for (trick, seconds) in cases {
-        let (world, stage) = (World::new(Mode::Work), stage());
-        stage.trick("POST", "statuses", 4, trick);
-        let action = action(&world, &stage, &Value::Null);
-        let input = json!({"params": parameters("github"), "run": "a"});
-        let Driven::Answered(answer) = world.deliver(&action, &input).await else {
-            unreachable!("nothing dies");
-        };
-        let Ok(Outcome::Task(tasked)) = *answer else {
-            unreachable!("{answer:?}");
-        };
-        let shared::drive::task::Answer::Output(output) = tasked.answer else {
-            unreachable!("{:?}", tasked.answer);
-        };
-        let wait = output["waitSeconds"].as_u64().unwrap();
-        assert!(
-            (seconds - 3..=seconds).contains(&wait),
-            "{wait} for {seconds}: {output}"
-        );
-    }
-    // And for ever it is not waited.
-    let busy = || {
-        let stage = stage();
-        stage.always("POST", "", Trick::status(503));
-        stage
-    };
-    let (_, report) = everywhere(busy, &parameters("github")).await;
-    let Report::Failure { kind, .. } = report else {
-        unreachable!("{report:?}");
-    };
-    assert_eq!(kind, FailureKind::SystemUnavailable);
-}
-
-#[tokio::test(start_paused = true)]
-async fn refusals_are_sentences_for_people() {
-    use FailureKind::{ConfigurationError, JobFailed, PermissionError};
-    let other = "f".repeat(40);
-    for (more, kind, text) in [
-        (
-            json!({"commit": other}),
-            ConfigurationError,
-            "No commit found for SHA",
-        ),
-        (
-            json!({"commit": "main"}),
-            ConfigurationError,
-            "commit must be a whole commit id",
-        ),
-        (json!({"commit": 7}), ConfigurationError, ""),
-        (
-            json!({"repository": "shop"}),
-            ConfigurationError,
-            "repository must be written as owner/name",
-        ),
-        (
-            json!({"repository": "shop/other"}),
-            ConfigurationError,
-            "and that the user of these credentials may see it",
-        ),
-        (
-            json!({"state": "green"}),
-            ConfigurationError,
-            "at state: expected one of",
-        ),
-        (
-            json!({"token": "ssm:/old"}),
-            PermissionError,
-            "did not accept the credentials",
-        ),
-        (
-            json!({"token": "planted"}),
-            ConfigurationError,
-            "a reference is needed, never the value",
-        ),
-        (
-            json!({"token": "ssm:/none"}),
-            ConfigurationError,
-            "the secret ssm:/none was not found",
-        ),
-        (
-            json!({"context": ""}),
-            ConfigurationError,
-            "context must have 1 to 255 characters",
-        ),
-        (
-            json!({"context": "x".repeat(256)}),
-            ConfigurationError,
-            "context must have 1 to 255 characters",
-        ),
-        (
-            json!({"targetUrl": "ftp://x"}),
-            ConfigurationError,
-            "targetUrl must start with http",
-        ),
-        (
-            json!({"user": "a@example.com"}),
-            ConfigurationError,
-            "user is for provider bitbucket only",
-        ),
-        (
-            json!({"provider": "bitbucket", "targetUrl": ""}),
-            ConfigurationError,
-            "Bitbucket takes no build status without an address",
-        ),
-        (
-            json!({"provider": "gitlab"}),
-            ConfigurationError,
-            "at provider: expected one of",
-        ),
-        (
-            json!({"baseUrl": "https://u:planted@x"}),
-            ConfigurationError,
-            "holds a user name or password",
-        ),
-        (
-            json!({"stat": 1}),
-            ConfigurationError,
-            "unknown field `stat`",
-        ),
-    ] {
-        let wanted = with(parameters("github"), more.clone());
-        let (_, report) = everywhere(stage, &wanted).await;
-        let Report::Failure {
-            kind: is, message, ..
-        } = report
-        else {
-            unreachable!("{more}: {report:?}");
-        };
-        assert_eq!(is, kind, "{message}");
-        assert!(message.contains(text), "{message}");
-    }
-    for (trick, text) in [
-        (Trick::html(), "an HTML page"),
-        (Trick::empty(), "an empty answer"),
-        (Trick::huge(), "more than 1048576 bytes"),
-        (
-            Trick::Reply(Reply::json(201, &json!({"id": 1}))),
-            "answered with another one",
-        ),
-    ] {
-        let tricked = || {
-            let stage = stage();
-            stage.always("POST", "", trick.clone());
-            stage
-        };
-        let (_, report) = everywhere(tricked, &parameters("github")).await;
-        let Report::Failure { kind, message, .. } = report else {
-            unreachable!("{report:?}");
-        };
-        assert_eq!(kind, JobFailed);
-        assert!(message.contains(text), "{message}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_pipelines_events_are_told_to_its_commits() {
     let revision = json!({"name": "Source", "revisionId": COMMIT, "revisionUrl": "https://eu-west-1.console.aws.amazon.com/x"});
     let object = json!({"name": "Other", "revisionId": "an-s3-version"});
@@ -431,39 +264,4 @@ async fn a_pipelines_events_are_told_to_its_commits() {
         .deliver(&action, &change("Pipeline", "FAILED", None))
         .await;
     assert!(driven.is_retried(), "{driven:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn any_call_may_fail_or_be_cut_off() {
-    for provider in ["github", "github-check"] {
-        let host: Mutex<Stage<CodeHost>> = Mutex::new(stage());
-        repeat_and_fail(
-            &events::job(&parameters(provider)),
-            |world| {
-                let fresh = stage();
-                *host.lock().unwrap() = fresh.clone();
-                action(world, &fresh, &Value::Null)
-            },
-            |_, report, mode| {
-                let host = host.lock().unwrap().with(|host| host.clone());
-                assert!(
-                    host.checks.len() <= 1,
-                    "{mode:?}: {} check runs",
-                    host.checks.len()
-                );
-                if let Report::Success { .. } = report {
-                    let said = match provider {
-                        "github" => host.statuses.last().map(|(_, _, body)| &body["state"]),
-                        _ => host
-                            .checks
-                            .values()
-                            .next()
-                            .map(|check| &check["conclusion"]),
-                    };
-                    assert_eq!(said, Some(&json!("success")), "{mode:?}");
-                }
-            },
-        )
-        .await;
-    }
 }

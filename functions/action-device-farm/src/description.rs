@@ -1,7 +1,7 @@
 //! What the action is, for `stagewright describe`, its page and its custom action type.
 
 use shared::{
-    describe::{Described, Description, Kind, Parameter},
+    describe::{Described, Description, Kind, defaulted, optional, required},
     port::{Artifacts, Ledger, Services, Timer},
     provider::Http,
 };
@@ -10,35 +10,6 @@ use crate::{
     DeviceFarm,
     params::{LONGEST_JOB, LONGEST_PATIENCE, TEST_TYPES},
 };
-
-const fn optional(name: &'static str, kind: Kind, meaning: &'static str) -> Parameter {
-    Parameter {
-        name,
-        kind,
-        required: false,
-        default: None,
-        meaning,
-    }
-}
-
-const fn required(name: &'static str, kind: Kind, meaning: &'static str) -> Parameter {
-    Parameter {
-        required: true,
-        ..optional(name, kind, meaning)
-    }
-}
-
-const fn defaulted(
-    name: &'static str,
-    kind: Kind,
-    default: &'static str,
-    meaning: &'static str,
-) -> Parameter {
-    Parameter {
-        default: Some(default),
-        ..optional(name, kind, meaning)
-    }
-}
 
 impl<S: Services, H: Http, T: Timer, L: Ledger, A: Artifacts> Described
     for DeviceFarm<S, H, T, L, A>

@@ -1,34 +1,12 @@
 //! What the action is, for `stagewright describe`, its page and its custom action type.
 
 use shared::{
-    describe::{Described, Description, Kind, Parameter},
+    describe::{Described, Description, Kind, defaulted, optional},
     port::{SecretStore, Services, Timer},
     provider::Http,
 };
 
 use crate::{Gate, params::LONGEST_PATIENCE};
-
-const fn optional(name: &'static str, kind: Kind, meaning: &'static str) -> Parameter {
-    Parameter {
-        name,
-        kind,
-        required: false,
-        default: None,
-        meaning,
-    }
-}
-
-const fn defaulted(
-    name: &'static str,
-    kind: Kind,
-    default: &'static str,
-    meaning: &'static str,
-) -> Parameter {
-    Parameter {
-        default: Some(default),
-        ..optional(name, kind, meaning)
-    }
-}
 
 impl<S: Services, H: Http, T: Timer, K: SecretStore> Described for Gate<S, H, T, K> {
     const DESCRIPTION: Description = Description {

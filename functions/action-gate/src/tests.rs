@@ -6,7 +6,7 @@ use shared::{
     provider::Provider,
 };
 use shared_testkit::{
-    Failing, Host, Mode, World, describes, events,
+    Failing, Host, Mode, World, describes, events, failure,
     memory::MemorySecrets,
     repeat_and_fail,
     time::{BEGINNING, VirtualTime},
@@ -68,13 +68,6 @@ async fn play(host: Host, parameters: &Value, stage: &Stage<Signals>) -> Report 
     let text = format!("{:?} {report:?}", world.reporter.inner.taken());
     assert!(!text.contains("planted"), "{text}");
     report
-}
-
-fn failure(report: Report) -> (FailureKind, String) {
-    match report {
-        Report::Failure { kind, message, .. } => (kind, message),
-        report => unreachable!("{report:?}"),
-    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use shared::{
     describe::{Described, Description, Kind, Parameter},
-    port::{Artifacts, PageFetcher},
+    port::{ArtifactFiles, PageFetcher},
 };
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     params::{LONGEST_ATTEMPT, LONGEST_PATIENCE},
 };
 
-impl<P: PageFetcher, A: Artifacts> Described for HttpCheck<P, A> {
+impl<P: PageFetcher, F: ArtifactFiles> Described for HttpCheck<P, F> {
     const DESCRIPTION: Description = Description {
         summary: "Asks one page until it answers as expected.",
         category: "Test",

@@ -9,20 +9,19 @@
 //!   retrying the stage is safe.
 //!
 //! Parameters (JSON in `UserParameters`, unknown fields refused): `url`; `expectStatus` (200); `expectText`;
-//! `matchArtifactFile`, a path in the first input artifact; `timeoutSeconds` (600), the patience counted from the
+//! `matchArtifactFile`, a path in the first input artifact, which may be as large as the function's disk; `timeoutSeconds` (600), the patience counted from the
 //! action's start; `attemptTimeoutSeconds` (10). Output variables: `Url`, `StatusCode`, `ResponseTimeMs`, `Checks`,
 //! `BodyBytes`, and `BodySha256` of bodies up to 4 MiB.
 
-use std::{collections::BTreeMap, fs::File, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use shared::{
     action::{Action, Done, Request, Step},
-    archive::{ArchiveError, read_one},
     fault::{Fault, FaultKind},
     job::{Details, Job},
-    port::{Artifacts, PageAnswer, PageFetcher, PortError},
+    port::{ArtifactFiles, PageAnswer, PageFetcher, PortError},
 };
 
 use crate::{
@@ -36,9 +35,9 @@ pub mod params;
 
 /// The action over its two ports.
 #[derive(Debug)]
-pub struct HttpCheck<P, A> {
+pub struct HttpCheck<P, F> {
     pages: P,
-    artifacts: A,
+    files: F,
 }
 
 /// What is kept between two steps.
@@ -52,19 +51,17 @@ pub struct Progress {
 
 /// Larger pages are cut here, and larger files of an artifact are not compared.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
-/// Larger artifacts are refused: `/tmp` holds 512 MB unless configured otherwise.
-const ARTIFACT_LIMIT: u64 = 400 * 1024 * 1024;
 /// For hosts that choose the interval themselves.
 const AGAIN_IN: Duration = Duration::from_secs(5);
 
-impl<P, A> HttpCheck<P, A> {
+impl<P, F> HttpCheck<P, F> {
     /// The action over these ports.
-    pub fn new(pages: P, artifacts: A) -> Self {
-        Self { pages, artifacts }
+    pub fn new(pages: P, files: F) -> Self {
+        Self { pages, files }
     }
 }
 
-impl<P: PageFetcher, A: Artifacts> Action for HttpCheck<P, A> {
+impl<P: PageFetcher, F: ArtifactFiles> Action for HttpCheck<P, F> {
     const NAME: &'static str = "action-http-check";
     type Params = Params;
     type Progress = Progress;
@@ -116,7 +113,7 @@ impl<P: PageFetcher, A: Artifacts> Action for HttpCheck<P, A> {
     }
 }
 
-impl<P, A: Artifacts> HttpCheck<P, A> {
+impl<P, F: ArtifactFiles> HttpCheck<P, F> {
     /// The digest of the artifact's file that the page must equal.
     async fn expected(&self, params: &Params, job: &Job) -> Result<Option<Digest>, Fault> {
         let Some(file) = params.match_artifact_file.clone() else {
@@ -128,42 +125,19 @@ impl<P, A: Artifacts> HttpCheck<P, A> {
                 "matchArtifactFile is given, but the action has no input artifact: add one to the action",
             ));
         };
-        let spool = tempfile::NamedTempFile::new().map_err(|error| {
-            Fault::new(FaultKind::Internal, "no file could be made in /tmp").because(error)
+        let limit = BODY_LIMIT as u64;
+        let read = self
+            .files
+            .read(job.credentials.as_ref(), artifact, &file, limit)
+            .await;
+        let bytes = read.map_err(|error| match &error {
+            PortError::NotFound { .. } | PortError::Invalid { .. } => {
+                let text = format!("matchArtifactFile: {error}");
+                Fault::new(FaultKind::Artifact, text).because(error)
+            }
+            _ => error.into(),
         })?;
-        self.artifacts
-            .download(
-                job.credentials.as_ref(),
-                artifact,
-                spool.path(),
-                ARTIFACT_LIMIT,
-            )
-            .await
-            .map_err(|error| match error {
-                PortError::NotFound { .. } => Fault::new(
-                    FaultKind::Artifact,
-                    format!("the artifact {} is not in its bucket", artifact.name),
-                )
-                .because(error),
-                error => error.into(),
-            })?;
-        let name = artifact.name.clone();
-        blocking(move || {
-            let unusable = |error: ArchiveError| {
-                Fault::new(FaultKind::Artifact, format!("the artifact {name}: {error}"))
-                    .because(error)
-            };
-            let zip = File::open(spool.path()).map_err(|error| {
-                Fault::new(
-                    FaultKind::Internal,
-                    "the spooled artifact could not be read",
-                )
-                .because(error)
-            })?;
-            let bytes = read_one(zip, &file, BODY_LIMIT as u64).map_err(unusable)?;
-            Ok(Some(digest(&bytes)))
-        })
-        .await?
+        Ok(Some(digest(&bytes)))
     }
 }
 
@@ -243,15 +217,6 @@ fn done(params: &Params, progress: &Progress, seen: &Seen, answer: &PageAnswer) 
         },
         variables,
     }
-}
-
-/// Runs work that computes on its own thread, so that a deadline can still be noticed.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Fault> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| {
-        Fault::new(FaultKind::Internal, "reading the artifact broke").because(error)
-    })
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use shared::job::{FailureKind, Report};
 use shared_testkit::{
-    Failing, Mode, World, describes, events,
-    memory::{MemoryArtifacts, MemoryPages, Page},
+    Failing, Mode, World, describes, events, failure,
+    memory::{MemoryFiles, MemoryPages, Page},
     repeat_and_fail,
 };
 
@@ -15,7 +15,7 @@ use crate::HttpCheck;
 const URL: &str = "http://site.example.com/?token=planted";
 const SHOWN: &str = "http://site.example.com/";
 
-type Check = HttpCheck<Failing<MemoryPages>, Failing<MemoryArtifacts>>;
+type Check = HttpCheck<Failing<MemoryPages>, Failing<MemoryFiles>>;
 
 #[test]
 fn the_description_agrees_with_the_parameters() {
@@ -23,7 +23,7 @@ fn the_description_agrees_with_the_parameters() {
 }
 
 fn action(world: &World) -> Check {
-    HttpCheck::new(world.pages.clone(), world.artifacts.clone())
+    HttpCheck::new(world.pages.clone(), world.files.clone())
 }
 
 fn event(more: &Value) -> Value {
@@ -50,13 +50,6 @@ async fn play(more: Value, pages: &[Page], files: &[(&str, &str)]) -> Report {
 fn success(report: Report) -> BTreeMap<String, String> {
     match report {
         Report::Success { variables, .. } => variables,
-        report => unreachable!("{report:?}"),
-    }
-}
-
-fn failure(report: Report) -> (FailureKind, String) {
-    match report {
-        Report::Failure { kind, message, .. } => (kind, message),
         report => unreachable!("{report:?}"),
     }
 }
@@ -121,7 +114,7 @@ async fn every_failure_says_what_was_seen() {
             absent,
             Page::ok("hello"),
             RevisionUnavailable,
-            r#"the artifact Built: the archive has no entry "absent.html""#,
+            r#"matchArtifactFile: the archive has no entry "absent.html""#,
         ),
         (
             json!({"expectStatu": 200}),
@@ -158,6 +151,6 @@ async fn any_call_may_fail_or_be_cut_off() {
         },
     )
     .await;
-    assert!(calls.contains(&"artifact download"), "{calls:?}");
+    assert!(calls.contains(&"artifact file"), "{calls:?}");
     assert_eq!(calls.iter().filter(|call| **call == "page get").count(), 2);
 }

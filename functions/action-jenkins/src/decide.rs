@@ -37,7 +37,8 @@ pub fn way(about: &About, params: &Params) -> Result<Way, Fault> {
         .map(|named| named.name.as_str())
         .collect();
     let unknown = |name: &&String| !declared.contains(&name.as_str());
-    if let Some(name) = params.parameters.keys().find(unknown) {
+    let files = params.files.iter().map(|(name, _)| name);
+    if let Some(name) = params.parameters.keys().chain(files).find(unknown) {
         return refused(format!(
             "the job {job} declares no parameter {name:?}, so Jenkins would drop it: declare it in the job, or leave it out"
         ));

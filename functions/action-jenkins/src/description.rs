@@ -99,6 +99,12 @@ impl<H: Http, T: Timer, S: SecretStore, L: Ledger, A: Artifacts> Described
                 None,
                 "beginnings of paths of archived files that go into the output artifact; all when left out",
             ),
+            optional(
+                "files",
+                Kind::Map,
+                None,
+                "the build's file parameters: PATH or ARTIFACT::PATH of a file in an input artifact, by name",
+            ),
         ],
         variables: &[
             ("BuildNumber", "number of the build"),

@@ -47,6 +47,8 @@ use crate::{
 mod decide;
 mod description;
 mod end;
+mod files;
+mod junit;
 mod look;
 mod output;
 pub mod params;

@@ -35,6 +35,9 @@ pub struct Notes {
     /// The build that the queue's item became: the item is forgotten.
     #[serde(default)]
     build: Option<u64>,
+    /// This Jenkins does not tell what a build asks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    silent: bool,
 }
 
 impl<'a, H, T, A> Followed<'a, H, T, A> {
@@ -86,7 +89,10 @@ impl<H: Http, T: Timer, A: Artifacts> Vendor for Followed<'_, H, T, A> {
         };
         let now = server.now.as_millisecond();
         match decide::progress(&build, params.unstable_is_good, now) {
-            Seen::Runs(percent) => Ok(going(format!("{name} #{number} runs"), percent)),
+            Seen::Runs(percent) => Ok(match self.asks(&build, notes).await {
+                Some(asks) => going(format!("{name} #{number} {asks}"), None),
+                None => going(format!("{name} #{number} runs"), percent),
+            }),
             Seen::Undecided => Ok(going(
                 format!("{name} #{number} ended and has no result yet"),
                 None,
@@ -122,6 +128,20 @@ impl<H: Http, T: Timer, A: Artifacts> Vendor for Followed<'_, H, T, A> {
 }
 
 impl<H: Http, T: Timer, A: Artifacts> Followed<'_, H, T, A> {
+    /// What a running Pipeline build waits for a person to say. Beside the outcome: what fails is left out.
+    async fn asks(&self, build: &Build, notes: &mut Notes) -> Option<String> {
+        if notes.silent || !build.class.ends_with("WorkflowRun") {
+            return None;
+        }
+        match self.server.asks(build.number).await {
+            Ok(asks) => words::asks(self.server.params, build.number, &asks),
+            Err(error) => {
+                notes.silent = error.is_not_found();
+                None
+            }
+        }
+    }
+
     async fn done(&self, build: &Build) -> Result<Done, Fault> {
         let (server, number) = (&self.server, build.number);
         let output = self

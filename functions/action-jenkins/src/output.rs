@@ -13,13 +13,16 @@ use shared::{
     provider::{Call, Http, ProviderError, segment},
 };
 
-use crate::{server::Server, wire::Build};
+use crate::{junit, server::Server, wire::Build};
 
 /// All files together: `/tmp` holds 512 MB unless configured otherwise, and the archive lies beside them.
 const MOST_BYTES: usize = 200 * 1024 * 1024;
 const MOST_FILES: usize = 2000;
 /// The report's place in the artifact.
 const REPORT: &str = "testReport.json";
+/// The same as JUnit XML, for reports up to [`MOST_REPORT`] bytes.
+const REPORT_XML: &str = "testReport.xml";
+const MOST_REPORT: u64 = 4 * 1024 * 1024;
 
 /// Brings the build's test report and files, and uploads them as the artifact.
 pub async fn make<H: Http, T: Timer>(
@@ -35,7 +38,7 @@ pub async fn make<H: Http, T: Timer>(
     let number = build.number;
     let report = server.of_job(&format!("/{number}/testReport/api/json"));
     match fetch(server, &report, &folder.path().join(REPORT), &mut room).await {
-        Ok(()) => {}
+        Ok(()) => as_xml(folder.path()).map_err(disk)?,
         // The build published no tests.
         Err(Trouble::Vendor(error)) if error.is_not_found() => {}
         Err(trouble) => return Err(trouble.fault(number)),
@@ -79,6 +82,18 @@ pub async fn make<H: Http, T: Timer>(
         .await
         .map_err(|error: PortError| Fault::from(error))?;
     Ok(files)
+}
+
+/// Puts the report as JUnit XML beside it, unless it is larger than memory should hold, or none that is understood.
+fn as_xml(folder: &Path) -> std::io::Result<()> {
+    let report = folder.join(REPORT);
+    if fs::metadata(&report)?.len() > MOST_REPORT {
+        return Ok(());
+    }
+    match serde_json::from_slice(&fs::read(&report)?) {
+        Ok(report) => fs::write(folder.join(REPORT_XML), junit::xml(&report)),
+        Err(_) => Ok(()),
+    }
 }
 
 /// The archived files to bring, as checked paths.

@@ -19,6 +19,8 @@ pub struct Params {
     pub token: SecretRef,
     /// The build's parameters.
     pub parameters: BTreeMap<String, String>,
+    /// The build's file parameters.
+    pub files: Vec<(String, FilePlace)>,
     /// The parameter of the job that is given this run's key, so that a build is found again.
     pub run_parameter: String,
     /// Whether UNSTABLE is good.
@@ -27,6 +29,15 @@ pub struct Params {
     pub patience: Duration,
     /// Archived files that go into the output artifact begin with one of these; all when empty.
     pub artifacts: Vec<String>,
+}
+
+/// A file in an input artifact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilePlace {
+    /// The artifact's name; the first when absent.
+    pub artifact: Option<String>,
+    /// Path in it.
+    pub path: String,
 }
 
 /// Jenkins' address with its context path, without a slash at the end.
@@ -49,6 +60,8 @@ struct Raw {
     job: Option<String>,
     #[serde(default)]
     parameters: BTreeMap<String, String>,
+    #[serde(default)]
+    files: BTreeMap<String, String>,
     #[serde(default)]
     unstable: Unstable,
     #[serde(default = "default_minutes")]
@@ -134,6 +147,17 @@ impl TryFrom<Raw> for Params {
                 ));
             }
         }
+        let mut files = Vec::new();
+        for (name, place) in &raw.files {
+            plain("files", name)?;
+            if raw.parameters.contains_key(name) || *name == raw.run_parameter {
+                return Err(Text(
+                    "files",
+                    "hold a name that parameters or runParameter hold",
+                ));
+            }
+            files.push((name.clone(), FilePlace::parse(place)?));
+        }
         plain("runParameter", &raw.run_parameter)?;
         if raw.parameters.contains_key(&raw.run_parameter) {
             return Err(Text(
@@ -147,10 +171,31 @@ impl TryFrom<Raw> for Params {
             user,
             token: raw.token.ok_or(Absent("token"))?,
             parameters: raw.parameters,
+            files,
             run_parameter: raw.run_parameter,
             unstable_is_good: raw.unstable == Unstable::Succeeds,
             patience: Duration::from_secs(raw.timeout_minutes * 60),
             artifacts: raw.artifacts,
+        })
+    }
+}
+
+impl FilePlace {
+    fn parse(text: &str) -> Result<Self, ParamsError> {
+        let (artifact, path) = match text.split_once("::") {
+            Some((artifact, path)) => (Some(artifact.to_owned()), path),
+            None => (None, text),
+        };
+        let plain = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
+        if !plain || artifact.as_deref() == Some("") || text.len() > LONGEST_TEXT {
+            return Err(ParamsError::Text(
+                "files",
+                "must be written PATH or ARTIFACT::PATH, with a plain path inside the artifact",
+            ));
+        }
+        Ok(Self {
+            artifact,
+            path: path.to_owned(),
         })
     }
 }
@@ -236,130 +281,4 @@ fn plain(name: &'static str, text: &str) -> Result<(), ParamsError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn parse(more: &Value) -> Result<Params, String> {
-        let mut all = json!({"url": "https://ci.example.com/jenkins/", "user": "u", "token": "ssm:/ci", "job": "a"});
-        for (name, value) in more.as_object().into_iter().flatten() {
-            match value {
-                Value::Null => all.as_object_mut().unwrap().remove(name),
-                value => all
-                    .as_object_mut()
-                    .unwrap()
-                    .insert(name.clone(), value.clone()),
-            };
-        }
-        serde_json::from_value(all).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn jobs_are_found_by_path_or_by_project() {
-        for (more, path) in [
-            (
-                json!({"job": "team/app/feature%2Fx"}),
-                "/job/team/job/app/job/feature%252Fx",
-            ),
-            (json!({"job": "a b"}), "/job/a%20b"),
-            (json!({"job": null, "ProjectName": "shop"}), "/job/shop"),
-            (
-                json!({"job": null, "ProjectName": "shop", "projects": {"shop": "team/shop"}}),
-                "/job/team/job/shop",
-            ),
-            (
-                json!({"job": "x", "ProjectName": "shop", "projects": {"shop": "team/shop"}}),
-                "/job/x",
-            ),
-        ] {
-            let params = parse(&more).unwrap();
-            assert_eq!(params.job.url_path(), path, "{more}");
-            assert_eq!(
-                params.base.at("/queue"),
-                "https://ci.example.com/jenkins/queue"
-            );
-        }
-        let params = parse(&json!({})).unwrap();
-        assert_eq!(
-            (params.patience, params.unstable_is_good),
-            (Duration::from_secs(3600), false)
-        );
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        let long = "x".repeat(1001);
-        for (more, want) in [
-            (
-                json!({"url": null}),
-                "url is not given: name it in the action's parameters",
-            ),
-            (json!({"user": null}), "user is not given"),
-            (json!({"token": null}), "token is not given"),
-            (json!({"job": null}), "job is not given"),
-            (
-                json!({"url": "ci.example.com"}),
-                "url must start with http:// or https://",
-            ),
-            (json!({"url": "https://"}), "url names no host"),
-            (
-                json!({"url": "https://u:planted@ci"}),
-                "url holds a user name or password",
-            ),
-            (json!({"url": "https://ci/?a=b"}), "url has a query"),
-            (json!({"url": "https://c i"}), "url holds a space"),
-            (json!({"url": format!("https://{long}")}), "url is too long"),
-            (json!({"url": 7}), "expected a string"),
-            (json!({"user": "a:b"}), "user must be a Jenkins user's name"),
-            (
-                json!({"token": "planted"}),
-                "a reference is needed, never the value",
-            ),
-            (json!({"job": "/a"}), "job has an empty part"),
-            (json!({"job": ""}), "job is empty"),
-            (json!({"job": "a/../b"}), "job has a part . or .."),
-            (json!({"job": long}), "job is longer than 1000 characters"),
-            (json!({"job": "a\nb"}), "job holds a control character"),
-            (json!({"job": ["a"]}), "expected a string"),
-            (
-                json!({"ProjectName": "a/b"}),
-                "ProjectName must be 1 to 50 letters",
-            ),
-            (
-                json!({"ProjectName": "x".repeat(51)}),
-                "ProjectName must be 1 to 50 letters",
-            ),
-            (
-                json!({"unstable": "maybe"}),
-                "unknown variant `maybe`, expected `fails` or `succeeds`",
-            ),
-            (
-                json!({"timeoutMinutes": 0}),
-                "timeoutMinutes must be from 1 to 1440",
-            ),
-            (json!({"timeoutMinutes": "x"}), "expected u64"),
-            (
-                json!({"parameters": {"": "x"}}),
-                "parameters is empty or holds an empty name",
-            ),
-            (json!({"parameters": {"A": 7}}), "expected a string"),
-            (
-                json!({"parameters": {"PIPELINE_RUN": "x"}}),
-                "parameters hold the name in runParameter",
-            ),
-            (
-                json!({"parameters": {"A": "x".repeat(10_001)}}),
-                "parameters hold a value of more than 10000",
-            ),
-            (json!({"runParameter": ""}), "runParameter is empty"),
-            (json!({"branch": "x"}), "unknown field `branch`"),
-        ] {
-            let error = parse(&more).unwrap_err();
-            assert!(
-                error.contains(want) && !error.contains("planted"),
-                "{more}: {error}"
-            );
-        }
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use shared::{
 
 use crate::{
     params::Params,
-    wire::{About, Build, Crumb, Item, Queue},
+    wire::{About, Asks, Build, Crumb, Item, Queue},
 };
 
 /// Lists of builds may be long.
@@ -90,17 +90,17 @@ impl<H: Http, T: Timer> Server<'_, H, T> {
         .await
     }
 
-    /// Queues a build.
-    pub async fn start(
-        &self,
-        parameters: Option<&[(String, String)]>,
-    ) -> Result<Answer, ProviderError> {
-        let (how, payload) = match parameters {
+    /// What a Pipeline build waits to be answered; not found without the Pipeline REST API plugin.
+    pub async fn asks(&self, number: u64) -> Result<Vec<Asks>, ProviderError> {
+        let url = self.of_job(&format!("/{number}/wfapi/pendingInputActions"));
+        self.read("the questions of the build", &url).await
+    }
+
+    /// Queues a build, with this form where the job takes parameters.
+    pub async fn start(&self, form: Option<Payload>) -> Result<Answer, ProviderError> {
+        let (how, payload) = match form {
             None => ("/build?delay=0sec", Payload::Empty),
-            Some(all) => (
-                "/buildWithParameters?delay=0sec",
-                Payload::form(all.iter().cloned()),
-            ),
+            Some(form) => ("/buildWithParameters?delay=0sec", form),
         };
         self.post(Call::post(
             "the start of the build",

@@ -3,12 +3,13 @@
 use shared::{
     fault::{Fault, FaultKind},
     port::{Artifacts, Timer},
-    provider::{Http, ProviderError, Trouble},
+    provider::{Http, Payload, ProviderError, Trouble},
     start::{Found, StartError, Starter},
 };
 
 use crate::{
     decide::{self, Way, is_marked},
+    files,
     look::Followed,
     run::{At, Run, queue_item},
 };
@@ -54,10 +55,19 @@ impl<H: Http, T: Timer, A: Artifacts> Starter for Followed<'_, H, T, A> {
         if way.marked {
             all.push((params.run_parameter.clone(), self.key().to_owned()));
         }
-        let answer = self
-            .server
-            .start(way.parameterised.then_some(&all[..]))
-            .await;
+        // The form lies on disk as long as this lives.
+        let mut with_files = None;
+        let form = match (&params.files[..], self.job) {
+            _ if !way.parameterised => None,
+            ([], _) | (_, None) => Some(Payload::form(all)),
+            (files, Some((job, store))) => {
+                let form = files::form(job, store, &all, files).await;
+                let form = form.map_err(StartError::NotStarted)?;
+                Some(with_files.insert(form).payload())
+            }
+        };
+        let answer = self.server.start(form).await;
+        drop(with_files);
         let answer = answer.map_err(|error| self.refused(error))?;
         let location = answer.header("location").unwrap_or_default();
         let Some(id) = queue_item(location) else {

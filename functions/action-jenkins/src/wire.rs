@@ -56,6 +56,8 @@ pub struct Executable {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Build {
+    #[serde(rename = "_class", default, deserialize_with = "nullable")]
+    pub class: String,
     pub number: u64,
     pub queue_id: Option<u64>,
     pub building: Option<bool>,
@@ -102,10 +104,35 @@ pub struct Parameter {
 pub struct Report {
     #[serde(default, deserialize_with = "nullable")]
     pub suites: Vec<Suite>,
+    /// Of Maven and aggregated jobs, which have no suites of their own.
+    #[serde(rename = "childReports", default, deserialize_with = "nullable")]
+    pub children: Vec<Child>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Child {
+    #[serde(default, deserialize_with = "nullable")]
+    pub result: Report,
+}
+
+/// One of `…/N/wfapi/pendingInputActions`. Who may answer it, is not said.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asks {
+    #[serde(default, deserialize_with = "nullable")]
+    pub message: String,
+    pub proceed_text: Option<String>,
+    /// What the answer must give.
+    #[serde(default, deserialize_with = "nullable")]
+    pub inputs: Vec<Named>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Suite {
+    #[serde(default, deserialize_with = "nullable")]
+    pub name: String,
+    /// Seconds.
+    pub duration: Option<f64>,
     #[serde(default, deserialize_with = "nullable")]
     pub cases: Vec<Case>,
 }
@@ -119,6 +146,11 @@ pub struct Case {
     pub name: String,
     #[serde(default, deserialize_with = "nullable")]
     pub status: String,
+    /// Seconds.
+    pub duration: Option<f64>,
+    pub error_details: Option<String>,
+    pub error_stack_trace: Option<String>,
+    pub skipped_message: Option<String>,
 }
 
 /// `/crumbIssuer/api/json`.

@@ -11,12 +11,14 @@ use crate::{
     params::Params,
     run::{At, Run},
     server::Server,
-    wire::{Build, Report},
+    wire::{Asks, Build, Report},
 };
 
 /// Bytes of a log's end that are read, and lines of it that are shown.
 const TAIL_BYTES: u64 = 4096;
 const TAIL_LINES: usize = 20;
+/// Characters of a question that are shown.
+const LONGEST_QUESTION: usize = 200;
 /// Names of failed tests that are shown.
 const TESTS_SHOWN: usize = 5;
 
@@ -36,6 +38,37 @@ pub fn of_run(kind: FaultKind, run: Run, text: String) -> Fault {
         Ok(id) => fault.of_run(id),
         Err(_) => fault,
     }
+}
+
+/// What a build waits to be answered, and where; `None` when it asks nothing.
+pub fn asks(params: &Params, number: u64, asks: &[Asks]) -> Option<String> {
+    let first = asks.first()?;
+    let short = |text: &str| -> String {
+        let plain = |c: char| if c.is_control() { ' ' } else { c };
+        text.chars().map(plain).take(LONGEST_QUESTION).collect()
+    };
+    let proceed = first
+        .proceed_text
+        .as_deref()
+        .filter(|text| !text.is_empty());
+    let proceed = short(proceed.unwrap_or("Proceed"));
+    let mut text = format!(
+        "waits for somebody to answer {:?} in Jenkins with {proceed:?} or \"Abort\"",
+        short(&first.message)
+    );
+    let names: Vec<String> = first
+        .inputs
+        .iter()
+        .map(|input| short(&input.name))
+        .collect();
+    if !names.is_empty() {
+        text += &format!(" and to give {}", names.join(", "));
+    }
+    if asks.len() > 1 {
+        text += &format!(" ({} more questions)", asks.len() - 1);
+    }
+    let build = link(params, Run::own(At::Build(number)));
+    Some(format!("{text}, at {build}input/"))
 }
 
 /// A build that is not good: how it ended, which tests failed, the log's last lines.

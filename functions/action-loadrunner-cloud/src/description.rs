@@ -1,7 +1,7 @@
 //! What the action is, for `stagewright describe`, its page and its custom action type.
 
 use shared::{
-    describe::{Described, Description, Kind, Parameter},
+    describe::{Described, Description, Kind, Parameter, optional, required},
     port::{Artifacts, Ledger, SecretStore, Timer},
     provider::Http,
 };
@@ -10,23 +10,6 @@ use crate::{
     LoadRunnerCloud,
     params::{LARGEST_ID, LONGEST_MINUTES, LONGEST_PERCENTILE},
 };
-
-const fn optional(name: &'static str, kind: Kind, meaning: &'static str) -> Parameter {
-    Parameter {
-        name,
-        kind,
-        required: false,
-        default: None,
-        meaning,
-    }
-}
-
-const fn required(name: &'static str, kind: Kind, meaning: &'static str) -> Parameter {
-    Parameter {
-        required: true,
-        ..optional(name, kind, meaning)
-    }
-}
 
 impl<H: Http, T: Timer, S: SecretStore, L: Ledger, A: Artifacts> Described
     for LoadRunnerCloud<H, T, S, L, A>

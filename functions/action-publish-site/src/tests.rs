@@ -8,7 +8,7 @@ use shared::{
     port::SiteHeaders,
 };
 use shared_testkit::{
-    Failing, Mode, World, describes, events,
+    Failing, Mode, World, describes, events, failure,
     memory::{MemoryArtifacts, MemoryInvalidator, MemorySite},
     repeat_and_fail,
 };
@@ -63,13 +63,6 @@ async fn publish(world: &World, more: Value, files: &[(&str, &str)]) -> Report {
 fn success(report: Report) -> BTreeMap<String, String> {
     match report {
         Report::Success { variables, .. } => variables,
-        report => unreachable!("{report:?}"),
-    }
-}
-
-fn failure(report: Report) -> (FailureKind, String) {
-    match report {
-        Report::Failure { kind, message, .. } => (kind, message),
         report => unreachable!("{report:?}"),
     }
 }

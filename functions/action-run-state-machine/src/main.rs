@@ -23,7 +23,6 @@ fn main() -> ExitCode {
             S3Artifacts::new(aws),
             S3Artifacts::new(aws),
         );
-        let hosted = Hosted::new(action).reading(S3Artifacts::new(aws));
-        Ok::<_, ConfigError>(hosted.answering(StepFunctions::new(aws)))
+        Ok::<_, ConfigError>(Hosted::new(action).reading(S3Artifacts::new(aws)))
     })
 }

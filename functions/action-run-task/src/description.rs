@@ -1,7 +1,7 @@
 //! What the action is, for `stagewright describe`, its page and its custom action type.
 
 use shared::{
-    describe::{Described, Description, Kind, Parameter},
+    describe::{Described, Description, Kind, Parameter, defaulted, optional},
     port::{Artifacts, Ledger, Services},
 };
 
@@ -9,28 +9,6 @@ use crate::{
     RunTask,
     params::{LONGEST_PATIENCE, MOST_LINES},
 };
-
-const fn optional(name: &'static str, kind: Kind, meaning: &'static str) -> Parameter {
-    Parameter {
-        name,
-        kind,
-        required: false,
-        default: None,
-        meaning,
-    }
-}
-
-const fn defaulted(
-    name: &'static str,
-    kind: Kind,
-    default: &'static str,
-    meaning: &'static str,
-) -> Parameter {
-    Parameter {
-        default: Some(default),
-        ..optional(name, kind, meaning)
-    }
-}
 
 impl<S: Services, L: Ledger, A: Artifacts> Described for RunTask<S, L, A> {
     const DESCRIPTION: Description = Description {

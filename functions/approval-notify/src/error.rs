@@ -60,6 +60,13 @@ pub enum NotifyError {
         #[source]
         source: PortError,
     },
+    /// The table.
+    #[error("the approval could not be read")]
+    Read {
+        /// Why.
+        #[source]
+        source: PortError,
+    },
     /// An AWS service.
     #[error("the approval of {pipeline} could not be {what}")]
     Port {

@@ -1,7 +1,8 @@
 //! Stores an approval request and mails each approver a signed link.
 //!
-//! **Trigger:** SNS topics that approval actions name (`NotificationArn`), subscribed as Lambda.
-//! **Effects:** one request in the table for each approval that waits; one mail for each approver.
+//! **Trigger:** SNS topics that approval actions name (`NotificationArn`), subscribed as Lambda; `approval-sweep`, which
+//! asks for the mails that are due of a request: reminders, and how it ended.
+//! **Effects:** one request in the table for each approval that waits; one mail for each approver, reminder and outcome.
 //! **Permissions:** `codepipeline:GetPipelineState`, `GetPipelineExecution`, `ListActionExecutions` on the pipelines;
 //! `kms:Sign` with the link key; `ses:SendEmail`; `dynamodb:GetItem`, `PutItem` on the table. It cannot decide anything.
 //! **Failure:** the event fails and Lambda repeats it (twice, then the dead-letter queue). Repeats are harmless: who was
@@ -9,20 +10,20 @@
 //! another code; both mails work.
 
 mod error;
-mod letter;
+pub mod letter;
+mod news;
+mod posting;
 
 use std::error::Error as _;
 
 use shared::{
     approval::{
-        code::Code,
-        decide,
         facts::{self, SourceOutput, Waiting},
-        id::{ApprovalId, LinkId, RecipientId},
+        history::{self, Past},
+        id::{ApprovalId, RecipientId},
         key::MessageKey,
-        link::Claims,
         port::{ApprovalStore, Entropy, LinkSigner, Mailer, PipelineReader},
-        request::{Facts, IssuedLink, Record, Request, State, Target},
+        request::{Facts, Record, Request, Target},
         settings::NotifySettings,
     },
     port::{Clock, PortError},
@@ -32,9 +33,6 @@ use shared::{
 
 pub use crate::error::NotifyError;
 use crate::error::port;
-
-/// How often a write is tried again after somebody else's.
-const WRITES: usize = 8;
 
 /// The function and what it works with.
 #[derive(Debug)]
@@ -81,6 +79,18 @@ where
             }
         }
         outcome
+    }
+
+    /// Sends the mails that are due of one request. A request that is not there (any more) has none.
+    ///
+    /// # Errors
+    /// When one could not be sent; the others were.
+    pub async fn send_due(&self, id: &ApprovalId) -> Result<(), NotifyError> {
+        let read = self.store.load(id).await;
+        match read.map_err(|source| NotifyError::Read { source })? {
+            Some(record) => self.mail_all(record).await,
+            None => Ok(()),
+        }
     }
 
     async fn one(&self, delivery: &SnsDelivery) -> Result<(), NotifyError> {
@@ -208,7 +218,18 @@ where
             }
             Ok(outputs) => outputs,
         };
-        Ok(facts::gather(&execution, &outputs))
+        let past = match self.pipelines.past(pipeline, &target.stage).await {
+            Err(error @ PortError::Unavailable { .. }) => return Err(failed("described")(error)),
+            Err(error) => {
+                tracing::warn!(error = %error, "the mail will lack what came before");
+                Past::default()
+            }
+            Ok(past) => past,
+        };
+        Ok(Facts {
+            history: history::tell(target, &run.execution, &past),
+            ..facts::gather(&execution, &outputs)
+        })
     }
 
     async fn load(&self, target: &Target, id: &ApprovalId) -> Result<Record, NotifyError> {
@@ -219,129 +240,14 @@ where
         let record = self.store.load(id).await.map_err(failed("read"))?;
         record.ok_or_else(|| failed("read")(missing()))
     }
-
-    /// Mails every approver who was not mailed yet, as long as the request is open.
-    async fn mail_all(&self, record: Record) -> Result<(), NotifyError> {
-        if record.state == State::Open && self.clock.now() >= record.request.expires_at {
-            if let Some(next) = decide::expire(&record, self.clock.now()) {
-                let failed = port(&record.request.target);
-                self.store.replace(&next).await.map_err(failed("closed"))?;
-            }
-            return Ok(());
-        }
-        let asked = record.recipients.len();
-        let ids: Vec<RecipientId> = record.recipients.iter().map(|r| r.id.clone()).collect();
-        let (mut busy, mut failed, mut first) = (0, 0, None);
-        let mut record = record;
-        for id in &ids {
-            match self.mail_one(&mut record, id).await {
-                Ok(true) => {}
-                Ok(false) => busy += 1,
-                Err(error) => {
-                    failed += 1;
-                    first.get_or_insert(error);
-                }
-            }
-        }
-        match first {
-            Some(source) => Err(NotifyError::Mail {
-                failed,
-                asked,
-                source,
-            }),
-            None if busy > 0 => Err(NotifyError::Busy { count: busy }),
-            None => Ok(()),
-        }
-    }
-
-    /// `false`: another delivery is at it. `record` is kept at the newest version seen.
-    async fn mail_one(&self, record: &mut Record, id: &RecipientId) -> Result<bool, PortError> {
-        let code = Code::from_random(self.entropy.bytes());
-        let link = LinkId::from_random(self.entropy.bytes());
-        let hash = code.hash(&link, self.entropy.bytes());
-        let issued = IssuedLink {
-            id: link.clone(),
-            code: hash,
-        };
-        for _ in 0..WRITES {
-            let Some(next) = decide::issue(record, id, issued.clone(), self.clock.now()) else {
-                return Ok(settled_for(record, id));
-            };
-            match self.store.replace(&next).await {
-                Ok(()) => {
-                    *record = next;
-                    return self.send(record, id, &link, &code).await.map(|()| true);
-                }
-                Err(PortError::Conflict { .. }) => {
-                    self.reload(record).await?;
-                    let ours = |r: &shared::approval::request::Recipient| {
-                        r.links.iter().any(|l| l.id == link)
-                    };
-                    if record.recipient(id).is_some_and(ours) {
-                        // Our write held; only its answer was lost.
-                        return self.send(record, id, &link, &code).await.map(|()| true);
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(false)
-    }
-
-    async fn send(
-        &self,
-        record: &mut Record,
-        id: &RecipientId,
-        link: &LinkId,
-        code: &Code,
-    ) -> Result<(), PortError> {
-        let Some(recipient) = record.recipient(id).cloned() else {
-            return Ok(());
-        };
-        let base = &self.settings.base;
-        let unsigned = Claims {
-            approval: record.request.id.clone(),
-            digest: record.request.link_digest(),
-            recipient: id.clone(),
-            link: link.clone(),
-            issued_at: self.clock.now(),
-            expires_at: record.request.expires_at,
-        }
-        .unsigned(&self.settings.kid, base);
-        let signature = self.signer.sign(unsigned.to_sign()).await?;
-        let token = unsigned.with_signature(&signature);
-        let mail = letter::compose(record, &recipient, &self.settings, &token, code)?;
-        self.mailer.send(&mail).await?;
-        tracing::info!(approval = %record.request.id, recipient = %id, "an approver was mailed");
-        for _ in 0..WRITES {
-            let next = decide::mailed(record, id, self.clock.now());
-            match self.store.replace(&next).await {
-                Ok(()) => {
-                    *record = next;
-                    return Ok(());
-                }
-                Err(PortError::Conflict { .. }) => self.reload(record).await?,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(PortError::Conflict {
-            what: format!("the record of a mail for {}", record.request.id),
-        })
-    }
-
-    async fn reload(&self, record: &mut Record) -> Result<(), PortError> {
-        let id = record.request.id.clone();
-        let read = self.store.load(&id).await?;
-        *record = read.ok_or_else(|| PortError::NotFound {
-            what: format!("the approval {id}"),
-        })?;
-        Ok(())
-    }
 }
 
-/// Nothing is left to do for this recipient: mailed, or the request is no longer open.
-fn settled_for(record: &Record, id: &RecipientId) -> bool {
-    record.state != State::Open || record.recipient(id).is_none_or(|r| r.mailed_at.is_some())
+/// A rules file beside the function.
+///
+/// # Errors
+/// One sentence.
+pub fn read(path: &str) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("{path} cannot be read: {error}"))
 }
 
 #[cfg(test)]

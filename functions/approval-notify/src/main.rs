@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use approval_notify::Notify;
+use approval_notify::{Notify, read};
 use serde_json::Value;
-use shared::{approval::settings::NotifySettings, config::ConfigError};
+use shared::{approval::settings::NotifySettings, config::ConfigError, wire::approval_mail::due};
 use shared_aws::{
     approval_store::DynamoApprovals,
     bootstrap::{HandlerError, Invocation, run_events},
@@ -18,9 +18,7 @@ use shared_aws::{
 
 fn main() -> ExitCode {
     run_events("approval-notify", |aws| {
-        let settings = NotifySettings::read(aws.environment(), |path| {
-            std::fs::read_to_string(path).map_err(|error| format!("{path} cannot be read: {error}"))
-        })?;
+        let settings = NotifySettings::read(aws.environment(), read)?;
         let notify = Notify {
             store: DynamoApprovals::new(aws, &settings.table),
             pipelines: Pipelines::new(aws),
@@ -31,7 +29,11 @@ fn main() -> ExitCode {
             settings,
         };
         Ok::<_, ConfigError>(async move |event: Value, _: Invocation| {
-            notify.handle(&deliveries(event)?).await?;
+            if let Some(approval) = due(&event)? {
+                notify.send_due(&approval).await?;
+            } else {
+                notify.handle(&deliveries(event)?).await?;
+            }
             Ok::<_, HandlerError>(Value::Null)
         })
     })

@@ -4,6 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use shared::{
     approval::{
         http::{Body, HttpRequest},
+        level::Level,
         request::Verdict,
         words,
     },
@@ -12,6 +13,8 @@ use shared::{
 
 /// Largest body.
 const BODY_LIMIT: usize = 8 * 1024;
+/// The reason where a person lets a newer run through and gives none.
+pub const MAKES_WAY: &str = "Makes way for a newer run.";
 /// Longest reason, in characters.
 pub const COMMENT_LIMIT: usize = 500;
 
@@ -97,12 +100,15 @@ pub fn read(request: &HttpRequest) -> Result<Form, FormError> {
     form.intent = intent;
     form.verdict = match verdict.as_str() {
         "approve" => Some(Verdict::Approve),
-        "reject" => Some(Verdict::Reject),
+        "reject" | "make-way" => Some(Verdict::Reject),
         "" => None,
         _ => return Err(FormError::Garbled),
     };
     form.code = Secret::new(code);
     form.comment = words::lines(&comment, BODY_LIMIT);
+    if verdict == "make-way" && form.comment.is_empty() {
+        MAKES_WAY.clone_into(&mut form.comment);
+    }
     form.nonce = Secret::new(nonce);
     form.seen = seen;
     Ok(form)
@@ -110,7 +116,7 @@ pub fn read(request: &HttpRequest) -> Result<Form, FormError> {
 
 impl Form {
     /// What is wrong with it, before the code is looked at; `required` of the page is only a courtesy.
-    pub fn mistakes(&self) -> Vec<Mistake> {
+    pub fn mistakes(&self, level: Level) -> Vec<Mistake> {
         let mut mistakes = Vec::new();
         if self.verdict.is_none() {
             mistakes.push(Mistake::NoVerdict);
@@ -121,7 +127,7 @@ impl Form {
         if self.comment.chars().count() > COMMENT_LIMIT {
             mistakes.push(Mistake::LongReason);
         }
-        if self.code.reveal().trim().is_empty() {
+        if level == Level::Code && self.code.reveal().trim().is_empty() {
             mistakes.push(Mistake::NoCode);
         }
         mistakes
@@ -221,7 +227,7 @@ mod tests {
             let form = form.unwrap();
             assert_eq!(form.verdict, Some(Verdict::Reject));
             assert_eq!(form.comment, "Nö, later\nno");
-            assert_eq!(form.mistakes(), []);
+            assert_eq!(form.mistakes(Level::Code), []);
             assert!(!format!("{form:?}").contains("2ZAB"));
         }
     }
@@ -260,14 +266,19 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        let mistakes = |body| text(body).unwrap().mistakes();
+        let mistakes = |body| text(body).unwrap().mistakes(Level::Code);
         assert_eq!(mistakes(""), [Mistake::NoVerdict, Mistake::NoCode]);
         assert_eq!(
             mistakes("verdict=reject&code=x&comment=+%0a"),
             [Mistake::NoReason]
         );
         assert_eq!(mistakes("verdict=approve&code=x"), []);
+        let linked = text("verdict=approve").unwrap();
+        assert_eq!(linked.mistakes(Level::Link), []);
         let long = format!("verdict=approve&code=x&comment={}", "y".repeat(501));
-        assert_eq!(text(&long).unwrap().mistakes(), [Mistake::LongReason]);
+        assert_eq!(
+            text(&long).unwrap().mistakes(Level::Code),
+            [Mistake::LongReason]
+        );
     }
 }

@@ -23,6 +23,8 @@ pub enum Stop {
     NotFound,
     /// 405, with what is allowed.
     Method(&'static str),
+    /// 400: a parameter comes twice.
+    Twice,
     /// 414.
     TooLong,
     /// 403: the form was not sent by our own page.
@@ -33,6 +35,9 @@ pub enum Stop {
 pub fn route<'a>(request: &'a HttpRequest, base: &BaseUrl) -> Result<Route<'a>, Stop> {
     if request.path.len() + request.query.len() > URL_LIMIT {
         return Err(Stop::TooLong);
+    }
+    if names_twice(&request.query) {
+        return Err(Stop::Twice);
     }
     let path = request
         .path
@@ -55,6 +60,16 @@ pub fn route<'a>(request: &'a HttpRequest, base: &BaseUrl) -> Result<Route<'a>, 
         _ if reading || request.method == "POST" => Err(Stop::NotFound),
         _ => Err(Stop::Method("GET, HEAD, POST")),
     }
+}
+
+/// We read no parameter. One that comes twice is somebody's attempt to be read differently by two readers.
+fn names_twice(query: &str) -> bool {
+    let name = |pair: &'_ str| pair.split('=').next().unwrap_or_default().to_owned();
+    let mut names: Vec<String> = query.split('&').map(name).collect();
+    let all = names.len();
+    names.sort();
+    names.dedup();
+    names.len() < all
 }
 
 /// `Sec-Fetch-Site` says same origin; where a browser does not send it, `Origin` is our own.

@@ -9,35 +9,36 @@
 //! it again once its lease is over.
 
 mod answer;
+mod cookie;
 pub mod form;
 mod guard;
 mod page;
-mod vote;
+mod plain;
+mod told;
 
-use askama::Template;
 use shared::{
     approval::{
+        booth::{Booth, Voted},
         decide::{self, Ballot, Refusal},
         http::{HttpAnswer, HttpRequest},
         id::DecisionId,
         link::{self, Claims, LinkError},
+        means::{Channel, Means},
         nonce::{self, Binding, NonceError},
         port::{ApprovalStore, Entropy, ResultSender},
         request::{Record, State},
         settings::RespondSettings,
+        words,
     },
     port::{Clock, PortError},
 };
 
 use crate::{
-    form::{Form, FormError, Mistake},
-    guard::{Route, Stop},
-    page::{Ask, MessagePage, RequestPage, VoteForm},
-    vote::{Booth, Voted},
+    form::{Form, Mistake},
+    guard::Route,
+    page::{Ask, RequestPage, VoteForm},
+    told::{chain, told},
 };
-
-/// Length of our cookie's value: 16 random bytes, base64url.
-const COOKIE_LENGTH: usize = 22;
 
 /// The function and what it works with.
 #[derive(Debug)]
@@ -134,35 +135,46 @@ where
             clock: &self.clock,
         };
         if form.intent == "deliver" {
-            booth.take_over(&opened.record).await?;
+            if let Some(delivery) = booth.take_over(&opened.record).await? {
+                told(&opened.record, &delivery);
+            }
             return Ok(self.back_to(token));
         }
-        let mistakes = form.mistakes();
+        let mistakes = form.mistakes(opened.record.rule.level);
         let (Some(verdict), true) = (form.verdict, mistakes.is_empty()) else {
             return Ok(self.page(422, request, &opened, VoteForm::again(&form, mistakes)));
         };
         let ballot = Ballot {
             recipient: opened.claims.recipient.clone(),
             link: opened.claims.link.clone(),
+            purpose: opened.claims.purpose,
             link_digest: opened.claims.digest.clone(),
+            signed_in: false,
             verdict,
             comment: form.comment.clone(),
             code: form.code.clone(),
             nonce,
             seen: form.seen.clone(),
             attempt: DecisionId::from_random(self.entropy.bytes()),
+            means: self.means(request),
         };
         let id = opened.record.request.id.clone();
         let voted = booth.cast(opened.record.clone(), &ballot).await?;
         tracing::info!(approval = %id, recipient = %ballot.recipient, outcome = ?voted, "a form was answered");
+        if let Voted::Decided(delivery) = &voted {
+            told(&opened.record, delivery);
+        }
         match voted {
-            Voted::Counted => Ok(self.back_to(token)),
+            Voted::Decided(delivery) if delivery.too_late() => {
+                self.reshow(409, request, token, VoteForm::default()).await
+            }
+            Voted::Counted | Voted::Decided(_) => Ok(self.back_to(token)),
             Voted::WrongCode(0) => self.reshow(403, request, token, VoteForm::default()).await,
             Voted::WrongCode(left) => {
                 let again = VoteForm::again(&form, vec![Mistake::WrongCode(left)]);
                 self.reshow(422, request, token, again).await
             }
-            Voted::Refused(Refusal::ForeignLink) => Ok(self.invalid()),
+            Voted::Refused(Refusal::ForeignLink | Refusal::OtherPurpose) => Ok(self.invalid()),
             Voted::Refused(Refusal::Rule(why)) => {
                 let again = VoteForm::again(&form, vec![Mistake::Rule(why)]);
                 self.reshow(403, request, token, again).await
@@ -170,9 +182,25 @@ where
             Voted::Refused(Refusal::Locked) => {
                 self.reshow(403, request, token, VoteForm::default()).await
             }
-            Voted::TooLate | Voted::Refused(_) => {
+            Voted::Quarantined => {
+                tracing::error!(approval = %id, recipient = %ballot.recipient, alarm = "quarantined", "both links of one mail were used at once: neither answer counts, and its links are locked");
                 self.reshow(409, request, token, VoteForm::default()).await
             }
+            Voted::Refused(_) => self.reshow(409, request, token, VoteForm::default()).await,
+        }
+    }
+
+    /// How an answer comes, as much of it as the install keeps.
+    fn means(&self, request: &HttpRequest) -> Means {
+        let agent = request
+            .header("user-agent")
+            .map(|agent| words::one_line(agent, 200));
+        Means {
+            channel: Channel::Page,
+            ip: request
+                .source
+                .and_then(|ip| self.settings.addresses.kept(ip)),
+            agent,
         }
     }
 
@@ -180,20 +208,25 @@ where
     async fn open<'a>(&self, token: &'a str) -> Result<Result<Opened<'a>, LinkError>, PortError> {
         let settings = &self.settings;
         let claims = match link::open(token, &settings.keys, &settings.base, self.clock.now()) {
+            Ok(claims) if settings.revoked.link(&claims) => return Ok(Err(LinkError::Invalid)),
             Ok(claims) => claims,
             Err(error) => return Ok(Err(error)),
         };
         let Some(record) = self.store.load(&claims.approval).await? else {
             return Ok(Err(LinkError::Invalid));
         };
+        let who = record.recipient(&claims.recipient);
+        if who.is_some_and(|who| settings.revoked.recipient(who)) {
+            return Ok(Err(LinkError::Invalid));
+        }
         Ok(
             match decide::admit(&record, &claims.recipient, &claims.link, &claims.digest) {
-                Ok(()) => Ok(Opened {
+                Ok(()) if record.rule.level.purposes().contains(&claims.purpose) => Ok(Opened {
                     token,
                     claims,
                     record,
                 }),
-                Err(_) => Err(LinkError::Invalid),
+                Ok(()) | Err(_) => Err(LinkError::Invalid),
             },
         )
     }
@@ -240,7 +273,13 @@ where
     ) -> HttpAnswer {
         let now = self.clock.now();
         let (record, who) = (&opened.record, &opened.claims.recipient);
-        let mut page = RequestPage::new(&self.settings.base, opened.token, record, who, now);
+        let mut page = RequestPage::new(
+            (&self.settings.base, &self.settings.zone.0),
+            opened.token,
+            record,
+            &opened.claims,
+            now,
+        );
         let may_vote = page.notice.is_none();
         let left_unsent =
             matches!(&record.state, State::Deciding { lease_until, .. } if *lease_until <= now);
@@ -270,117 +309,9 @@ where
         answer
     }
 
-    /// The browser's cookie, and how to set it where it has none of ours.
-    fn cookie(&self, request: &HttpRequest) -> (String, Option<String>) {
-        use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-        let name = self.cookie_name();
-        let ours = |value: &&str| {
-            value.len() == COOKIE_LENGTH
-                && value
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        };
-        if let Some(value) = request.cookie(name).filter(ours) {
-            return (value.to_owned(), None);
-        }
-        let value = URL_SAFE_NO_PAD.encode(self.entropy.bytes::<16>());
-        let base = &self.settings.base;
-        let scope = if base.is_https() {
-            "Path=/; Secure".to_owned()
-        } else {
-            format!("Path={}/", base.path())
-        };
-        let set = format!("{name}={value}; {scope}; HttpOnly; SameSite=Strict; Max-Age=3600");
-        (value, Some(set))
-    }
-
-    /// `__Host-` cookies need https; plain http is for loopback addresses only.
-    fn cookie_name(&self) -> &'static str {
-        if self.settings.base.is_https() {
-            "__Host-stagewright_form"
-        } else {
-            "stagewright_form"
-        }
-    }
-
     fn back_to(&self, token: &str) -> HttpAnswer {
         answer::see_other(format!("{}/a/{token}", self.settings.base))
     }
-
-    fn stopped(&self, stop: Stop) -> HttpAnswer {
-        match stop {
-            Stop::NotFound => self.message(404, "Nothing is here", "Open the link from your mail."),
-            Stop::TooLong => self.message(
-                414,
-                "The address is too long",
-                "Open the link from your mail as it is.",
-            ),
-            Stop::Foreign => self.foreign(),
-            Stop::Method(allowed) => {
-                let text = "Only reading this page and sending its form is possible.";
-                let mut answer = self.message(405, "This cannot be done here", text);
-                answer.headers.push(("Allow", allowed.to_owned()));
-                answer
-            }
-        }
-    }
-
-    fn unreadable(&self, error: FormError) -> HttpAnswer {
-        let again = "Open the link from your mail again and use the form there.";
-        match error {
-            FormError::TooLarge => self.message(413, "The form is too large", again),
-            FormError::Type => self.message(415, "This is not the page's form", again),
-            FormError::Garbled => self.message(400, "The form cannot be read", again),
-        }
-    }
-
-    fn foreign(&self) -> HttpAnswer {
-        self.message(
-            403,
-            "The form did not come from this page",
-            "Nothing was decided. Open the link from your mail again, in a browser that accepts cookies, and use the form there.",
-        )
-    }
-
-    fn invalid(&self) -> HttpAnswer {
-        self.message(
-            403,
-            "This link does not work",
-            "It may have been cut or changed on its way. Copy the whole link from the mail, or answer in the AWS console.",
-        )
-    }
-
-    fn message(&self, status: u16, title: &str, text: &str) -> HttpAnswer {
-        self.render(
-            status,
-            &MessagePage {
-                base: &self.settings.base,
-                title,
-                text,
-            },
-        )
-    }
-
-    fn render(&self, status: u16, page: &impl Template) -> HttpAnswer {
-        match page.render() {
-            Ok(html) => answer::page(status, html),
-            Err(error) => {
-                tracing::error!(error = %error, "a page could not be written");
-                answer::page(500, String::new())
-            }
-        }
-    }
-}
-
-/// The error and what is behind it, for the log.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(&format!(": {source}"));
-        next = source.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         let settings = RespondSettings::read(aws.environment())?;
         let respond = Respond {
             store: DynamoApprovals::new(aws, &settings.table),
-            sender: Pipelines::new(aws),
+            sender: Pipelines::new(aws).answering_as(settings.approver_role.as_deref()),
             clock: SystemClock,
             entropy: SystemEntropy,
             settings,

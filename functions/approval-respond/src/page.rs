@@ -1,9 +1,11 @@
 //! What the pages show: from a record to the words and blocks of the templates.
 
 use askama::Template;
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use shared::approval::{
     id::RecipientId,
+    level::Level,
+    link::{Claims, Purpose},
     request::{Record, State, Verdict},
     rules::evaluate,
     settings::BaseUrl,
@@ -25,6 +27,12 @@ pub struct RequestPage<'a> {
     pub sheet: Sheet,
     /// The question, or its answer.
     pub heading: String,
+    /// Whether the link may approve.
+    pub may_approve: bool,
+    /// Whether the link may reject.
+    pub may_reject: bool,
+    /// Whether the code of the mail is asked for.
+    pub asks_code: bool,
     /// Whose link it is.
     pub address: &'a str,
     /// `in 3 hours`.
@@ -137,16 +145,20 @@ impl VoteForm {
 impl<'a> RequestPage<'a> {
     /// The page of this recipient.
     pub fn new(
-        base: &'a BaseUrl,
+        (base, zone): (&'a BaseUrl, &TimeZone),
         token: &'a str,
         record: &'a Record,
-        who: &RecipientId,
+        claims: &Claims,
         now: Timestamp,
     ) -> Self {
+        let who = &claims.recipient;
         Self {
+            may_approve: claims.purpose != Purpose::Reject,
+            may_reject: claims.purpose != Purpose::Approve,
+            asks_code: record.rule.level == Level::Code,
             base,
             token,
-            sheet: Sheet::new(record),
+            sheet: Sheet::new(record, zone, now),
             heading: heading(record),
             address: record.recipient(who).map_or("", |r| r.address.as_str()),
             left: words::relative(record.request.expires_at, now),
@@ -286,6 +298,17 @@ fn notice(record: &Record, who: &RecipientId, now: Timestamp) -> Option<Notice> 
                     vote.verdict.past().to_lowercase()
                 );
                 say("good", "✓", title, &more(record, now))
+            }
+            None if record
+                .recipient(who)
+                .is_some_and(|r| r.quarantined_at.is_some()) =>
+            {
+                say(
+                    "bad",
+                    "!",
+                    "Both links of your mail were used at once".to_owned(),
+                    "Approve and reject came within seconds, as when a mail scanner follows every link. Neither counts, and both links are locked. Ask whoever runs the pipeline, or answer in the AWS console.",
+                )
             }
             None if record.recipient(who).is_some_and(|r| r.locked()) => say(
                 "bad",

@@ -15,6 +15,7 @@ use shared::{
         request::{Record, State},
         stored,
     },
+    id::ExecutionId,
     port::PortError,
 };
 
@@ -29,9 +30,15 @@ pub struct DynamoApprovals {
     aws: Aws,
     table: String,
     client: OnceLock<Client>,
+    audit_days: u32,
 }
 
-type Item = HashMap<String, AttributeValue>;
+/// Requests that the sweep is not done with yet; `sk` is their id.
+const OPEN: &str = "approval-open";
+/// Most of them read at once.
+const AT_ONCE: i32 = 1_000;
+
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
 impl DynamoApprovals {
     /// The approvals in the table of this name. Makes no client yet.
@@ -40,15 +47,41 @@ impl DynamoApprovals {
             aws: aws.clone(),
             table: table.into(),
             client: OnceLock::new(),
+            audit_days: 0,
         }
     }
 
-    fn client(&self) -> &Client {
+    /// Keeps records of the audit chain for so many days.
+    pub fn keeping_audit_for(self, days: u32) -> Self {
+        Self {
+            audit_days: days,
+            ..self
+        }
+    }
+
+    pub(crate) fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
+    pub(crate) fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// When records of the audit chain end that are written now.
+    pub(crate) fn audit_ends(&self) -> AttributeValue {
+        let kept = SignedDuration::from_hours(24 * i64::from(self.audit_days));
+        let until = Timestamp::now()
+            .saturating_add(kept)
+            .unwrap_or(Timestamp::MAX);
+        AttributeValue::N(until.as_second().to_string())
+    }
+
+    pub(crate) fn client(&self) -> &Client {
         self.client
             .get_or_init(|| Client::new(&self.aws.config("DYNAMODB")))
     }
 
-    async fn get(&self, what: &str, key: Item) -> Result<Option<Item>, PortError> {
+    pub(crate) async fn get(&self, what: &str, key: Item) -> Result<Option<Item>, PortError> {
         let request = self
             .client()
             .get_item()
@@ -58,7 +91,7 @@ impl DynamoApprovals {
         Ok(self.aws.call(what, request.send()).await?.item)
     }
 
-    fn put_new(&self, item: Item) -> Result<TransactWriteItem, PortError> {
+    pub(crate) fn put_new(&self, item: Item) -> Result<TransactWriteItem, PortError> {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(item))
@@ -92,7 +125,9 @@ impl ApprovalStore for DynamoApprovals {
             .client()
             .transact_write_items()
             .transact_items(self.put_new(pointer)?)
-            .transact_items(self.put_new(item(record))?);
+            .transact_items(self.put_new(item(record))?)
+            .transact_items(self.put_new(open_item(record))?)
+            .transact_items(self.put_new(execution_item(record))?);
         let sent = self.aws.call("a new approval", request.send()).await;
         sent.map(drop)
     }
@@ -122,6 +157,69 @@ impl ApprovalStore for DynamoApprovals {
         let what = format!("the approval {}", next.request.id);
         self.aws.call(&what, request.send()).await.map(drop)
     }
+
+    async fn unfinished(&self, after: Option<&ApprovalId>) -> Result<Vec<ApprovalId>, PortError> {
+        let request = self
+            .client()
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND sk > :after")
+            .expression_attribute_values(":pk", text(OPEN))
+            // Less than every id.
+            .expression_attribute_values(":after", text(after.map_or("!", ApprovalId::as_str)))
+            .consistent_read(true)
+            .limit(AT_ONCE);
+        let answer = self.aws.call("the open approvals", request.send()).await?;
+        let ids = answer.items().iter().filter_map(|item| field(item, "sk"));
+        Ok(ids.filter_map(|id| id.parse().ok()).collect())
+    }
+
+    async fn of_execution(&self, execution: &ExecutionId) -> Result<Vec<ApprovalId>, PortError> {
+        let request = self
+            .client()
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(&execution_pk(execution)))
+            .consistent_read(true);
+        let what = format!("the approvals of the execution {execution}");
+        let answer = self.aws.call(&what, request.send()).await?;
+        let ids = answer.items().iter().filter_map(|item| field(item, "sk"));
+        Ok(ids.filter_map(|id| id.parse().ok()).collect())
+    }
+
+    async fn finished(&self, id: &ApprovalId) -> Result<(), PortError> {
+        let request = self
+            .client()
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(keys(OPEN, id.as_str())));
+        let what = format!("the open approval {id}");
+        self.aws.call(&what, request.send()).await.map(drop)
+    }
+}
+
+fn execution_pk(execution: &ExecutionId) -> String {
+    format!("approval-execution#{execution}")
+}
+
+/// The item that finds a request by its execution.
+fn execution_item(record: &Record) -> Item {
+    let request = &record.request;
+    let mut item = keys(&execution_pk(&request.execution), request.id.as_str());
+    item.insert("expires".to_owned(), ttl(record));
+    item
+}
+
+/// The item that lists a request as unfinished.
+fn open_item(record: &Record) -> Item {
+    let mut item = keys(OPEN, record.request.id.as_str());
+    item.insert(
+        "pipeline".to_owned(),
+        text(record.request.target.pipeline.as_str()),
+    );
+    item.insert("expires".to_owned(), ttl(record));
+    item
 }
 
 fn message_key(key: &MessageKey) -> Item {
@@ -132,12 +230,12 @@ fn item_key(id: &ApprovalId) -> Item {
     keys(&format!("approval#{id}"), "request")
 }
 
-fn keys(pk: &str, sk: &str) -> Item {
+pub(crate) fn keys(pk: &str, sk: &str) -> Item {
     HashMap::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))])
 }
 
 /// `doc` is what is read back; the attributes beside it are for people and for conditions.
-fn item(record: &Record) -> Item {
+pub(crate) fn item(record: &Record) -> Item {
     let request = &record.request;
     let mut item = item_key(&request.id);
     item.extend(
@@ -175,14 +273,14 @@ fn ttl(record: &Record) -> AttributeValue {
     AttributeValue::N(at.as_second().to_string())
 }
 
-fn field<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+pub(crate) fn field<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
 
-fn text(text: &str) -> AttributeValue {
+pub(crate) fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-fn number(number: u64) -> AttributeValue {
+pub(crate) fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }

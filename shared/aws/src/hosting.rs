@@ -12,60 +12,53 @@ use shared::{
         Delivery, Ended, Outcome, Outside, drive,
         stop::{EndedRun, RunEnd},
         task::{Answer, Tasked},
+        wait::Woken,
         worker::Worked,
     },
     fault::Fault,
     host,
     job::{ArtifactCredentials, ArtifactRef, Report},
-    port::{ArtifactFiles, PortError, TaskCallback, TaskOutcome},
-    secret::Secret,
+    port::{ArtifactFiles, PortError},
+    remembered::Remembered,
 };
 
 use crate::{
+    artifacts::S3Artifacts,
     bootstrap::{HandlerError, Invocation, run_events},
     clock::{SystemClock, TokioTimer},
     codepipeline::CodePipeline,
     entropy::SystemEntropy,
     error::chain,
     ledger::DynamoLedger,
+    provider::ProviderHttp,
     sdk::Aws,
+    secrets::Secrets,
+    task_tokens::TaskTokens,
 };
 
 /// An action and what it takes from its hosts.
 #[derive(Debug)]
-pub struct Hosted<A, F = NoFiles, K = NoTokens> {
+pub struct Hosted<A, F = NoFiles> {
     action: A,
     files: Option<F>,
-    tokens: Option<K>,
 }
 
 impl<A: Action> Hosted<A> {
-    /// An action whose parameters are given in place, and whose tasks are polled.
+    /// An action whose parameters are given in place.
     pub fn new(action: A) -> Self {
         Self {
             action,
             files: None,
-            tokens: None,
         }
     }
 }
 
-impl<A, F, K> Hosted<A, F, K> {
+impl<A, F> Hosted<A, F> {
     /// Parameters may also be a file of an input artifact.
-    pub fn reading<G: ArtifactFiles>(self, files: G) -> Hosted<A, G, K> {
+    pub fn reading<G: ArtifactFiles>(self, files: G) -> Hosted<A, G> {
         Hosted {
             action: self.action,
             files: Some(files),
-            tokens: self.tokens,
-        }
-    }
-
-    /// State machines may also wait for a token.
-    pub fn answering<L: TaskCallback>(self, tokens: L) -> Hosted<A, F, L> {
-        Hosted {
-            action: self.action,
-            files: self.files,
-            tokens: Some(tokens),
         }
     }
 }
@@ -77,12 +70,11 @@ impl<A, F, K> Hosted<A, F, K> {
 /// it is no worker. `build` is as in [`run_events`].
 ///
 /// Started by hand as `PROGRAM --describe FORM` it says what the action is; `stagewright describe` does so.
-pub fn run_action<A, F, K, B, X>(build: B) -> ExitCode
+pub fn run_action<A, F, B, X>(build: B) -> ExitCode
 where
     A: Described,
     F: ArtifactFiles,
-    K: TaskCallback,
-    B: FnOnce(&Aws) -> Result<Hosted<A, F, K>, X>,
+    B: FnOnce(&Aws) -> Result<Hosted<A, F>, X>,
     X: fmt::Display,
 {
     let mut arguments = std::env::args().skip(1);
@@ -99,7 +91,7 @@ where
             pipeline: CodePipeline::new(aws),
             table: table.map(|name| DynamoLedger::new(aws, name)),
             files: hosted.files,
-            tokens: hosted.tokens,
+            tokens: TaskTokens::new(aws),
         };
         let action = hosted.action;
         Ok::<_, String>(async move |event: Value, invocation: Invocation| {
@@ -125,6 +117,22 @@ where
     })
 }
 
+/// Runs an action that drives a vendor over HTTP with secrets, the ledger and artifacts. Its table is required.
+pub fn run_connector<A: Described>(
+    make: impl FnOnce(ProviderHttp, TokioTimer, Remembered<Secrets>, DynamoLedger, S3Artifacts) -> A,
+) -> ExitCode {
+    run_action(|aws| {
+        let action = make(
+            ProviderHttp::new(aws),
+            TokioTimer,
+            Remembered::new(Secrets::new(aws)),
+            DynamoLedger::new(aws, config::required(aws.environment(), &TABLE)?),
+            S3Artifacts::new(aws),
+        );
+        Ok::<_, ConfigError>(Hosted::new(action).reading(S3Artifacts::new(aws)))
+    })
+}
+
 /// Prints the action's description.
 fn describe<A: Described>(form: &str) -> ExitCode {
     let shown = form
@@ -144,21 +152,21 @@ fn describe<A: Described>(form: &str) -> ExitCode {
 }
 
 /// Everything outside an action's function.
-struct Function<F, K> {
+struct Function<F> {
     pipeline: CodePipeline,
     table: Option<DynamoLedger>,
     files: Option<F>,
-    tokens: Option<K>,
+    tokens: TaskTokens,
     worker: Option<WorkerSettings>,
     defaults: Map<String, Value>,
 }
 
-impl<F: ArtifactFiles, K: TaskCallback> Outside for Function<F, K> {
+impl<F: ArtifactFiles> Outside for Function<F> {
     type Reporter = CodePipeline;
     type Jobs = CodePipeline;
     type Table = DynamoLedger;
     type Files = F;
-    type Tokens = K;
+    type Tokens = TaskTokens;
     type Clock = SystemClock;
     type Timer = TokioTimer;
 
@@ -174,8 +182,8 @@ impl<F: ArtifactFiles, K: TaskCallback> Outside for Function<F, K> {
     fn files(&self) -> Option<&F> {
         self.files.as_ref()
     }
-    fn tokens(&self) -> Option<&K> {
-        self.tokens.as_ref()
+    fn tokens(&self) -> &TaskTokens {
+        &self.tokens
     }
     fn clock(&self) -> &SystemClock {
         &SystemClock
@@ -244,31 +252,43 @@ fn worker_told(worked: Worked) -> Result<Value, HandlerError> {
         return Ok(json!({ "ignored": why }));
     }
     let jobs: Vec<Value> = worked.ended.iter().map(told).collect();
-    let (count, lost) = (jobs.len(), worked.lost);
-    tracing::info!(count, lost, "the round is over");
+    for woken in &worked.woken {
+        match woken {
+            Woken::Looked(tasked) => drop(answered(tasked)),
+            Woken::GivenUp(run) => drop(ends(std::slice::from_ref(run))),
+        }
+    }
+    let (count, lost, tasks) = (jobs.len(), worked.lost, worked.woken.len());
+    tracing::info!(count, lost, tasks, "the round is over");
     match worked.undelivered {
         Some(error) => Err(error.into()),
-        None => Ok(json!({ "jobs": jobs })),
+        None => Ok(json!({ "jobs": jobs, "tasks": tasks })),
     }
 }
 
 fn task_told(tasked: &Tasked) -> Result<Value, HandlerError> {
+    let told = answered(tasked);
+    match &tasked.answer {
+        _ if tasked.delivery.is_some() => Ok(told),
+        Answer::Kept => Ok(told),
+        Answer::Output(value) => Ok(value.clone()),
+        Answer::Failed { kind, message, .. } => Err(HandlerError::named(kind.name(), message)),
+    }
+}
+
+/// Logs what a machine was told; what is answered beside its token.
+fn answered(tasked: &Tasked) -> Value {
     let run = tasked.run_key.as_str();
     warn(run, &tasked.warnings);
     fail(run, tasked.fault.as_ref());
-    let by_token = tasked.delivery.is_some();
     let outcome = match &tasked.answer {
         Answer::Output(value) => value.get("status").and_then(Value::as_str),
+        Answer::Kept => Some("WAITING"),
         Answer::Failed { kind, .. } => Some(kind.name()),
     };
+    let by_token = tasked.delivery.is_some();
     tracing::info!(run, outcome, by_token, "the task is answered");
-    match (&tasked.answer, by_token) {
-        (_, true) => Ok(json!({ "run": run, "outcome": outcome })),
-        (Answer::Output(value), false) => Ok(value.clone()),
-        (Answer::Failed { kind, message, .. }, false) => {
-            Err(HandlerError::named(kind.name(), message))
-        }
-    }
+    json!({ "run": run, "outcome": outcome })
 }
 
 fn warn(of: &str, warnings: &[PortError]) {
@@ -296,19 +316,6 @@ impl ArtifactFiles for NoFiles {
         _: &str,
         _: u64,
     ) -> Result<Vec<u8>, PortError> {
-        match *self {}
-    }
-}
-
-/// Of functions that answer no tokens.
-#[derive(Debug)]
-pub enum NoTokens {}
-
-impl TaskCallback for NoTokens {
-    async fn finish(&self, _: &Secret, _: &TaskOutcome) -> Result<(), PortError> {
-        match *self {}
-    }
-    async fn heartbeat(&self, _: &Secret) -> Result<(), PortError> {
         match *self {}
     }
 }

@@ -26,7 +26,10 @@ pub fn request(event: Value) -> Result<HttpRequest, HttpEventError> {
             Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
         })
         .collect();
+    let source = event.request_context.http.source_ip.as_deref();
+    let source = source.and_then(|ip| ip.parse().ok());
     Ok(HttpRequest {
+        source,
         method: event.request_context.http.method.ok_or(HttpEventError)?,
         path: event.raw_path.ok_or(HttpEventError)?,
         query: event.raw_query_string.unwrap_or_default(),

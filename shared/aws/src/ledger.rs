@@ -1,4 +1,5 @@
-//! The ledger in DynamoDB: what was intended and started, which jobs are open, what no token can hold.
+//! The ledger in DynamoDB: what was intended and started, which jobs are open, which tasks wait, what no token can
+//! hold.
 //!
 //! Items are described in `docs/table.md`. Spoken to by hand: see [`crate::rpc`].
 
@@ -14,6 +15,8 @@ use shared::{
 };
 
 use crate::{error::unavailable, rpc::Rpc, sdk::Aws};
+
+mod waiting;
 
 /// The ledger's items in one table.
 #[derive(Debug)]
@@ -71,7 +74,7 @@ impl DynamoLedger {
 }
 
 /// Attributes that the conditions here speak of; several are words of DynamoDB's own.
-const NAMES: [&str; 3] = ["state", "by", "until"];
+const NAMES: [&str; 5] = ["state", "by", "until", "token", "due"];
 
 fn conditioned(body: &mut Value, condition: &str, values: Value) {
     let names: Map<String, Value> = NAMES

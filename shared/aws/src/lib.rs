@@ -1,11 +1,14 @@
 //! The only code that knows the AWS SDK and the Lambda runtime: ports, bootstrap, real clock and environment.
 
 pub mod approval_store;
+mod approver;
 pub mod artifacts;
+mod audit_store;
 pub mod bootstrap;
 pub mod clock;
 pub mod cloudfront;
 pub mod codepipeline;
+pub mod conditions;
 pub mod deadline;
 pub mod entropy;
 pub mod environment;
@@ -13,6 +16,7 @@ mod error;
 pub mod hosting;
 mod http;
 pub mod http_entry;
+pub mod invoke;
 mod jobs;
 pub mod ledger;
 mod log;
@@ -20,7 +24,9 @@ pub mod mail;
 pub mod page;
 pub mod pipelines;
 pub mod provider;
+mod rest;
 pub mod rpc;
+pub mod rs256;
 mod s3;
 pub mod sdk;
 pub mod secrets;
@@ -28,8 +34,10 @@ pub mod signer;
 pub mod site_bucket;
 pub mod sns_entry;
 pub mod step_functions;
+pub mod task_tokens;
 pub mod topic;
 mod web;
+pub mod witness;
 
 #[cfg(test)]
 mod tests;

@@ -4,13 +4,14 @@
 //! binary than everything here is worth.
 
 use std::{
+    collections::BTreeMap,
     fmt::{self, Write as _},
     io::Write as _,
     sync::{Mutex, PoisonError},
 };
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
@@ -83,7 +84,8 @@ impl Lines {
         let Fields { message, rest } = fields;
         match self.format {
             Format::Json => {
-                let mut line = Map::new();
+                // Sorted, whatever serde_json's own map does in this build.
+                let mut line: BTreeMap<String, Value> = BTreeMap::new();
                 line.insert("timestamp".into(), format!("{now:.3}").into());
                 line.insert("level".into(), level.as_str().into());
                 line.insert("message".into(), message.into());
@@ -94,7 +96,8 @@ impl Lines {
                 for (name, value) in rest {
                     line.entry(name).or_insert(value);
                 }
-                format!("{}\n", Value::Object(line))
+                let text = serde_json::to_string(&line).unwrap_or_default();
+                format!("{text}\n")
             }
             Format::Text => {
                 let mut line = format!("{level} {} {request} {message}", self.function);
@@ -148,7 +151,7 @@ impl Subscriber for Lines {
 #[derive(Default)]
 struct Fields {
     message: String,
-    rest: Map<String, Value>,
+    rest: BTreeMap<String, Value>,
 }
 
 impl Fields {
@@ -200,7 +203,7 @@ mod tests {
         };
         let fields = Fields {
             message: "two\nlines".into(),
-            rest: Map::from_iter([
+            rest: BTreeMap::from_iter([
                 ("took_ms".to_owned(), 5.into()),
                 ("level".to_owned(), 1.into()),
             ]),

@@ -1,36 +1,40 @@
 //! What the approval functions read of pipelines, and the one result they send.
 
+mod past;
+
 use std::sync::OnceLock;
 
 use aws_sdk_codepipeline::{
     Client,
     types::{
-        ActionCategory, ActionExecutionDetail, ActionExecutionFilter, ActionExecutionStatus,
-        ApprovalResult, ApprovalStatus, ArtifactRevision,
+        ActionExecutionDetail, ActionExecutionFilter, ActionExecutionStatus, ApprovalResult,
+        ApprovalStatus, ArtifactRevision,
     },
 };
 use shared::{
     approval::{
         decide::{Finding, SendAnswer},
         facts::{ExecutionFacts, SourceOutput, Waiting},
-        port::{PipelineReader, ResultSender},
+        history::Past,
+        port::{Answer, PipelineReader, ResultSender},
         request::{Request, Revision, Target, Verdict},
     },
-    id::{ExecutionId, PipelineName},
+    id::{ExecutionId, PipelineName, StageName},
     port::PortError,
     secret::Secret,
 };
 
-use crate::{error::port_error, sdk::Aws};
+use crate::{approver::ApproverRole, error::port_error, sdk::Aws};
 
 /// Pages of ListActionExecutions read at most: 500 runs, newest first.
 const PAGES: usize = 5;
 
-/// Reads and answers with the function's own role.
+/// Reads with the function's own role, and answers with it or with the approver role.
 #[derive(Debug)]
 pub struct Pipelines {
     aws: Aws,
     client: OnceLock<Client>,
+    approver: Option<ApproverRole>,
 }
 
 impl Pipelines {
@@ -39,7 +43,29 @@ impl Pipelines {
         Self {
             aws: aws.clone(),
             client: OnceLock::new(),
+            approver: None,
         }
+    }
+
+    /// Answers through this role, in a session named after the approver.
+    pub fn answering_as(self, role: Option<&str>) -> Self {
+        let approver = role.map(|arn| ApproverRole::new(&self.aws, arn));
+        Self { approver, ..self }
+    }
+
+    /// The client that answers in this approver's name.
+    async fn client_of(&self, approver: Option<&str>) -> Result<Client, PortError> {
+        let Some(role) = &self.approver else {
+            return Ok(self.client().clone());
+        };
+        let approver = approver.ok_or_else(|| PortError::Invalid {
+            what: "assuming the approver role".to_owned(),
+            message: "the decision names no approver".to_owned(),
+        })?;
+        let credentials = role.assume(approver).await?;
+        Ok(Client::new(
+            &self.aws.config_as("CODEPIPELINE", credentials),
+        ))
     }
 
     fn client(&self) -> &Client {
@@ -147,45 +173,57 @@ impl PipelineReader for Pipelines {
         })
     }
 
+    async fn past(&self, pipeline: &PipelineName, stage: &StageName) -> Result<Past, PortError> {
+        let actions = self.actions(pipeline, None).await?;
+        let request = self.client().get_pipeline_state().name(pipeline.as_str());
+        let what = format!("GetPipelineState of {pipeline}");
+        let state = self.aws.call(&what, request.send()).await?;
+        let mut stages = state.stage_states().iter();
+        let here = stages.find(|s| s.stage_name() == Some(stage.as_str()));
+        let inbound = here.map(|s| s.inbound_executions()).unwrap_or_default();
+        Ok(Past {
+            runs: actions.iter().filter_map(past::run).collect(),
+            inbound: inbound
+                .iter()
+                .filter_map(|e| e.pipeline_execution_id().parse().ok())
+                .collect(),
+        })
+    }
+
     async fn source_outputs(
         &self,
         pipeline: &PipelineName,
         execution: &ExecutionId,
     ) -> Result<Vec<SourceOutput>, PortError> {
         let actions = self.actions(pipeline, Some(execution)).await?;
-        Ok(actions.iter().filter_map(source_output).collect())
+        Ok(actions.iter().filter_map(past::source_output).collect())
     }
 }
 
 impl ResultSender for Pipelines {
-    async fn put(
-        &self,
-        target: &Target,
-        token: &Secret,
-        verdict: Verdict,
-        summary: &str,
-    ) -> Result<SendAnswer, PortError> {
+    async fn put(&self, answer: &Answer<'_>) -> Result<SendAnswer, PortError> {
+        let target = &answer.request.target;
         let what = format!("PutApprovalResult of {}", target.pipeline);
-        let status = match verdict {
+        let status = match answer.decision.verdict {
             Verdict::Approve => ApprovalStatus::Approved,
             Verdict::Reject => ApprovalStatus::Rejected,
         };
         let result = ApprovalResult::builder()
-            .summary(summary)
+            .summary(answer.summary)
             .status(status)
             .build()
             .map_err(|error| PortError::Invalid {
                 what: what.clone(),
                 message: error.to_string(),
             })?;
-        let request = self
-            .client()
+        let client = self.client_of(answer.approver).await?;
+        let request = client
             .put_approval_result()
             .pipeline_name(target.pipeline.as_str())
             .stage_name(target.stage.as_str())
             .action_name(target.action.as_str())
             .result(result)
-            .token(token.reveal());
+            .token(answer.request.token.reveal());
         match self.aws.within(&what, request.send()).await? {
             Ok(_) => Ok(SendAnswer::Accepted),
             Err(error) => match error.as_service_error() {
@@ -234,6 +272,7 @@ impl ResultSender for Pipelines {
                 _ => None,
             },
             ended: action.status() != Some(&ActionExecutionStatus::InProgress),
+            by: action.updated_by().map(str::to_owned),
         };
         if finding.summary.is_none() {
             finding.summary = self.summary_in_state(target, run).await?;
@@ -290,26 +329,4 @@ fn revision(revision: &ArtifactRevision) -> Revision {
         url: owned(revision.revision_url()),
         ..Revision::default()
     }
-}
-
-fn source_output(action: &ActionExecutionDetail) -> Option<SourceOutput> {
-    let kind = action.input()?.action_type_id()?;
-    if kind.category() != &ActionCategory::Source {
-        return None;
-    }
-    let output = action.output()?;
-    Some(SourceOutput {
-        action: action.action_name().unwrap_or_default().to_owned(),
-        artifacts: output
-            .output_artifacts()
-            .iter()
-            .filter_map(|a| a.name().map(str::to_owned))
-            .collect(),
-        variables: output
-            .output_variables()
-            .into_iter()
-            .flatten()
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect(),
-    })
 }

@@ -96,6 +96,15 @@ impl Aws {
         )
     }
 
+    /// The same with other credentials.
+    pub(crate) fn config_as(&self, service: &str, credentials: Credentials) -> SdkConfig {
+        self.configure(
+            service,
+            credentials,
+            StalledStreamProtectionConfig::disabled(),
+        )
+    }
+
     /// Configuration for S3, with the function's own credentials or a job's.
     pub(crate) fn transfer_config(&self, job: Option<&ArtifactCredentials>) -> SdkConfig {
         let credentials = match job {

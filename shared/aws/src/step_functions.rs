@@ -1,18 +1,14 @@
-//! State machines: those that wait are answered by their token, others are started and looked at; with the function's own
-//! role.
+//! State machines, started and looked at with the function's own role. Those that wait are answered by
+//! [`crate::task_tokens`].
 
 use std::sync::OnceLock;
 
 use aws_sdk_sfn::{Client, types::IncludedData};
-use shared::{
-    port::{Execution, ExecutionStart, PortError, StateMachines, TaskCallback, TaskOutcome},
-    secret::Secret,
-};
+use shared::port::{Execution, ExecutionStart, PortError, StateMachines};
 
 use crate::sdk::Aws;
 
-/// `SendTaskSuccess`, `SendTaskFailure`, `SendTaskHeartbeat`; `DescribeStateMachine`, `StartExecution`,
-/// `DescribeExecution`, `StopExecution`.
+/// `DescribeStateMachine`, `StartExecution`, `DescribeExecution`, `StopExecution`.
 #[derive(Debug)]
 pub struct StepFunctions {
     aws: Aws,
@@ -31,47 +27,6 @@ impl StepFunctions {
     fn client(&self) -> &Client {
         self.client
             .get_or_init(|| Client::new(&self.aws.config("SFN")))
-    }
-}
-
-impl TaskCallback for StepFunctions {
-    async fn finish(&self, token: &Secret, outcome: &TaskOutcome) -> Result<(), PortError> {
-        match outcome {
-            TaskOutcome::Success(output) => {
-                let request = self
-                    .client()
-                    .send_task_success()
-                    .task_token(token.reveal())
-                    .output(output.to_string());
-                self.aws
-                    .call("SendTaskSuccess", request.send())
-                    .await
-                    .map(drop)
-            }
-            TaskOutcome::Failure { kind, cause } => {
-                let request = self
-                    .client()
-                    .send_task_failure()
-                    .task_token(token.reveal())
-                    .error(kind.name())
-                    .cause(cause);
-                self.aws
-                    .call("SendTaskFailure", request.send())
-                    .await
-                    .map(drop)
-            }
-        }
-    }
-
-    async fn heartbeat(&self, token: &Secret) -> Result<(), PortError> {
-        let request = self
-            .client()
-            .send_task_heartbeat()
-            .task_token(token.reveal());
-        self.aws
-            .call("SendTaskHeartbeat", request.send())
-            .await
-            .map(drop)
     }
 }
 

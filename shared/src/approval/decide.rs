@@ -3,18 +3,24 @@
 //! `Open → Deciding → Decided | Elsewhere | Superseded`. Every function takes the record as it was read and answers
 //! the record to write over exactly that version; whoever's write holds performs the effect.
 
+mod refusal;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::approval::{
     id::{DecisionId, LinkId, RecipientId},
+    level::{self, Level},
+    link::Purpose,
+    means::Means,
     request::{Decision, IssuedLink, Record, State, Verdict, Vote},
     rules::evaluate,
+    trail::Kind,
 };
+
+pub use refusal::Refusal;
 
 /// How long the sender of a decision has it to itself before anybody may take over.
 pub const SEND_LEASE: SignedDuration = SignedDuration::from_secs(30);
-/// How long one delivery has a recipient's mail to itself.
-pub const MAIL_LEASE: SignedDuration = SignedDuration::from_secs(20);
 
 /// One POST, its form already checked.
 #[derive(Debug, Clone)]
@@ -23,12 +29,16 @@ pub struct Ballot {
     pub recipient: RecipientId,
     /// From the link.
     pub link: LinkId,
+    /// From the link.
+    pub purpose: Purpose,
     /// From the link: digest of execution and token.
     pub link_digest: String,
     /// The choice.
     pub verdict: Verdict,
     /// The reason.
     pub comment: String,
+    /// Whether the recipient is signed in.
+    pub signed_in: bool,
     /// As typed.
     pub code: crate::secret::Secret,
     /// What [`crate::approval::nonce::check`] answered.
@@ -37,6 +47,8 @@ pub struct Ballot {
     pub seen: String,
     /// Fresh for every POST.
     pub attempt: DecisionId,
+    /// How it came.
+    pub means: Means,
 }
 
 /// What a ballot leads to.
@@ -58,40 +70,12 @@ pub enum Then {
     },
     /// Counted; more approvals are needed.
     Counted,
+    /// Counted, and it decides; whoever finds it after [`level::HOLD`] sends it.
+    Held,
+    /// The opposite of what the same person's other link just said: neither counts, and somebody must look.
+    Quarantined,
     /// Counted, and it decides: send this to CodePipeline.
     Send(Decision),
-}
-
-/// Why a ballot is not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The rule does not count it: a sentence for the approver.
-    #[error("the rule does not count the vote: {0}")]
-    Rule(String),
-    /// The link names another execution, or is not (any longer) the recipient's.
-    #[error("the link does not belong to this request")]
-    ForeignLink,
-    /// Too many wrong codes.
-    #[error("the link is locked after too many wrong codes")]
-    Locked,
-    /// The form was sent before.
-    #[error("the form was sent before")]
-    Replayed,
-    /// What is shown is not what was seen.
-    #[error("what is to be approved has changed since the page was shown")]
-    Changed,
-    /// This approver answered before.
-    #[error("this approver has answered")]
-    AlreadyVoted,
-    /// The request is no longer open.
-    #[error("the request is decided")]
-    AlreadyDecided,
-    /// The action no longer waits for this request.
-    #[error("the request is superseded")]
-    Superseded,
-    /// The deadline passed.
-    #[error("the request has expired")]
-    Expired,
 }
 
 /// What CodePipeline said to a result.
@@ -114,6 +98,8 @@ pub struct Finding {
     pub verdict: Option<Verdict>,
     /// The run is over, by whatever cause.
     pub ended: bool,
+    /// Who answered, where AWS says.
+    pub by: Option<String>,
 }
 
 /// Checks that a link belongs to this record: right execution and token, a link we issued to this recipient.
@@ -136,11 +122,17 @@ pub fn admit(
 /// Decides a ballot.
 pub fn cast(record: &Record, ballot: &Ballot, now: Timestamp) -> Result<Cast, Refusal> {
     admit(record, &ballot.recipient, &ballot.link, &ballot.link_digest)?;
+    level::permits(record.rule.level, ballot)?;
     if let Some(vote) = record.vote_of(&ballot.recipient) {
-        return if vote.attempt == ballot.attempt {
-            Ok(already_written(record, &ballot.attempt))
-        } else {
-            Err(refused(&record.state).unwrap_or(Refusal::AlreadyVoted))
+        if vote.attempt == ballot.attempt {
+            return Ok(already_written(record, &ballot.attempt));
+        }
+        return match level::quarantine(record, vote, ballot, now) {
+            Some(next) => Ok(Cast {
+                write: Some(next),
+                then: Then::Quarantined,
+            }),
+            None => Err(refused(&record.state).unwrap_or(Refusal::AlreadyVoted)),
         };
     }
     if let Some(refusal) = refused(&record.state) {
@@ -166,14 +158,22 @@ pub fn cast(record: &Record, ballot: &Ballot, now: Timestamp) -> Result<Cast, Re
         return Err(Refusal::Changed);
     }
     who.spent.push(ballot.nonce.clone());
+    let typed = |link: &IssuedLink| link.code.matches(&link.id, ballot.code.reveal());
     let right = who
         .links
         .iter()
         .find(|l| l.id == ballot.link)
-        .is_some_and(|l| l.code.matches(&l.id, ballot.code.reveal()));
-    if !right {
+        .is_some_and(typed);
+    if record.rule.level == Level::Code && !right {
         who.wrong_codes += 1;
         let left = super::request::CODE_TRIES.saturating_sub(who.wrong_codes);
+        let left_text = left.to_string();
+        next.note(
+            Kind::WrongCode,
+            Some(&ballot.recipient),
+            Some(left_text),
+            now,
+        );
         return Ok(Cast {
             write: Some(next),
             then: Then::WrongCode { left },
@@ -185,26 +185,53 @@ pub fn cast(record: &Record, ballot: &Ballot, now: Timestamp) -> Result<Cast, Re
         comment: ballot.comment.clone(),
         at: now,
         attempt: ballot.attempt.clone(),
+        means: ballot.means.clone(),
     });
+    next.note(Kind::Voted, Some(&ballot.recipient), None, now);
     let then = match tally(&next, now)? {
         None => Then::Counted,
         Some(verdict) => {
-            let decision = Decision {
-                id: ballot.attempt.clone(),
-                verdict,
-                at: now,
-            };
-            next.state = State::Deciding {
-                decision: decision.clone(),
-                lease_until: now + SEND_LEASE,
-            };
-            Then::Send(decision)
+            let decision = deciding(&mut next, ballot.attempt.clone(), verdict, now);
+            sending(&next, decision)
         }
     };
     Ok(Cast {
         write: Some(next),
         then,
     })
+}
+
+/// Makes the record one whose decision is to be sent.
+pub(super) fn deciding(
+    next: &mut Record,
+    id: DecisionId,
+    verdict: Verdict,
+    now: Timestamp,
+) -> Decision {
+    let decision = Decision {
+        id,
+        verdict,
+        at: now,
+    };
+    next.state = State::Deciding {
+        decision: decision.clone(),
+        lease_until: now
+            + if next.rule.level == Level::Link {
+                level::HOLD
+            } else {
+                SEND_LEASE
+            },
+    };
+    next.note(Kind::Decided, None, None, now);
+    decision
+}
+
+/// A decision of the lowest level waits for a contradiction first.
+fn sending(record: &Record, decision: Decision) -> Then {
+    match record.rule.level {
+        Level::Link => Then::Held,
+        Level::Code | Level::SignIn => Then::Send(decision),
+    }
 }
 
 /// What the votes decide, or why the last of them does not count.
@@ -257,55 +284,39 @@ pub fn settle(
             .and_then(|f| f.summary.as_deref())
             .is_some_and(|s| s.contains(decision.id.as_str()))
     };
-    let state = match answer {
-        SendAnswer::Accepted => decided(decision, now),
-        SendAnswer::NotOpen if ours() => decided(decision, now),
-        SendAnswer::NotOpen => match found.and_then(|f| f.verdict) {
-            Some(verdict) => State::Elsewhere {
+    let mut next = record.clone();
+    next.version += 1;
+    match (answer, found) {
+        (SendAnswer::Accepted, _) => {
+            next.state = decided(decision, now);
+            next.note(Kind::Delivered, None, None, now);
+        }
+        (SendAnswer::NotOpen, _) if ours() => {
+            next.state = decided(decision, now);
+            next.note(Kind::Delivered, None, None, now);
+        }
+        (SendAnswer::NotOpen, Some(found)) => close(&mut next, found, now),
+        (SendAnswer::NotOpen | SendAnswer::Gone, _) => close(&mut next, &Finding::default(), now),
+    }
+    Some(next)
+}
+
+/// Ends a record that is not decided here: elsewhere where somebody answered, else superseded.
+pub(super) fn close(next: &mut Record, found: &Finding, now: Timestamp) {
+    match found.verdict {
+        Some(verdict) => {
+            next.state = State::Elsewhere {
                 at: now,
                 verdict: Some(verdict),
-            },
-            None => State::Superseded { at: now },
-        },
-        SendAnswer::Gone => State::Superseded { at: now },
-    };
-    let mut next = record.clone();
-    next.version += 1;
-    next.state = state;
-    Some(next)
-}
-
-/// Gives one delivery the right to mail a recipient, with a fresh link; `None` when that is not to be done now.
-pub fn issue(
-    record: &Record,
-    recipient: &RecipientId,
-    link: IssuedLink,
-    now: Timestamp,
-) -> Option<Record> {
-    if record.state != State::Open {
-        return None;
+                by: found.by.clone(),
+            };
+            next.note(Kind::Elsewhere, None, found.by.clone(), now);
+        }
+        None => {
+            next.state = State::Superseded { at: now };
+            next.note(Kind::Superseded, None, None, now);
+        }
     }
-    let mut next = record.clone();
-    next.version += 1;
-    let who = next.recipients.iter_mut().find(|r| r.id == *recipient)?;
-    let busy = who.mailing_until.is_some_and(|until| until > now);
-    if who.mailed_at.is_some() || busy {
-        return None;
-    }
-    who.links.push(link);
-    who.mailing_until = Some(now + MAIL_LEASE);
-    Some(next)
-}
-
-/// The record once the mail was handed over.
-pub fn mailed(record: &Record, recipient: &RecipientId, now: Timestamp) -> Record {
-    let mut next = record.clone();
-    next.version += 1;
-    for who in next.recipients.iter_mut().filter(|r| r.id == *recipient) {
-        who.mailed_at = Some(now);
-        who.mailing_until = None;
-    }
-    next
 }
 
 /// The record closed because its deadline passed without a decision; `None` when it is not open or not due.
@@ -316,6 +327,7 @@ pub fn expire(record: &Record, now: Timestamp) -> Option<Record> {
     let mut next = record.clone();
     next.version += 1;
     next.state = State::Expired { at: now };
+    next.note(Kind::Expired, None, None, now);
     Some(next)
 }
 
@@ -372,7 +384,9 @@ fn refused(state: &State) -> Option<Refusal> {
 /// A write whose reply was lost did hold: the record carries this very attempt.
 fn already_written(record: &Record, attempt: &DecisionId) -> Cast {
     let then = match &record.state {
-        State::Deciding { decision, .. } if decision.id == *attempt => Then::Send(decision.clone()),
+        State::Deciding { decision, .. } if decision.id == *attempt => {
+            sending(record, decision.clone())
+        }
         _ => Then::Counted,
     };
     Cast { write: None, then }
@@ -410,6 +424,7 @@ mod tests {
             summary: Some(summary.to_owned()),
             verdict,
             ended: true,
+            by: Some("arn:aws:iam::123456789012:user/kim".to_owned()),
         };
         let ours = found(&summary(&record, &decision), Some(Verdict::Reject));
         let theirs = found("by hand", Some(Verdict::Approve));
@@ -426,6 +441,7 @@ mod tests {
                 State::Elsewhere {
                     at: now,
                     verdict: Some(Verdict::Approve),
+                    by: Some("arn:aws:iam::123456789012:user/kim".to_owned()),
                 },
             ),
             (SendAnswer::NotOpen, None, State::Superseded { at: now }),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     approval::{
+        history::History,
         request::{Facts, Revision, Target},
         rules::evaluate::Actor,
     },
@@ -92,11 +93,12 @@ pub fn gather(execution: &ExecutionFacts, outputs: &[SourceOutput]) -> Facts {
         revisions,
         trigger: trigger(execution),
         authors: outputs.iter().map(author).collect(),
+        history: History::default(),
     }
 }
 
 /// Variables that name an author; a source may give any of them, and any of them may be a person's alias.
-const AUTHOR: [&str; 3] = ["AuthorDisplayName", "AuthorEmail", "AuthorId"];
+pub(super) const AUTHOR: [&str; 3] = ["AuthorDisplayName", "AuthorEmail", "AuthorId"];
 
 fn author(output: &SourceOutput) -> Actor {
     let names: Vec<String> = AUTHOR

@@ -1,6 +1,6 @@
 //! An HTTP request and its answer as the approval page sees them, already out of Lambda's event.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 /// A request.
 #[derive(Clone, Default)]
@@ -17,6 +17,8 @@ pub struct HttpRequest {
     pub cookies: Vec<String>,
     /// The body.
     pub body: Body,
+    /// Where the connection came from, as AWS saw it.
+    pub source: Option<IpAddr>,
 }
 
 /// A body as the event carries it.

@@ -18,14 +18,25 @@ use crate::{
 /// Longest token accepted, in characters; ours have about 300.
 pub const TOKEN_LIMIT: usize = 600;
 
-/// What a link is for. Mails of level L2 carry one link that opens the page.
-const PURPOSE: &str = "review";
 /// Changes when the claims change.
 const VERSION: u8 = 1;
+
+/// What a link is for: an authority of its own. A link that leaks cannot do what another one may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Opens the page with both choices; useless without a code or a sign-in.
+    Review,
+    /// May approve, at level L1.
+    Approve,
+    /// May reject, at level L1.
+    Reject,
+}
 
 /// What a link says, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
+    /// What for.
+    pub purpose: Purpose,
     /// Which request.
     pub approval: ApprovalId,
     /// Digest of execution and CodePipeline token.
@@ -76,6 +87,18 @@ struct Wire<'a> {
     exp: i64,
 }
 
+impl Purpose {
+    const ALL: [Self; 3] = [Self::Review, Self::Approve, Self::Reject];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Review => "review",
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+        }
+    }
+}
+
 impl KeyRing {
     /// A ring of these keys; a key of the wrong length or off the curve is refused by name.
     pub fn new(keys: impl IntoIterator<Item = (KeyId, Vec<u8>)>) -> Result<Self, KeyId> {
@@ -94,7 +117,7 @@ impl Claims {
     pub fn unsigned(&self, kid: &KeyId, base: &BaseUrl) -> Unsigned {
         let wire = Wire {
             v: VERSION,
-            p: PURPOSE,
+            p: self.purpose.name(),
             a: self.approval.as_str(),
             d: &self.digest,
             r: self.recipient.as_str(),
@@ -156,10 +179,12 @@ pub fn open(
     let trusted = PublicToken::verify(key, &untrusted, None, Some(assertion(base).as_bytes()))
         .map_err(|_| invalid)?;
     let wire: Wire<'_> = serde_json::from_str(trusted.payload()).map_err(|_| invalid)?;
-    if wire.v != VERSION || wire.p != PURPOSE {
+    if wire.v != VERSION {
         return Err(invalid);
     }
+    let mut purposes = Purpose::ALL.into_iter();
     let claims = Claims {
+        purpose: purposes.find(|p| p.name() == wire.p).ok_or(invalid)?,
         approval: wire.a.parse().map_err(|_| invalid)?,
         digest: wire.d.to_owned(),
         recipient: wire.r.parse().map_err(|_| invalid)?,
@@ -213,6 +238,7 @@ mod tests {
     }
     fn claims() -> Claims {
         Claims {
+            purpose: Purpose::Review,
             approval: ApprovalId::from_random([1; 16]),
             digest: "d".repeat(22),
             recipient: RecipientId::from_random([2; 8]),
@@ -284,7 +310,7 @@ mod tests {
         refused(&sign_raw(text.as_bytes(), "k2", &base()), &base());
         refused(&sign_raw(text.as_bytes(), "", &base()), &base());
         for (from, to) in [
-            ("\"review\"", "\"approve\""),
+            ("\"review\"", "\"decide\""),
             ("\"v\":1", "\"v\":2"),
             ("{", "{\"extra\":1,"),
             ("\"iat\":1000,", ""),

@@ -1,20 +1,31 @@
 //! Approvals: what is asked, who may answer, how votes become exactly one decision, and the signed link.
 //!
 //! Reading order: [`request`] (the nouns), [`decide`] (votes to effects), [`link`], [`code`] and [`nonce`]
-//! (what a person must hold), [`facts`] (tying a message to its execution), [`sheet`] and [`words`] (text for people).
+//! (what a person must hold, by [`level`]), [`facts`] (tying a message to its execution), [`history`] (what came before it), [`sheet`] and [`words`] (text for people).
 
+pub mod audit;
+pub mod booth;
 pub mod code;
 pub mod decide;
 pub mod facts;
+pub mod history;
 pub mod http;
 pub mod id;
 pub mod key;
+pub mod level;
 pub mod link;
+pub mod means;
 pub mod nonce;
+mod outcome;
 pub mod port;
+pub mod post;
 pub mod request;
 pub mod rules;
+pub mod session;
 pub mod settings;
 pub mod sheet;
+mod snapshot;
 pub mod stored;
+pub mod sweep;
+pub mod trail;
 pub mod words;

@@ -83,6 +83,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn threat_40_a_cut_tag_is_refused_at_every_length() {
+        let key = Secret::new([3; 32]);
+        let link = LinkId::from_random([1; 12]);
+        let mine = Binding {
+            key: &key,
+            link: &link,
+            cookie: "c1",
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        let field = mint(mine, now, [5; 9]);
+        let (head, tag) = field.rsplit_once('.').unwrap();
+        let tag = URL_SAFE_NO_PAD.decode(tag).unwrap();
+        for length in 0..tag.len() {
+            let cut = URL_SAFE_NO_PAD.encode(&tag[..length]);
+            let cut = format!("{head}.{cut}");
+            assert_eq!(check(mine, &cut, now), Err(NonceError::Foreign), "{length}");
+        }
+        let whole = mac(mine, head).finalize().into_bytes();
+        let long = format!("{head}.{}", URL_SAFE_NO_PAD.encode(whole));
+        assert_eq!(check(mine, &long, now), Err(NonceError::Foreign));
+    }
+
+    #[test]
     fn a_nonce_holds_for_its_link_its_browser_and_a_quarter_of_an_hour() {
         let key = Secret::new([3; 32]);
         let (link, other) = (LinkId::from_random([1; 12]), LinkId::from_random([2; 12]));

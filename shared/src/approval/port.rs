@@ -6,11 +6,16 @@ use crate::{
     approval::{
         decide::{Finding, SendAnswer},
         facts::{ExecutionFacts, SourceOutput, Waiting},
+        history::Past,
         id::ApprovalId,
         key::MessageKey,
-        request::{Record, Request, Target, Verdict},
+        request::{Decision, Record, Request},
+        rules::{
+            evaluate::{CalendarState, GateState},
+            gate::Gate,
+        },
     },
-    id::{ExecutionId, PipelineName},
+    id::{ExecutionId, PipelineName, StageName},
     port::PortError,
     secret::Secret,
 };
@@ -38,6 +43,21 @@ pub trait ApprovalStore: Send + Sync {
 
     /// Writes `next` over version `next.version - 1`; `Conflict` when another write was first.
     fn replace(&self, next: &Record) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Requests that are not done with, at most a thousand, beginning after `after`.
+    fn unfinished(
+        &self,
+        after: Option<&ApprovalId>,
+    ) -> impl Future<Output = Result<Vec<ApprovalId>, PortError>> + Send;
+
+    /// Requests of a pipeline execution.
+    fn of_execution(
+        &self,
+        execution: &ExecutionId,
+    ) -> impl Future<Output = Result<Vec<ApprovalId>, PortError>> + Send;
+
+    /// Takes a request off that list; one that is not on it is no error.
+    fn finished(&self, id: &ApprovalId) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// Reads pipelines.
@@ -67,17 +87,36 @@ pub trait PipelineReader: Send + Sync {
         pipeline: &PipelineName,
         execution: &ExecutionId,
     ) -> impl Future<Output = Result<Vec<SourceOutput>, PortError>> + Send;
+
+    /// Recent runs of all actions, and what waits to enter the stage.
+    fn past(
+        &self,
+        pipeline: &PipelineName,
+        stage: &StageName,
+    ) -> impl Future<Output = Result<Past, PortError>> + Send;
 }
 
-/// Tells CodePipeline, and looks at what it was told.
+/// The one answer to a request.
+#[derive(Debug, Clone)]
+pub struct Answer<'a> {
+    /// To what.
+    pub request: &'a Request,
+    /// Which.
+    pub decision: &'a Decision,
+    /// In words, with the decision's id (AWS: at most 512 characters).
+    pub summary: &'a str,
+    /// Address of whoever decided last.
+    pub approver: Option<&'a str>,
+    /// Addresses of all who answered like this.
+    pub approvers: Vec<&'a str>,
+}
+
+/// Tells whoever asked, and looks at what they were told.
 pub trait ResultSender: Send + Sync {
     /// PutApprovalResult. `Unavailable` may have arrived.
     fn put(
         &self,
-        target: &Target,
-        token: &Secret,
-        verdict: Verdict,
-        summary: &str,
+        answer: &Answer<'_>,
     ) -> impl Future<Output = Result<SendAnswer, PortError>> + Send;
 
     /// How the request's action run stands.
@@ -94,6 +133,27 @@ pub trait LinkSigner: Send + Sync {
 pub trait Mailer: Send + Sync {
     /// Hands one mail over, open and click tracking off.
     fn send(&self, mail: &Mail) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Has the mails sent that are due of a request, some time soon.
+pub trait Postman: Send + Sync {
+    /// Asks for them; asking twice sends nothing twice.
+    fn send_due(&self, approval: &ApprovalId)
+    -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// What machines say that a rule asks beside its people.
+pub trait Conditions: Send + Sync {
+    /// The state of a Change Calendar.
+    fn calendar(&self, name: &str)
+    -> impl Future<Output = Result<CalendarState, PortError>> + Send;
+
+    /// How a check stands for this request.
+    fn gate(
+        &self,
+        gate: &Gate,
+        record: &Record,
+    ) -> impl Future<Output = Result<GateState, PortError>> + Send;
 }
 
 /// Unguessable bytes.

@@ -6,11 +6,14 @@ use sha2::{Digest, Sha256};
 use crate::{
     approval::{
         code::CodeHash,
+        history::History,
         id::{ApprovalId, DecisionId, LinkId, RecipientId},
+        means::Means,
         rules::{
             PersonId, Rule,
-            evaluate::{self, Actor, Choice, Circumstances, Evaluation},
+            evaluate::{self, Actor, Choice, Circumstances, Conditions, Evaluation},
         },
+        trail::{Entry, Kind},
     },
     id::{ActionExecutionId, ActionName, ExecutionId, PipelineName, StageName},
     secret::Secret,
@@ -32,6 +35,10 @@ pub struct Record {
     pub votes: Vec<Vote>,
     /// Where it stands.
     pub state: State,
+    /// How many groups were asked beside the rule's own, for time was running out.
+    pub escalated: u8,
+    /// What happened and is not in the audit chain yet.
+    pub trail: Vec<Entry>,
     /// Counts writes; a write holds only over the version it was decided on.
     pub version: u64,
 }
@@ -87,6 +94,8 @@ pub struct Facts {
     pub trigger: Actor,
     /// Who wrote what is released, for four-eyes. Empty: not known.
     pub authors: Vec<Actor>,
+    /// What came before, and what waits behind.
+    pub history: History,
 }
 
 /// One source revision.
@@ -123,8 +132,14 @@ pub struct Recipient {
     pub mailing_until: Option<Timestamp>,
     /// When the mail was handed over.
     pub mailed_at: Option<Timestamp>,
+    /// How many of the reminders are behind.
+    pub reminders: u8,
+    /// When they were told how it ended.
+    pub told_at: Option<Timestamp>,
     /// Wrong codes typed.
     pub wrong_codes: u8,
+    /// When links of this recipient said opposite things at once; nothing of theirs counts any more.
+    pub quarantined_at: Option<Timestamp>,
     /// Digests of nonces already used.
     pub spent: Vec<String>,
 }
@@ -160,6 +175,8 @@ pub struct Vote {
     pub at: Timestamp,
     /// Tells the answer of one POST from that of its double.
     pub attempt: DecisionId,
+    /// How it came.
+    pub means: Means,
 }
 
 /// The one result of a request.
@@ -198,6 +215,8 @@ pub enum State {
         at: Timestamp,
         /// What it was, where AWS says.
         verdict: Option<Verdict>,
+        /// Who it was, where AWS says.
+        by: Option<String>,
     },
     /// The action no longer waits for this request: stopped, retried, changed.
     Superseded {
@@ -231,30 +250,21 @@ impl Record {
         let recipients = rule
             .asked_between(request.asked_at, request.expires_at)
             .into_iter()
-            .filter_map(|person| {
-                let address = rule.people.get(&person)?.mail.as_ref()?.to_string();
-                let (id, form_key) = fresh();
-                Some(Recipient {
-                    id,
-                    person,
-                    address,
-                    form_key: form_key.into(),
-                    links: Vec::new(),
-                    mailing_until: None,
-                    mailed_at: None,
-                    wrong_codes: 0,
-                    spent: Vec::new(),
-                })
-            })
+            .filter_map(|person| Recipient::of(&rule, person, &mut fresh))
             .collect();
-        Self {
+        let asked_at = request.asked_at;
+        let mut record = Self {
             request,
             rule,
             recipients,
             votes: Vec::new(),
             state: State::Open,
+            escalated: 0,
+            trail: Vec::new(),
             version: 1,
-        }
+        };
+        record.note(Kind::Asked, None, None, asked_at);
+        record
     }
 
     /// The recipient with this id.
@@ -267,12 +277,19 @@ impl Record {
         self.votes.iter().find(|v| v.recipient == *id)
     }
 
-    /// Where the votes stand under the rule.
+    /// Where the votes stand under the rule, as far as votes and times go: Change Calendars and gates count as closed.
     pub fn evaluate(&self, now: Timestamp) -> Evaluation {
+        self.evaluate_under(&Conditions::default(), now)
+    }
+
+    /// Where the votes stand under the rule and these conditions.
+    pub fn evaluate_under(&self, conditions: &Conditions, now: Timestamp) -> Evaluation {
         let facts = Circumstances {
             trigger: self.request.facts.trigger.clone(),
             authors: self.request.facts.authors.clone(),
-            ..Circumstances::default()
+            calendars: conditions.calendars.clone(),
+            gates: conditions.gates.clone(),
+            escalated: self.escalated,
         };
         let votes: Vec<evaluate::Vote> = self
             .votes
@@ -302,36 +319,36 @@ impl Record {
             .count();
         u32::try_from(count).unwrap_or(u32::MAX)
     }
-
-    /// Digest of what an approver is shown; a vote counts only for what was seen.
-    ///
-    /// Votes are left out on purpose: two approvers answering at once both see what is released.
-    pub fn snapshot_digest(&self) -> String {
-        let mut hash = Sha256::new();
-        let mut part = |text: &str| {
-            hash.update((text.len() as u64).to_le_bytes());
-            hash.update(text.as_bytes());
-        };
-        let r = &self.request;
-        part("stagewright snapshot v2");
-        part(r.id.as_str());
-        part(r.execution.as_str());
-        part(r.custom_data.as_deref().unwrap_or_default());
-        part(r.external_link.as_deref().unwrap_or_default());
-        part(self.rule.source());
-        for revision in &r.facts.revisions {
-            part(&revision.name);
-            part(&revision.id);
-            part(revision.message.as_deref().unwrap_or_default());
-        }
-        digest_text(hash)
-    }
 }
 
 impl Recipient {
-    /// Too many wrong codes.
+    /// Somebody with an address whom nobody has mailed yet. `fresh` makes id and form key.
+    pub(super) fn of(
+        rule: &Rule,
+        person: PersonId,
+        fresh: &mut impl FnMut() -> (RecipientId, [u8; 32]),
+    ) -> Option<Self> {
+        let address = rule.people.get(&person)?.mail.as_ref()?.to_string();
+        let (id, form_key) = fresh();
+        Some(Self {
+            id,
+            person,
+            address,
+            form_key: form_key.into(),
+            links: Vec::new(),
+            mailing_until: None,
+            mailed_at: None,
+            reminders: 0,
+            told_at: None,
+            wrong_codes: 0,
+            quarantined_at: None,
+            spent: Vec::new(),
+        })
+    }
+
+    /// Too many wrong codes, or opposite answers at once.
     pub const fn locked(&self) -> bool {
-        self.wrong_codes >= CODE_TRIES
+        self.wrong_codes >= CODE_TRIES || self.quarantined_at.is_some()
     }
 }
 
@@ -348,7 +365,7 @@ impl Request {
 }
 
 /// First 128 bits, base64url.
-fn digest_text(hash: Sha256) -> String {
+pub(super) fn digest_text(hash: Sha256) -> String {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     URL_SAFE_NO_PAD.encode(&hash.finalize()[..16])
 }

@@ -1,6 +1,11 @@
 //! Settings of the approval functions: every variable, typed and checked before the first event.
 
+mod addresses;
+mod base;
+mod revoked;
+mod sweep;
 mod whom;
+mod zone;
 
 use std::{fmt, str::FromStr};
 
@@ -14,16 +19,24 @@ use crate::{
     config::{self, ConfigError, Source, Variable},
 };
 
+pub use base::BaseUrl;
+pub use revoked::{Revocation, Revoked};
+pub use zone::Zone;
+
 const BOTH: &[&str] = &["approval-notify", "approval-respond"];
+const TABLED: &[&str] = &["approval-notify", "approval-respond", "approval-sweep"];
 const NOTIFY: &[&str] = &["approval-notify"];
 const RESPOND: &[&str] = &["approval-respond"];
+
+pub use addresses::Addresses;
+pub use sweep::SweepSettings;
 
 /// The table that holds requests (`docs/table.md`).
 pub const TABLE: Variable = variable(
     "STAGEWRIGHT_TABLE",
     "name of the DynamoDB table that holds approval requests",
     None,
-    BOTH,
+    TABLED,
 );
 /// Who must agree to what.
 pub const RULES: Variable = optionally(
@@ -87,9 +100,50 @@ pub const KEYS: Variable = variable(
     RESPOND,
 );
 
+/// How much of a voter's address is kept.
+pub const ADDRESSES: Variable = variable(
+    "STAGEWRIGHT_AUDIT_ADDRESSES",
+    "how much of a voter's IP address the audit keeps: `full`, `short` (the network: 24 bits of IPv4, 48 of IPv6) or `none`",
+    Some("short"),
+    RESPOND,
+);
+
+/// Where approvers are.
+pub const ZONE: Variable = variable(
+    "STAGEWRIGHT_APPROVAL_TIME_ZONE",
+    "IANA name of the time zone that mails and pages tell times in, beside UTC",
+    Some("UTC"),
+    BOTH,
+);
+
+/// Links that hold no longer.
+pub const REVOKED: Variable = optionally(
+    "STAGEWRIGHT_REVOKED_LINKS",
+    "links that open nothing any more, separated by commas: approval:ID, person:NAME, before:2026-11-24T16:00:00Z",
+    RESPOND,
+);
+
 /// All of them, for `docs/configuration.md`.
 pub const VARIABLES: &[Variable] = &[
-    TABLE, RULES, APPROVERS, NEEDED, SENDER, URL, KEY, KID, TOPICS, KEYS,
+    TABLE,
+    RULES,
+    APPROVERS,
+    NEEDED,
+    SENDER,
+    URL,
+    KEY,
+    KID,
+    TOPICS,
+    KEYS,
+    ADDRESSES,
+    sweep::ROLE,
+    sweep::NOTIFY,
+    sweep::ALERTS,
+    sweep::INSTALL,
+    sweep::BUCKET,
+    sweep::DAYS,
+    ZONE,
+    REVOKED,
 ];
 
 /// DER of an Ed25519 SubjectPublicKeyInfo up to the key's 32 bytes (RFC 8410).
@@ -143,6 +197,8 @@ pub struct NotifySettings {
     pub kid: KeyId,
     /// Believed topics.
     pub topics: Vec<String>,
+    /// Where approvers are.
+    pub zone: Zone,
 }
 
 /// What `approval-respond` is told.
@@ -154,6 +210,14 @@ pub struct RespondSettings {
     pub base: BaseUrl,
     /// Keys that links may be signed with.
     pub keys: KeyRing,
+    /// How much of a voter's address is kept.
+    pub addresses: Addresses,
+    /// Where approvers are.
+    pub zone: Zone,
+    /// Links that hold no longer.
+    pub revoked: Revoked,
+    /// Results are sent through this role.
+    pub approver_role: Option<String>,
 }
 
 impl NotifySettings {
@@ -181,6 +245,7 @@ impl NotifySettings {
             key: config::required(source, &KEY)?,
             kid: config::parsed_required(source, &KID)?,
             topics,
+            zone: config::parsed_required(source, &ZONE)?,
         })
     }
 }
@@ -200,6 +265,12 @@ impl RespondSettings {
             table: config::required(source, &TABLE)?,
             base: config::parsed_required(source, &URL)?,
             keys,
+            addresses: config::parsed_required(source, &ADDRESSES)?,
+            zone: config::parsed_required(source, &ZONE)?,
+            revoked: config::list::<Revocation>(source, &REVOKED)?
+                .into_iter()
+                .collect(),
+            approver_role: sweep::role(source)?,
         })
     }
 }
@@ -311,75 +382,6 @@ impl FromStr for Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// Public base URL of `approval-respond`, without a slash at the end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BaseUrl {
-    text: String,
-    origin: usize,
-}
-
-impl BaseUrl {
-    /// `scheme://host[:port]`.
-    pub fn origin(&self) -> &str {
-        &self.text[..self.origin]
-    }
-
-    /// `host[:port]`.
-    pub fn host(&self) -> &str {
-        self.origin().split_once("://").map_or("", |(_, host)| host)
-    }
-
-    /// The path in front of everything; empty at the root.
-    pub fn path(&self) -> &str {
-        &self.text[self.origin..]
-    }
-
-    /// Whether it is https (cookies can then be `__Host-`).
-    pub fn is_https(&self) -> bool {
-        self.text.starts_with("https://")
-    }
-}
-
-impl FromStr for BaseUrl {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let text = text.trim_end_matches('/');
-        let (scheme, rest) = text
-            .split_once("://")
-            .ok_or("it has no scheme: write https://approve.example.com")?;
-        let host = rest.split('/').next().unwrap_or_default();
-        let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/[]".contains(&b);
-        if host.is_empty() || !rest.bytes().all(fits) {
-            return Err(
-                "it has no host, or a sign that does not belong (no query, user or fragment)"
-                    .to_owned(),
-            );
-        }
-        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-        let loopback = matches!(name, "localhost" | "[::1]")
-            || name
-                .parse::<std::net::Ipv4Addr>()
-                .is_ok_and(|ip| ip.is_loopback())
-            || name.ends_with(".localhost");
-        match scheme {
-            "https" => {}
-            "http" if loopback => {}
-            "http" => return Err("http is for loopback addresses only; use https".to_owned()),
-            _ => return Err("it is neither https nor http".to_owned()),
-        }
-        Ok(Self {
-            text: text.to_owned(),
-            origin: scheme.len() + 3 + host.len(),
-        })
-    }
-}
-
-impl fmt::Display for BaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
     }
 }
 

@@ -1,6 +1,9 @@
 //! What an approver is told, the same in mail and page: every text cleaned and cut.
 
+use jiff::{Timestamp, tz::TimeZone};
+
 use crate::approval::{
+    history::{Deploy, Earlier},
     request::{Record, Revision},
     words::{self, SafeLink},
 };
@@ -22,12 +25,28 @@ pub struct Sheet {
     pub started_by: Option<String>,
     /// When it was asked.
     pub asked: String,
-    /// When CodePipeline gives up.
+    /// `2 hours ago`.
+    pub waiting: String,
+    /// When CodePipeline gives up, where people are and in UTC.
     pub deadline: String,
     /// Who must agree.
     pub rule: String,
     /// What would be released.
     pub changes: Vec<Change>,
+    /// What else came since the last release.
+    pub between: Vec<Change>,
+    /// How many more.
+    pub more: u32,
+    /// What is there now, and where a rollback leads.
+    pub current: Option<String>,
+    /// How the stage ended last.
+    pub last: Option<Last>,
+    /// What the actions behind the approval deploy.
+    pub deploys: Vec<String>,
+    /// A newer execution that waits behind.
+    pub newer: Option<String>,
+    /// Why nothing is released right now.
+    pub closed: Option<String>,
     /// The action's text.
     pub note: Option<String>,
     /// The action's link.
@@ -51,6 +70,17 @@ pub struct Change {
     pub branch: Option<String>,
     /// Where it can be read.
     pub link: Option<Link>,
+    /// Where it can be compared with what is there now.
+    pub compare: Option<SafeLink>,
+}
+
+/// How the stage ended when it last ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Last {
+    /// Well.
+    pub good: bool,
+    /// `Succeeded on …`.
+    pub words: String,
 }
 
 /// A link, or an address that is only shown.
@@ -63,9 +93,10 @@ pub enum Link {
 }
 
 impl Sheet {
-    /// The facts of a record.
-    pub fn new(record: &Record) -> Self {
+    /// The facts of a record, at `now`, for people in this zone.
+    pub fn new(record: &Record, zone: &TimeZone, now: Timestamp) -> Self {
         let r = &record.request;
+        let past = &r.facts.history;
         Self {
             pipeline: r.target.pipeline.to_string(),
             stage: r.target.stage.to_string(),
@@ -77,10 +108,29 @@ impl Sheet {
                 .started_by
                 .as_deref()
                 .map(|s| words::one_line(s, 100)),
-            asked: words::moment(r.asked_at),
-            deadline: words::moment(r.expires_at),
+            asked: words::there(r.asked_at, zone),
+            waiting: words::relative(r.asked_at, now),
+            deadline: words::local(r.expires_at, zone),
             rule: words::one_line(&record.rule.told(record.recipients.len()), 400),
-            changes: r.facts.revisions.iter().map(change).collect(),
+            changes: r
+                .facts
+                .revisions
+                .iter()
+                .map(|revision| change(revision, past.current.as_ref()))
+                .collect(),
+            between: past.between.iter().map(|r| change(r, None)).collect(),
+            more: past.more,
+            current: past.current.as_ref().map(|e| current(e, zone)),
+            last: past.last.as_ref().map(|e| {
+                let how = if e.succeeded { "Succeeded" } else { "Failed" };
+                Last {
+                    good: e.succeeded,
+                    words: format!("{how} on {}", words::there(e.at, zone)),
+                }
+            }),
+            deploys: past.deploys.iter().map(|d| deploy(d, record)).collect(),
+            newer: past.newer.first().map(|e| newer(e, past.newer.len())),
+            closed: closed(record, now),
             note: r
                 .custom_data
                 .as_deref()
@@ -91,7 +141,7 @@ impl Sheet {
     }
 }
 
-fn change(revision: &Revision) -> Change {
+fn change(revision: &Revision, current: Option<&Earlier>) -> Change {
     let short = |text: &Option<String>| {
         text.as_deref()
             .map(|t| words::one_line(t, 80))
@@ -101,6 +151,10 @@ fn change(revision: &Revision) -> Change {
     let body = message
         .split_once('\n')
         .map(|(_, rest)| words::lines(rest, 600));
+    let before = current.and_then(|e| e.revisions.iter().find(|r| r.name == revision.name));
+    let compare = before
+        .zip(revision.url.as_deref())
+        .and_then(|(before, url)| words::compare_link(url, &before.id, &revision.id));
     Change {
         name: words::one_line(&revision.name, 100),
         id: words::short_id(&revision.id),
@@ -109,7 +163,67 @@ fn change(revision: &Revision) -> Change {
         author: short(&revision.author),
         branch: short(&revision.branch),
         link: revision.url.as_deref().map(link),
+        compare,
     }
+}
+
+/// `3f2a9c10, since Thu 1 Jan 2026, 10:00 UTC`.
+fn current(earlier: &Earlier, zone: &TimeZone) -> String {
+    let ids: Vec<String> = earlier
+        .revisions
+        .iter()
+        .map(|r| words::short_id(&r.id))
+        .collect();
+    let what = if ids.is_empty() {
+        format!("execution {}", earlier.execution)
+    } else {
+        ids.join(", ")
+    };
+    let since = words::there(earlier.at, zone);
+    words::one_line(&format!("{what}, since {since}"), 200)
+}
+
+/// `CloudFormation stack site`, and where, unless it is where the pipeline is.
+fn deploy(deploy: &Deploy, record: &Record) -> String {
+    let r = &record.request;
+    let mut text = deploy.provider.clone();
+    if let Some(what) = &deploy.what {
+        text.push_str(&format!(" {what}"));
+    }
+    if let Some(region) = deploy.region.as_ref().filter(|region| **region != r.region) {
+        text.push_str(&format!(", {region}"));
+    }
+    if let Some(account) = deploy
+        .account
+        .as_ref()
+        .filter(|account| **account != r.account)
+    {
+        text.push_str(&format!(", account {account}"));
+    }
+    words::one_line(&text, 200)
+}
+
+fn newer(first: &Earlier, all: usize) -> String {
+    let what = first.revisions.first().map(|r| {
+        let id = words::short_id(&r.id);
+        match words::headline(r, 100) {
+            Some(headline) => format!("{id} \u{201c}{headline}\u{201d}"),
+            None => id,
+        }
+    });
+    let what = what.unwrap_or_else(|| format!("execution {}", first.execution));
+    match all {
+        1 => what,
+        many => format!("{what}, and {} more", many - 1),
+    }
+}
+
+fn closed(record: &Record, now: Timestamp) -> Option<String> {
+    let rule = &record.rule;
+    let hours = rule.hours.as_ref().and_then(|h| h.closed(now));
+    let freeze = || rule.freezes.iter().find_map(|f| f.closed(now));
+    let closed = hours.or_else(freeze)?;
+    Some(words::one_line(&closed.sentence(), 300))
 }
 
 fn link(text: &str) -> Link {

@@ -1,5 +1,6 @@
 //! How a record is written down: versioned JSON, apart from the types that decide.
 
+mod history;
 mod state;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -9,13 +10,16 @@ use serde::{Deserialize, Serialize};
 use crate::{
     approval::{
         code::CodeHash,
+        history::History,
         request::{Facts, IssuedLink, Recipient, Record, Request, Revision, State, Target, Vote},
         rules::{PersonId, Rule, RuleSet},
+        trail::Entry,
     },
     id::IdError,
     secret::Secret,
 };
-use state::{StoredActor, StoredState, StoredVote};
+use history::{StoredHistory, StoredRevision};
+use state::{StoredActor, StoredEntry, StoredState, StoredVote};
 
 /// Written into every record; a reader refuses what it does not know.
 const FORMAT: u8 = 1;
@@ -78,6 +82,8 @@ struct Stored {
     trigger: StoredActor,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     authors: Vec<StoredActor>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    history: Option<StoredHistory>,
     needed: u32,
     /// Absent: the simple rule of `needed` of the recipients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,16 +91,10 @@ struct Stored {
     recipients: Vec<StoredRecipient>,
     votes: Vec<StoredVote>,
     state: StoredState,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredRevision {
-    name: String,
-    id: String,
-    message: Option<String>,
-    author: Option<String>,
-    branch: Option<String>,
-    url: Option<String>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    escalated: u8,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    trail: Vec<StoredEntry>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -108,7 +108,13 @@ struct StoredRecipient {
     links: Vec<StoredLink>,
     mailing_until: Option<Timestamp>,
     mailed_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    reminders: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told_at: Option<Timestamp>,
     wrong_codes: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    quarantined_at: Option<Timestamp>,
     spent: Vec<String>,
 }
 
@@ -142,6 +148,7 @@ impl From<&Record> for Stored {
             revisions: r.facts.revisions.iter().map(StoredRevision::from).collect(),
             trigger: (&r.facts.trigger).into(),
             authors: r.facts.authors.iter().map(StoredActor::from).collect(),
+            history: history::of(&r.facts.history),
             needed: record.rule.needed(),
             rule: (!record.rule.is_simple()).then(|| record.rule.source().to_owned()),
             recipients: record
@@ -151,6 +158,8 @@ impl From<&Record> for Stored {
                 .collect(),
             votes: record.votes.iter().map(StoredVote::from).collect(),
             state: StoredState::from(&record.state),
+            escalated: record.escalated,
+            trail: record.trail.iter().map(StoredEntry::from).collect(),
         }
     }
 }
@@ -181,6 +190,11 @@ impl TryFrom<Stored> for Record {
                     revisions: s.revisions.into_iter().map(Revision::from).collect(),
                     trigger: s.trigger.into(),
                     authors: s.authors.into_iter().map(Into::into).collect(),
+                    history: s
+                        .history
+                        .map(History::try_from)
+                        .transpose()?
+                        .unwrap_or_default(),
                 },
             },
             rule,
@@ -195,50 +209,14 @@ impl TryFrom<Stored> for Record {
                 .map(Vote::try_from)
                 .collect::<Result<_, _>>()?,
             state: State::try_from(s.state)?,
+            escalated: s.escalated,
+            trail: s
+                .trail
+                .into_iter()
+                .map(Entry::try_from)
+                .collect::<Result<_, _>>()?,
             version: s.version,
         })
-    }
-}
-
-impl From<&Revision> for StoredRevision {
-    fn from(r: &Revision) -> Self {
-        let Revision {
-            name,
-            id,
-            message,
-            author,
-            branch,
-            url,
-        } = r.clone();
-        Self {
-            name,
-            id,
-            message,
-            author,
-            branch,
-            url,
-        }
-    }
-}
-
-impl From<StoredRevision> for Revision {
-    fn from(r: StoredRevision) -> Self {
-        let StoredRevision {
-            name,
-            id,
-            message,
-            author,
-            branch,
-            url,
-        } = r;
-        Self {
-            name,
-            id,
-            message,
-            author,
-            branch,
-            url,
-        }
     }
 }
 
@@ -257,7 +235,10 @@ impl From<&Recipient> for StoredRecipient {
             links: r.links.iter().map(link).collect(),
             mailing_until: r.mailing_until,
             mailed_at: r.mailed_at,
+            reminders: r.reminders,
+            told_at: r.told_at,
             wrong_codes: r.wrong_codes,
+            quarantined_at: r.quarantined_at,
             spent: r.spent.clone(),
         }
     }
@@ -287,10 +268,19 @@ impl TryFrom<StoredRecipient> for Recipient {
                 .collect::<Result<_, IdError>>()?,
             mailing_until: r.mailing_until,
             mailed_at: r.mailed_at,
+            reminders: r.reminders,
+            told_at: r.told_at,
             wrong_codes: r.wrong_codes,
+            quarantined_at: r.quarantined_at,
             spent: r.spent,
         })
     }
+}
+
+/// Serde asks for a reference.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 fn rule(s: &Stored) -> Result<Rule, IdError> {
@@ -332,6 +322,7 @@ mod tests {
             State::Elsewhere {
                 at: record.request.asked_at,
                 verdict: Some(Verdict::Approve),
+                by: Some("arn:aws:iam::123456789012:user/kim".to_owned()),
             },
             State::Superseded {
                 at: record.request.asked_at,
@@ -346,6 +337,18 @@ mod tests {
             };
             assert_eq!(decode(encode(&record).reveal()).unwrap(), record);
         }
+    }
+
+    #[test]
+    fn a_record_keeps_the_pipelines_past() {
+        let golden = include_str!("stored.history.golden.json");
+        let record = decode(golden).unwrap();
+        assert_eq!(encode(&record).reveal(), golden);
+        let history = &record.request.facts.history;
+        assert_eq!(history.between.len(), 1);
+        assert_eq!(history.newer.len(), 1);
+        assert!(history.current.is_some() && history.last.is_some());
+        assert_eq!(history.deploys.len(), 1);
     }
 
     #[test]

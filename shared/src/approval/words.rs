@@ -48,25 +48,43 @@ pub fn headline(revision: &Revision, limit: usize) -> Option<String> {
     Some(one_line(first, limit)).filter(|l| !l.is_empty())
 }
 
-/// `[stage] Approve site-release? "commit message" by Dana, until Tue 16:00 UTC`.
-pub fn subject(request: &Request) -> String {
+/// `[stage] Approve site-release? 3 changes by Dana, until Tue 16:00 CET`; of one change its own words.
+pub fn subject(request: &Request, zone: &TimeZone) -> String {
     let target = &request.target;
     let mut text = format!("[{}] Approve {}?", target.stage, target.pipeline);
-    if let Some(revision) = request.facts.revisions.first() {
-        if let Some(headline) = headline(revision, 60) {
-            text.push_str(&format!(" \"{headline}\""));
+    let facts = &request.facts;
+    let changes = facts.revisions.len() + facts.history.between.len();
+    let changes = changes.saturating_add(usize::try_from(facts.history.more).unwrap_or_default());
+    match (changes, facts.revisions.first()) {
+        (1, Some(only)) => {
+            if let Some(headline) = headline(only, 60) {
+                text.push_str(&format!(" \"{headline}\""));
+            }
         }
-        if let Some(author) = &revision.author {
-            text.push_str(&format!(" by {}", one_line(author, 40)));
+        (0, _) => {}
+        (many, _) => text.push_str(&format!(" {many} changes")),
+    }
+    let all = facts.revisions.iter().chain(&facts.history.between);
+    let mut authors: Vec<String> = Vec::new();
+    for author in all.filter_map(|r| r.author.as_deref()) {
+        let author = one_line(author, 40);
+        if !author.is_empty() && !authors.contains(&author) {
+            authors.push(author);
         }
     }
-    let until = request.expires_at.to_zoned(TimeZone::UTC);
+    match authors.as_slice() {
+        [] => {}
+        [one] => text.push_str(&format!(" by {one}")),
+        [one, other] => text.push_str(&format!(" by {one} and {other}")),
+        [one, rest @ ..] => text.push_str(&format!(" by {one} and {} others", rest.len())),
+    }
+    let until = request.expires_at.to_zoned(zone.clone());
     let within_week =
         request.expires_at.duration_since(request.asked_at) < SignedDuration::from_hours(6 * 24);
     let format = if within_week {
-        "%a %H:%M UTC"
+        "%a %H:%M %Z"
     } else {
-        "%a %d %b %H:%M UTC"
+        "%a %d %b %H:%M %Z"
     };
     text.push_str(&format!(", until {}", until.strftime(format)));
     one_line(&text, 240)
@@ -76,6 +94,28 @@ pub fn subject(request: &Request) -> String {
 pub fn moment(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC)
         .strftime("%a %-d %b %Y, %H:%M UTC")
+        .to_string()
+}
+
+/// `Tue 24 Nov 2026, 17:00 CET (16:00 UTC)`: a moment where people are.
+pub fn local(at: Timestamp, zone: &TimeZone) -> String {
+    let utc = at.to_zoned(TimeZone::UTC);
+    let there = at.to_zoned(zone.clone());
+    if there.offset() == utc.offset() && zone.iana_name().is_none_or(|name| name == "UTC") {
+        return moment(at);
+    }
+    let format = if there.date() == utc.date() {
+        "%H:%M UTC"
+    } else {
+        "%a %H:%M UTC"
+    };
+    format!("{} ({})", self::there(at, zone), utc.strftime(format))
+}
+
+/// `Tue 24 Nov 2026, 17:00 CET`: what need not be compared across zones.
+pub fn there(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone())
+        .strftime("%a %-d %b %Y, %H:%M %Z")
         .to_string()
 }
 
@@ -111,6 +151,51 @@ pub fn short_id(id: &str) -> String {
     } else {
         one_line(id, 40)
     }
+}
+
+/// Where two commits can be compared, made of the address of the newer one; `None` where the host is not known.
+pub fn compare_link(newer: &str, old_id: &str, new_id: &str) -> Option<SafeLink> {
+    let plain =
+        |id: &str| (7..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_hexdigit());
+    let host = newer.strip_prefix("https://")?.split('/').next()?;
+    if !plain(old_id) || !plain(new_id) || old_id == new_id {
+        return None;
+    }
+    let link = if host == "bitbucket.org" {
+        let (repository, _) = newer.split_once("/commits/")?;
+        format!("{repository}/branches/compare/{new_id}%0D{old_id}")
+    } else if host.ends_with("console.aws.amazon.com") {
+        codestar(newer, old_id, new_id).or_else(|| codecommit(newer, old_id, new_id))?
+    } else if let Some((repository, _)) = newer.split_once("/-/commit/") {
+        format!("{repository}/-/compare/{old_id}...{new_id}")
+    } else {
+        let (repository, _) = newer.split_once("/commit/")?;
+        format!("{repository}/compare/{old_id}...{new_id}")
+    };
+    safe_link(&link)
+}
+
+/// The console's redirect of a connection names the repository; GitHub's are the only ones whose host it implies.
+fn codestar(newer: &str, old_id: &str, new_id: &str) -> Option<String> {
+    let query = newer.split_once("/connections/redirect?")?.1;
+    let name = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("FullRepositoryId="))?;
+    let name = name.replace("%2F", "/").replace("%2f", "/");
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"-_./".contains(&b);
+    let good = name.split('/').count() == 2 && name.bytes().all(fits);
+    good.then(|| format!("https://github.com/{name}/compare/{old_id}...{new_id}"))
+}
+
+fn codecommit(newer: &str, old_id: &str, new_id: &str) -> Option<String> {
+    let (repository, rest) = newer.split_once("/commit/")?;
+    let region = rest.split_once('?').map_or("", |(_, query)| query);
+    let link = format!("{repository}/compare/{old_id}/.../{new_id}");
+    Some(if region.is_empty() {
+        link
+    } else {
+        format!("{link}?{region}")
+    })
 }
 
 /// An address that may become a link: https, plain ASCII host, no user, nothing hidden.
@@ -188,6 +273,58 @@ mod tests {
         ] {
             assert_eq!(safe_link(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn moments_are_told_where_people_are() {
+        let at: Timestamp = "2026-11-24T16:00:00Z".parse().unwrap();
+        let zone = |name: &str| TimeZone::get(name).unwrap();
+        for (name, told) in [
+            ("UTC", "Tue 24 Nov 2026, 16:00 UTC"),
+            ("Europe/Berlin", "Tue 24 Nov 2026, 17:00 CET (16:00 UTC)"),
+            ("Asia/Tokyo", "Wed 25 Nov 2026, 01:00 JST (Tue 16:00 UTC)"),
+            ("Europe/London", "Tue 24 Nov 2026, 16:00 GMT (16:00 UTC)"),
+        ] {
+            assert_eq!(local(at, &zone(name)), told);
+        }
+    }
+
+    #[test]
+    fn commits_are_compared_where_the_host_is_known() {
+        let (old, new) = ("3f2a9c10d", "4be2f8c09");
+        for (newer, link) in [
+            (
+                "https://github.com/o/r/commit/4be2f8c09",
+                Some("https://github.com/o/r/compare/3f2a9c10d...4be2f8c09"),
+            ),
+            (
+                "https://gitlab.com/g/s/r/-/commit/4be2f8c09",
+                Some("https://gitlab.com/g/s/r/-/compare/3f2a9c10d...4be2f8c09"),
+            ),
+            (
+                "https://bitbucket.org/o/r/commits/4be2f8c09",
+                Some("https://bitbucket.org/o/r/branches/compare/4be2f8c09%0D3f2a9c10d"),
+            ),
+            (
+                "https://eu-west-1.console.aws.amazon.com/codesuite/settings/connections/redirect?connectionArn=arn:aws:codestar-connections:eu-west-1:1:connection/x&referenceType=COMMIT&FullRepositoryId=o%2Fr&Commit=4be2f8c09",
+                Some("https://github.com/o/r/compare/3f2a9c10d...4be2f8c09"),
+            ),
+            (
+                "https://eu-west-1.console.aws.amazon.com/codesuite/codecommit/repositories/r/commit/4be2f8c09?region=eu-west-1",
+                Some(
+                    "https://eu-west-1.console.aws.amazon.com/codesuite/codecommit/repositories/r/compare/3f2a9c10d/.../4be2f8c09?region=eu-west-1",
+                ),
+            ),
+            ("http://github.com/o/r/commit/4be2f8c09", None),
+            ("https://example.com/elsewhere", None),
+            ("javascript:alert(1)/commit/x", None),
+        ] {
+            let made = compare_link(newer, old, new).map(|l| l.href);
+            assert_eq!(made.as_deref(), link, "{newer}");
+        }
+        let github = "https://github.com/o/r/commit/4be2f8c09";
+        assert_eq!(compare_link(github, "\"><b>", new), None);
+        assert_eq!(compare_link(github, new, new), None);
     }
 
     #[test]

@@ -112,8 +112,46 @@ pub fn open(mut job: Job, now: Timestamp) -> Result<(Job, Ticket), Fault> {
     Ok((job, ticket))
 }
 
+/// Characters of one text among the parameters. JSON as a text is bounded by what it means.
+pub const MAX_TEXT: usize = 10_000;
+
+/// The first text that is longer: its name and length.
+fn too_long<'a>(texts: impl Iterator<Item = (&'a String, &'a str)>) -> Option<(String, usize)> {
+    let is_json = |text: &str| text.trim_start().starts_with(['{', '[']);
+    texts
+        .map(|(name, text)| (name, text, text.chars().count()))
+        .find(|(_, text, length)| *length > MAX_TEXT && !is_json(text))
+        .map(|(name, _, length)| (name.clone(), length))
+}
+
+/// Refuses a text that is too long for any parameter, by name.
+fn bounded(parameters: &RawParameters) -> Result<(), Fault> {
+    let of_value = |value: &Value| {
+        let members = value.as_object().into_iter().flatten();
+        too_long(members.filter_map(|(name, value)| Some((name, value.as_str()?))))
+    };
+    let found = match parameters {
+        // No longer than the limit as a whole, or read as a value first.
+        RawParameters::Text(text) if text.len() <= MAX_TEXT => None,
+        RawParameters::Text(text) => {
+            let value: Option<Value> = serde_json::from_str(text).ok();
+            value.as_ref().and_then(of_value)
+        }
+        RawParameters::Json(value) => of_value(value),
+        RawParameters::Flat(map) => too_long(map.iter().map(|(name, text)| (name, text.as_str()))),
+    };
+    match found {
+        None => Ok(()),
+        Some((name, length)) => Err(Fault::new(
+            FaultKind::Configuration,
+            format!("{name} has {length} characters: at most {MAX_TEXT} are taken"),
+        )),
+    }
+}
+
 /// Typed parameters: JSON, where no text at all means `{}`; see [`crate::wire::loose`] for a flat configuration.
 pub fn params<P: DeserializeOwned>(parameters: &RawParameters) -> Result<P, Fault> {
+    bounded(parameters)?;
     let (typed, name) = match parameters {
         RawParameters::Text(text) if text.trim().is_empty() => (from_text("{}"), "UserParameters"),
         RawParameters::Text(text) => (from_text(text), "UserParameters"),

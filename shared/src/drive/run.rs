@@ -25,7 +25,7 @@ pub(super) struct Run<'a, O> {
 }
 
 /// What one text of the ledger may hold: an item of DynamoDB is at most 400 KB.
-const MAX_FILED: usize = 350_000;
+pub(super) const MAX_FILED: usize = 350_000;
 /// Calls made to note a run.
 const ATTEMPTS: u32 = 3;
 /// The wait before the second of them; longer each time.
@@ -123,7 +123,7 @@ impl<'a, O: Outside> Run<'a, O> {
     }
 
     /// A port call beside the outcome, made again while it does not answer.
-    async fn repeated<V, F: Future<Output = Result<V, PortError>> + Send>(
+    pub async fn repeated<V, F: Future<Output = Result<V, PortError>> + Send>(
         &self,
         what: &str,
         call: impl Fn() -> F,

@@ -2,8 +2,9 @@
 //!
 //! Both ways end in the same answers. Without a token the answer is what the function returns, and a failure is the
 //! function's error, named after its kind so that `Catch` can match. With a token the same goes to the machine by the
-//! token; while the action waits, its steps are made one after the other within the function's time, with a heartbeat
-//! before each, and only when the time is over the machine gets `RUNNING` and calls again.
+//! token, once: while the action waits, the task is kept in the table (see [`super::wait`]). A function without a table
+//! makes the steps one after the other within its time, with a heartbeat before each; when the time is over the machine
+//! gets `RUNNING` and calls again.
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::{
     run::Run,
     stop::RunEnd,
     token::Ticket,
+    wait,
 };
 use crate::{
     action::Action,
@@ -49,6 +51,8 @@ pub struct Tasked {
 pub enum Answer {
     /// The task's output.
     Output(Value),
+    /// Nothing yet: the task is kept, and a later event answers its token.
+    Kept,
     /// The task failed.
     Failed {
         /// The error's name is [`FaultKind::name`].
@@ -68,7 +72,7 @@ const MAX_RUN: usize = 128;
 const ANOTHER_STEP: Duration = Duration::from_secs(15);
 
 /// The machine waits at least this long.
-const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+pub(super) const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 pub(super) async fn serve<A: Action, O: Outside>(
     action: &A,
@@ -78,12 +82,15 @@ pub(super) async fn serve<A: Action, O: Outside>(
 ) -> Result<Tasked, DriveError> {
     let mut input = TaskInput::read(event).map_err(DriveError::Task)?;
     let token = input.task_token.take();
-    if token.is_some() && outside.tokens().is_none() {
-        return Err(DriveError::NoTokens);
-    }
+    let until = input.deadline.take();
     let mut run = Run::new(outside, deadline);
     let stop = input.stop.take().is_some_and(|stop| !stop.is_null());
-    let opened = open(input, outside.new_id(), outside.clock().now());
+    // A token is given once, so whoever brings it again means the same run.
+    let id = match &token {
+        Some(token) if !stop => digest(token.reveal()),
+        _ => outside.new_id(),
+    };
+    let opened = open(input, id, outside.clock().now());
     let (run_key, conclusion) = match opened {
         Err((run_key, fault)) => (run_key, Conclusion::Failed(fault)),
         Ok((job, _)) if stop => {
@@ -94,9 +101,13 @@ pub(super) async fn serve<A: Action, O: Outside>(
             return run.stopped(job.run_key, ended, token.as_ref()).await;
         }
         Ok((job, ticket)) => {
-            let conclusion = match &token {
-                None => run.step(action, &job, &ticket).await,
-                Some(token) => run.steps(action, &job, ticket, token).await,
+            let conclusion = match (&token, outside.table()) {
+                (None, _) => run.step(action, &job, &ticket).await,
+                (Some(token), None) => run.steps(action, &job, ticket, token).await,
+                (Some(token), Some(table)) => {
+                    let task = (job, ticket);
+                    return wait::begin(action, table, run, task, token.clone(), until).await;
+                }
             };
             (job.run_key, conclusion)
         }
@@ -106,7 +117,7 @@ pub(super) async fn serve<A: Action, O: Outside>(
 
 impl<O: Outside> Run<'_, O> {
     /// Gives the answer by the token, where there is one.
-    async fn tell(
+    pub(super) async fn tell(
         self,
         run_key: String,
         (answer, fault): (Answer, Option<Fault>),
@@ -147,7 +158,7 @@ impl<O: Outside> Run<'_, O> {
     }
 
     /// Steps until the action is over or the time is short.
-    async fn steps<A: Action>(
+    pub(super) async fn steps<A: Action>(
         &mut self,
         action: &A,
         job: &Job,
@@ -169,35 +180,28 @@ impl<O: Outside> Run<'_, O> {
                 return conclusion;
             }
             ticket = next.clone();
-            if let Some(tokens) = self.outside.tokens() {
-                let beat = self
-                    .within("Step Functions", self.short(), tokens.heartbeat(token))
-                    .await;
-                match beat {
-                    Ok(()) => {}
-                    // The machine no longer waits: the answer will be refused as well.
-                    Err(PortError::Conflict { .. } | PortError::NotFound { .. }) => {
-                        return conclusion;
-                    }
-                    Err(error) => self.warnings.push(error),
-                }
+            let beat = self.outside.tokens().heartbeat(token);
+            match self.within("Step Functions", self.short(), beat).await {
+                Ok(()) => {}
+                // The machine no longer waits: the answer will be refused as well.
+                Err(PortError::Conflict { .. }) => return conclusion,
+                Err(error) => self.warnings.push(error),
             }
             self.outside.timer().sleep(wait).await;
         }
     }
 
     /// Calls until the answer is taken, or nothing more can be done before the deadline.
-    async fn call_back(
+    pub(super) async fn call_back(
         &self,
         token: &Secret,
         answer: &Answer,
         run_key: &str,
     ) -> Result<Delivery, DriveError> {
-        let Some(tokens) = self.outside.tokens() else {
-            return Err(DriveError::NoTokens);
-        };
         let outcome = match answer {
             Answer::Output(value) => TaskOutcome::Success(value.clone()),
+            // Nothing is said now.
+            Answer::Kept => return Ok(Delivery::AlreadyThere),
             Answer::Failed { kind, message, .. } => TaskOutcome::Failure {
                 kind: *kind,
                 cause: message.clone(),
@@ -206,7 +210,7 @@ impl<O: Outside> Run<'_, O> {
         let mut attempt = 1;
         loop {
             let time = decide::call_time(attempt, self.left());
-            let call = tokens.finish(token, &outcome);
+            let call = self.outside.tokens().finish(token, &outcome);
             let error = match self.within("Step Functions", time, call).await {
                 Ok(()) => return Ok(Delivery::Sent { attempts: attempt }),
                 Err(PortError::Conflict { .. }) => return Ok(Delivery::AlreadyThere),
@@ -227,7 +231,11 @@ impl<O: Outside> Run<'_, O> {
 }
 
 /// Opens a task's input: a job without a pipeline. Without a name of the run, `id` is it.
-fn open(input: TaskInput, id: String, now: Timestamp) -> Result<(Job, Ticket), (String, Fault)> {
+pub(super) fn open(
+    input: TaskInput,
+    id: String,
+    now: Timestamp,
+) -> Result<(Job, Ticket), (String, Fault)> {
     let run_key = match &input.run {
         None => id.clone(),
         Some(run) => named(run),
@@ -276,7 +284,11 @@ fn named(run: &str) -> String {
     if run.chars().count() <= MAX_RUN && !run.chars().any(char::is_control) {
         return run.to_owned();
     }
-    let digest = Sha256::digest(run);
+    digest(run)
+}
+
+fn digest(text: &str) -> String {
+    let digest = Sha256::digest(text);
     digest[..16]
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -284,7 +296,7 @@ fn named(run: &str) -> String {
 }
 
 /// What the machine is told, and the fault behind it.
-fn answer(conclusion: Conclusion) -> (Answer, Option<Fault>) {
+pub(super) fn answer(conclusion: Conclusion) -> (Answer, Option<Fault>) {
     let value = match conclusion {
         Conclusion::Failed(fault) => return failed(fault),
         Conclusion::Done { details, variables } => succeeded(&variables, &details),
@@ -307,7 +319,7 @@ fn answer(conclusion: Conclusion) -> (Answer, Option<Fault>) {
     (Answer::Output(value), None)
 }
 
-fn failed(fault: Fault) -> (Answer, Option<Fault>) {
+pub(super) fn failed(fault: Fault) -> (Answer, Option<Fault>) {
     let answer = Answer::Failed {
         kind: fault.kind,
         message: limit::message(&fault.public),

@@ -5,21 +5,24 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{DriveError, Ended, Outside, decide, run::Run};
+use super::{
+    DriveError, Ended, Outside, decide,
+    run::Run,
+    wait::{self, Swept, Woken},
+    wakes::{posted, wakes},
+};
 use crate::{
     action::Action,
     config::worker::WorkerSettings,
-    event::{State, StateChange, Subject},
     fault::Fault,
     host::is_callback,
     id::JobId,
     job::{Job, Origin, Report},
     port::{Clock, JobSource, OpenJob, OpenJobs, Polled, PortError, Timer},
-    wire::eventbridge::Event,
 };
 
 /// What became of a round.
@@ -27,7 +30,9 @@ use crate::{
 pub struct Worked {
     /// Jobs that were reported.
     pub ended: Vec<Ended>,
-    /// Jobs that other workers took.
+    /// What became of state machines' tasks that waited with their tokens.
+    pub woken: Vec<Woken>,
+    /// Jobs that other workers took, and tasks that other deliveries have in hand.
     pub lost: u32,
     /// Why the event was no reason to work.
     pub ignored: Option<&'static str>,
@@ -38,65 +43,72 @@ pub struct Worked {
 }
 
 /// After its deadline a process is ended at once; its calls may still arrive for a moment.
-const AFTERMATH: Duration = Duration::from_secs(10);
+pub(super) const AFTERMATH: Duration = Duration::from_secs(10);
 /// No further round is begun with less time.
-const ROUND: Duration = Duration::from_secs(20);
+pub(super) const ROUND: Duration = Duration::from_secs(20);
 /// Calls made to take one job, and to poll.
 const ATTEMPTS: u32 = 3;
 /// The wait before the next of them; doubled each time.
 const WAIT: Duration = Duration::from_millis(100);
 
-/// Whether an event is a reason to look for jobs, or why not.
-pub fn wakes(event: &Value, settings: &WorkerSettings) -> Result<(), &'static str> {
-    let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
-    if matches!(text("source"), "aws.events" | "aws.scheduler") {
-        return Ok(());
-    }
-    if is_callback(event) {
-        let method = event.pointer("/requestContext/http/method");
-        return match method.and_then(Value::as_str) {
-            Some("POST") => Ok(()),
-            _ => Err("a callback comes as POST"),
-        };
-    }
-    let change = Event::try_from(event.clone()).and_then(StateChange::try_from);
-    let Ok(change) = change else {
-        return Err("it is neither a schedule's event nor a state change of a pipeline");
-    };
-    let Subject::Action(action) = change.subject else {
-        return Err("it is no state change of an action");
-    };
-    let (kind, own) = (action.kind, &settings.kind);
-    let ours = kind.owner == "Custom"
-        && kind.category == own.category
-        && kind.provider == own.provider
-        && kind.version == own.version;
-    match (ours, change.state) {
-        (false, _) => Err("the action is of another type"),
-        (true, State::Started) => Ok(()),
-        (true, _) => Err("the action did not start"),
-    }
-}
-
-/// Takes jobs and works on them until there are none, or the time is short.
+/// Looks at tasks that wait, and takes jobs where the function is a worker.
 pub(super) async fn work<A: Action, O: Outside>(
     action: &A,
     outside: &O,
     event: Value,
     deadline: Timestamp,
 ) -> Result<Worked, DriveError> {
-    let missing = |missing| DriveError::NoWorker { missing };
-    let settings = outside.worker().ok_or(missing(
-        "STAGEWRIGHT_ACTION_TYPE names no custom action type",
-    ))?;
-    let table = outside.table().ok_or(missing(
-        "STAGEWRIGHT_TABLE names no table, so jobs left by a crash would be lost",
-    ))?;
-    let mut worked = Worked::default();
-    if let Err(why) = wakes(&event, settings) {
-        worked.ignored = Some(why);
-        return Ok(worked);
+    let ignored = |why| Worked {
+        ignored: Some(why),
+        ..Worked::default()
+    };
+    if is_callback(&event)
+        && let Err(why) = posted(&event)
+    {
+        return Ok(ignored(why));
     }
+    let sweep = wait::sweep(action, outside, &event, deadline);
+    let settings = match outside.worker() {
+        Some(settings) => settings,
+        // A function may be a task's alone.
+        None => match sweep.await {
+            Some(swept) => return Ok(Worked::default().with(swept)),
+            None => {
+                return Err(DriveError::NoWorker {
+                    missing: "STAGEWRIGHT_ACTION_TYPE names no custom action type",
+                });
+            }
+        },
+    };
+    if let Err(why) = wakes(&event, settings) {
+        return Ok(ignored(why));
+    }
+    let (swept, worked) = join(sweep, rounds(action, outside, settings, deadline)).await;
+    let swept = swept.unwrap_or_default();
+    match worked {
+        Ok(worked) => Ok(worked.with(swept)),
+        Err(error) if swept.woken.is_empty() => Err(error),
+        Err(error) => {
+            let worked = Worked::default().with(swept);
+            Ok(Worked {
+                undelivered: Some(error),
+                ..worked
+            })
+        }
+    }
+}
+
+/// Takes jobs and works on them until there are none, or the time is short.
+async fn rounds<A: Action, O: Outside>(
+    action: &A,
+    outside: &O,
+    settings: &WorkerSettings,
+    deadline: Timestamp,
+) -> Result<Worked, DriveError> {
+    let table = outside.table().ok_or(DriveError::NoWorker {
+        missing: "STAGEWRIGHT_TABLE names no table, so jobs left by a crash would be lost",
+    })?;
+    let mut worked = Worked::default();
     let round = Round {
         action,
         outside,
@@ -138,6 +150,14 @@ enum Taken {
 }
 
 impl Worked {
+    fn with(mut self, swept: Swept) -> Self {
+        self.woken = swept.woken;
+        self.lost += swept.lost;
+        self.warnings.extend(swept.warnings);
+        self.undelivered = self.undelivered.or(swept.undelivered);
+        self
+    }
+
     fn add(&mut self, jobs: Vec<Taken>) {
         for job in jobs {
             match job {
@@ -360,61 +380,4 @@ impl<A: Action, O: Outside> Round<'_, A, O> {
 enum Used {
     Ours,
     Theirs,
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn only_starts_of_the_own_type_and_schedules_wake() {
-        let settings = WorkerSettings {
-            kind: "Test/HttpCheck/1".parse().unwrap(),
-            query: None,
-            most: 5,
-        };
-        let change = |owner: &str, provider: &str, state: &str| {
-            json!({
-                "id": "e", "detail-type": "CodePipeline Action Execution State Change", "source": "aws.codepipeline",
-                "account": "1", "time": "2026-01-24T22:03:07Z", "region": "eu-west-1",
-                "detail": {"pipeline": "p", "execution-id": "1234", "state": state, "stage": "S", "action": "A",
-                    "type": {"owner": owner, "provider": provider, "category": "Test", "version": "1"}}
-            })
-        };
-        for (event, expected) in [
-            (change("Custom", "HttpCheck", "STARTED"), Ok(())),
-            (
-                json!({"source": "aws.events", "detail-type": "Scheduled Event"}),
-                Ok(()),
-            ),
-            (
-                json!({"requestContext": {"http": {"method": "POST"}}}),
-                Ok(()),
-            ),
-            (
-                json!({"requestContext": {"http": {"method": "GET"}}}),
-                Err("a callback comes as POST"),
-            ),
-            (
-                change("Custom", "HttpCheck", "FAILED"),
-                Err("the action did not start"),
-            ),
-            (
-                change("AWS", "HttpCheck", "STARTED"),
-                Err("the action is of another type"),
-            ),
-            (
-                change("Custom", "Jenkins", "STARTED"),
-                Err("the action is of another type"),
-            ),
-            (
-                json!({"source": "aws.s3", "detail-type": "x"}),
-                Err("it is neither a schedule's event nor a state change of a pipeline"),
-            ),
-        ] {
-            assert_eq!(wakes(&event, &settings), expected, "{event}");
-        }
-    }
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 use jiff::Timestamp;
 
 use super::PortError;
-use crate::{id::JobId, job::Place};
+use crate::{id::JobId, job::Place, secret::Secret};
 
 /// A delivery's claim to start a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +130,58 @@ pub trait OpenRuns: Send + Sync {
         action: &str,
         execution: &str,
     ) -> impl Future<Output = Result<Vec<OpenRun>, PortError>> + Send;
+}
+
+/// A state machine's task that waits with its token, kept from before its first step until the token is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingTask {
+    /// The run's key, as in [`crate::job::Job::run_key`]: one task of it is kept.
+    pub run_key: String,
+    /// What the machine is answered with.
+    pub token: Secret,
+    /// The task's input with the progress so far, as [`crate::wire::task::kept`] writes it.
+    pub input: String,
+    /// The vendor's run, once it is known: what a callback may name.
+    pub run: Option<String>,
+    /// When it is looked at next, unless a callback comes first.
+    pub due: Timestamp,
+    /// The delivery that has it in hand, or had it last.
+    pub by: String,
+    /// Until then it is that delivery's alone.
+    pub until: Timestamp,
+}
+
+/// Tasks that wait with a token. The token is a secret: implementations keep it where it is encrypted at rest.
+pub trait WaitingTasks: Send + Sync {
+    /// Keeps a task where none of its run is kept, or one of another token, or one of the same delivery; `Conflict`
+    /// otherwise.
+    fn keep(
+        &self,
+        action: &str,
+        task: &WaitingTask,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Tasks that nobody has in hand `now` and that are due until `due`, at most `most`.
+    fn waiting(
+        &self,
+        action: &str,
+        now: Timestamp,
+        due: Timestamp,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<WaitingTask>, PortError>> + Send;
+    /// Puts `new` in place of exactly `old`, or of one of the same delivery and token; `Conflict` when something else is
+    /// there.
+    fn keep_on(
+        &self,
+        action: &str,
+        old: &WaitingTask,
+        new: &WaitingTask,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Forgets a task of this delivery; an absent one is no error, another's is a `Conflict`.
+    fn forget(
+        &self,
+        action: &str,
+        task: &WaitingTask,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// Texts too large for a continuation token, under a run's key.

@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
+pub mod approval_mail;
 pub mod approval_message;
 pub mod eventbridge;
 pub mod job_event;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{ShapeError, from_value};
 use crate::{
     id::IdError,
-    job::{ArtifactRef, Details},
+    job::{ArtifactRef, Details, Job, Origin, RawParameters},
     secret::Secret,
 };
 
@@ -30,6 +30,8 @@ pub struct TaskInput {
     pub stop: Option<Value>,
     /// Present when the state machine waits for a token.
     pub task_token: Option<Secret>,
+    /// With a token: when the run is stopped and the task fails, whatever the action's own patience.
+    pub deadline: Option<Timestamp>,
     /// Artifacts to read, with the function's own role.
     #[serde(default)]
     pub inputs: Vec<TaskArtifact>,
@@ -71,6 +73,27 @@ impl TryFrom<TaskArtifact> for ArtifactRef {
             key: artifact.key.try_into()?,
         })
     }
+}
+
+/// A task's input with this progress, as it is kept while the task waits with its token: [`TaskInput::read`] reads it.
+pub fn kept(job: &Job, progress: Value, deadline: Timestamp) -> Value {
+    let params = match &job.parameters {
+        RawParameters::Json(value) => value.clone(),
+        RawParameters::Text(text) => text.as_str().into(),
+        RawParameters::Flat(map) => json!(map),
+    };
+    let execution = match &job.origin {
+        Origin::Machine(execution) => execution.as_deref(),
+        _ => None,
+    };
+    let artifacts = |list: &[ArtifactRef]| -> Vec<Value> {
+        let one = |artifact: &ArtifactRef| json!({"name": artifact.name.as_str(), "bucket": artifact.bucket.as_str(), "key": artifact.key.as_str()});
+        list.iter().map(one).collect()
+    };
+    json!({
+        "params": params, "progress": progress, "run": job.run_key, "execution": execution, "deadline": deadline,
+        "inputs": artifacts(&job.inputs), "outputs": artifacts(&job.outputs), "encryptionKey": job.encryption_key
+    })
 }
 
 /// `details` of an answer: what there is of summary, external id, percentage and link.

@@ -1,7 +1,7 @@
 //! Everything an approval touches, in memory: table, CodePipeline, KMS, SES, randomness; failing and interleaving on demand.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -10,23 +10,31 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 use shared::{
     approval::{
         code::Code,
-        decide::{self, Finding, SendAnswer},
+        decide::{Finding, SendAnswer},
         facts::{ExecutionFacts, SourceOutput, Waiting},
+        history::Past,
         id::{ApprovalId, LinkId, RecipientId},
         key::MessageKey,
         link::{Claims, KeyRing},
-        port::{ApprovalStore, Entropy, LinkSigner, Mail, Mailer, PipelineReader, ResultSender},
+        port::{
+            Answer, ApprovalStore, Entropy, LinkSigner, Mail, Mailer, PipelineReader, ResultSender,
+        },
+        post,
         request::{IssuedLink, Record, Request, Target, Verdict},
         rules::{Rule, RuleSet},
         settings::{BaseUrl, KeyId},
         stored,
     },
-    id::{ExecutionId, PipelineName},
+    id::{ExecutionId, PipelineName, StageName},
     port::PortError,
     secret::Secret,
 };
 
 use crate::failing::{Mode, Plan};
+
+mod sweep;
+
+pub use sweep::Machines;
 
 /// Name of the one signing key.
 pub const KID: &str = "k1";
@@ -45,13 +53,18 @@ struct State {
     interleave: bool,
     keys: BTreeMap<String, ApprovalId>,
     records: BTreeMap<ApprovalId, Secret>,
+    done: BTreeSet<ApprovalId>,
     writes: usize,
     mails: Vec<Mail>,
     waiting: Vec<Waiting>,
     history: Vec<Waiting>,
     execution: ExecutionFacts,
     outputs: Vec<SourceOutput>,
-    results: Vec<(Verdict, String)>,
+    past: Past,
+    results: Vec<(Secret, Verdict, String)>,
+    ended: Vec<Secret>,
+    codes: BTreeMap<LinkId, Secret>,
+    audit: sweep::Audit,
     outside: Option<Finding>,
     retried: bool,
 }
@@ -59,8 +72,10 @@ struct State {
 /// An approver's link and code.
 #[derive(Debug, Clone)]
 pub struct Invitation {
-    /// Token of the link.
+    /// Token of the link; at level L1 of the one that approves.
     pub token: String,
+    /// Token of the link that rejects, at level L1.
+    pub reject: Option<String>,
     /// Code of the mail.
     pub code: String,
     /// Whose.
@@ -96,8 +111,12 @@ impl ApprovalWorld {
     /// The ring that opens this world's links.
     pub fn ring(&self) -> KeyRing {
         let kid: KeyId = KID.parse().expect("KID is a kid");
-        let public = pair().public_key().as_ref().to_vec();
-        KeyRing::new([(kid, public)]).expect("the key is a key")
+        KeyRing::new([(kid, self.public_key())]).expect("the key is a key")
+    }
+
+    /// The key under [`KID`].
+    pub fn public_key(&self) -> Vec<u8> {
+        pair().public_key().as_ref().to_vec()
     }
 
     /// The run of this request waits in GetPipelineState.
@@ -117,13 +136,39 @@ impl ApprovalWorld {
         state.outputs = outputs;
     }
 
+    /// What the pipeline did before.
+    pub fn remembers(&self, past: Past) {
+        self.lock().past = past;
+    }
+
     /// Somebody answers in the console.
     pub fn answer_outside(&self, verdict: Verdict) {
         self.lock().outside = Some(Finding {
             summary: Some("by hand".to_owned()),
             verdict: Some(verdict),
             ended: true,
+            by: Some("arn:aws:iam::123456789012:user/kim".to_owned()),
         });
+    }
+
+    /// GetPipelineState shows no approval any more.
+    pub fn no_longer_waits(&self) {
+        self.lock().waiting.clear();
+    }
+
+    /// The run with this token is over, without an answer.
+    pub fn ends(&self, token: &Secret) {
+        self.lock().ended.push(token.clone());
+    }
+
+    /// Tokens that were answered, in order.
+    pub fn answered_tokens(&self) -> Vec<String> {
+        let state = self.lock();
+        state
+            .results
+            .iter()
+            .map(|(token, _, _)| token.reveal().clone())
+            .collect()
     }
 
     /// The stage is retried: the action waits again, with another token.
@@ -133,7 +178,8 @@ impl ApprovalWorld {
 
     /// Results CodePipeline took, with their summaries.
     pub fn results(&self) -> Vec<(Verdict, String)> {
-        self.lock().results.clone()
+        let results = self.lock().results.clone();
+        results.into_iter().map(|(_, v, s)| (v, s)).collect()
     }
 
     /// Mails SES took.
@@ -198,18 +244,25 @@ impl ApprovalWorld {
                 id: link.clone(),
                 code: code.hash(&link, self.bytes()),
             };
-            record = decide::issue(&record, &recipient, issued, now).expect("nobody is mailed yet");
-            record = decide::mailed(&record, &recipient, now);
-            let claims = Claims {
+            let plain = Secret::new(code.reveal().to_owned());
+            self.lock().codes.insert(link.clone(), plain);
+            let (next, due) =
+                post::issue(&record, &recipient, Some(issued), now).expect("nobody is mailed yet");
+            record = post::mailed(&next, &recipient, due, now);
+            let purposes = record.rule.level.purposes();
+            let claims = |purpose| Claims {
+                purpose,
                 approval: record.request.id.clone(),
                 digest: record.request.link_digest(),
                 recipient: recipient.clone(),
-                link,
+                link: link.clone(),
                 issued_at: now,
                 expires_at: record.request.expires_at,
             };
+            let mut tokens = purposes.iter().map(|p| self.seal(&claims(*p), base));
             let invitation = Invitation {
-                token: self.seal(&claims, base),
+                token: tokens.next().unwrap_or_default(),
+                reject: tokens.next(),
                 code: code.reveal().to_owned(),
                 recipient,
             };
@@ -289,6 +342,75 @@ pub fn sample_request(now: Timestamp) -> Request {
     }
 }
 
+/// The past of [`sample_request`]: one release, two changes since, a failure, a newer run behind.
+pub fn sample_history(now: Timestamp) -> shared::approval::history::History {
+    use jiff::SignedDuration;
+    use shared::approval::{
+        history::{Deploy, Earlier, Ended, History},
+        request::Revision,
+    };
+    let revision = |id: &str, message: &str, author: &str| Revision {
+        name: "Site".to_owned(),
+        id: id.to_owned(),
+        message: Some(message.to_owned()),
+        author: Some(author.to_owned()),
+        branch: Some("main".to_owned()),
+        url: None,
+    };
+    History {
+        current: Some(Earlier {
+            execution: parse("0d6f3c1a-52ee-4c1a-9a55-0f3f2b1c7d10"),
+            at: now - SignedDuration::from_hours(50),
+            revisions: vec![revision(
+                "3f2a9c10d7e84b55a1c09f21b6e0d3c47a8815f2",
+                "Add the menu",
+                "Lee",
+            )],
+        }),
+        between: vec![
+            revision(
+                "9b1d20aa4c7f3e11b8d6052fa93cc0e7715b42d9",
+                "Make the header readable on phones",
+                "Lee",
+            ),
+            revision(
+                "c07e55d1f2a94b8890ee3a617bd4c9f00d1283aa",
+                "Say that we are closed on Mondays",
+                "Dana",
+            ),
+        ],
+        more: 0,
+        last: Some(Ended {
+            execution: parse("1d6f3c1a-52ee-4c1a-9a55-0f3f2b1c7d10"),
+            at: now - SignedDuration::from_hours(26),
+            succeeded: false,
+        }),
+        newer: vec![Earlier {
+            execution: parse("2d6f3c1a-52ee-4c1a-9a55-0f3f2b1c7d10"),
+            at: now + SignedDuration::from_mins(5),
+            revisions: vec![revision(
+                "77aa01be90cd4f2287fe315c6a0be9d3f1a4c2b8",
+                "Fix the price of the country loaf",
+                "Kim",
+            )],
+        }],
+        deploys: vec![
+            Deploy {
+                provider: "CloudFormation".to_owned(),
+                what: Some("stack corner-bakery-live".to_owned()),
+                region: None,
+                account: None,
+            },
+            Deploy {
+                provider: "S3".to_owned(),
+                what: Some("bucket corner-bakery-live".to_owned()),
+                region: None,
+                account: None,
+            },
+        ],
+    }
+}
+
 impl ApprovalStore for ApprovalWorld {
     async fn find(&self, key: &MessageKey) -> Result<Option<ApprovalId>, PortError> {
         let act = |s: &mut State| Ok(s.keys.get(key.as_str()).cloned());
@@ -333,6 +455,33 @@ impl ApprovalStore for ApprovalWorld {
         };
         self.call("store replace", act).await
     }
+
+    async fn unfinished(&self, after: Option<&ApprovalId>) -> Result<Vec<ApprovalId>, PortError> {
+        let act = |s: &mut State| {
+            let all = s.records.keys().filter(|id| !s.done.contains(*id));
+            let all = all.filter(|id| after.is_none_or(|after| *id > after));
+            Ok(all.cloned().collect())
+        };
+        self.call("store unfinished", act).await
+    }
+
+    async fn of_execution(&self, execution: &ExecutionId) -> Result<Vec<ApprovalId>, PortError> {
+        let act = |s: &mut State| {
+            let read = |text: &Secret| stored::decode(text.reveal()).expect("it was encoded");
+            let all = s.records.values().map(read);
+            let of = all.filter(|record| record.request.execution == *execution);
+            Ok(of.map(|record| record.request.id).collect())
+        };
+        self.call("store of execution", act).await
+    }
+
+    async fn finished(&self, id: &ApprovalId) -> Result<(), PortError> {
+        let act = |s: &mut State| {
+            s.done.insert(id.clone());
+            Ok(())
+        };
+        self.call("store finished", act).await
+    }
 }
 
 impl PipelineReader for ApprovalWorld {
@@ -359,34 +508,42 @@ impl PipelineReader for ApprovalWorld {
     ) -> Result<Vec<SourceOutput>, PortError> {
         self.call("outputs", |s| Ok(s.outputs.clone())).await
     }
+
+    async fn past(&self, _: &PipelineName, _: &StageName) -> Result<Past, PortError> {
+        self.call("past", |s| Ok(s.past.clone())).await
+    }
 }
 
 impl ResultSender for ApprovalWorld {
-    async fn put(
-        &self,
-        _: &Target,
-        _: &Secret,
-        verdict: Verdict,
-        summary: &str,
-    ) -> Result<SendAnswer, PortError> {
+    async fn put(&self, answer: &Answer<'_>) -> Result<SendAnswer, PortError> {
+        let (verdict, summary) = (answer.decision.verdict, answer.summary);
         let act = |s: &mut State| {
-            if !s.results.is_empty() || s.outside.is_some() || s.retried {
+            let token = &answer.request.token;
+            let taken = s.results.iter().any(|(t, _, _)| t == token);
+            if taken || s.outside.is_some() || s.retried {
                 return Ok(SendAnswer::NotOpen);
             }
-            s.results.push((verdict, summary.to_owned()));
+            s.results.push((token.clone(), verdict, summary.to_owned()));
             Ok(SendAnswer::Accepted)
         };
         self.call("put result", act).await
     }
 
-    async fn look(&self, _: &Request) -> Result<Finding, PortError> {
+    async fn look(&self, request: &Request) -> Result<Finding, PortError> {
         let act = |s: &mut State| {
-            let taken = s.results.first().map(|(verdict, summary)| Finding {
+            let token = &request.token;
+            let mut taken = s.results.iter().filter(|(t, _, _)| t == token);
+            let taken = taken.next().map(|(_, verdict, summary)| Finding {
                 summary: Some(summary.clone()),
                 verdict: Some(*verdict),
                 ended: true,
+                by: None,
             });
-            Ok(s.outside.clone().or(taken).unwrap_or_default())
+            let gone = (s.retried || s.ended.contains(token)).then(|| Finding {
+                ended: true,
+                ..Finding::default()
+            });
+            Ok(s.outside.clone().or(taken).or(gone).unwrap_or_default())
         };
         self.call("look", act).await
     }

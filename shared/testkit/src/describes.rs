@@ -70,14 +70,25 @@ pub fn describes<A: Described>(good: &Value) {
         for (value, taken) in samples(parameter) {
             let answer = read(&with(name, value.clone()));
             assert_eq!(answer.is_ok(), taken, "{name} = {value}: {answer:?}");
+            if let Err(text) = answer {
+                assert!(text.contains(name), "{name} = {value}: {text}");
+                assert!(text.len() < 2_000, "{name}: a long value is shown: {text}");
+            }
         }
     }
 }
 
+/// No parameter is a text of this length.
+const TOO_LONG: usize = 100_000;
+
 /// Values, and whether they are taken. A text may have rules of its own, so only other types are tried on it.
 fn samples(parameter: &Parameter) -> Vec<(Value, bool)> {
     match parameter.kind {
-        Kind::Text | Kind::OneOf(_) => vec![(json!(7), false), (json!(["x"]), false)],
+        Kind::Text | Kind::OneOf(_) => vec![
+            (json!(7), false),
+            (json!(["x"]), false),
+            (json!("x".repeat(TOO_LONG)), false),
+        ],
         Kind::Number(from, to) => {
             let mut all = vec![(json!(from), true), (json!(to), true), (json!("7"), false)];
             all.extend(to.checked_add(1).map(|over| (json!(over), false)));

@@ -4,7 +4,9 @@
 pub mod approval;
 mod describes;
 pub mod events;
+pub mod everywhere;
 pub mod failing;
+pub mod html;
 pub mod memory;
 pub mod play;
 pub mod repeat;
@@ -16,6 +18,7 @@ pub mod world;
 pub use proptest;
 
 pub use describes::describes;
+pub use everywhere::{Played, everywhere, failure, over, played};
 pub use failing::{Failing, Fate, Mode, Plan};
 pub use play::Host;
 pub use repeat::{refuses_unknown_parameters, repeat_and_fail};

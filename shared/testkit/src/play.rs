@@ -58,7 +58,8 @@ impl World {
     pub async fn play_on<A: Action>(&self, host: Host, action: &A, event: &Value) -> Report {
         match host {
             Host::Invoke | Host::Worker => self.jobs(host, action, event).await,
-            Host::Task | Host::Token => self.calls(host, action, event).await,
+            Host::Task => self.calls(action, event).await,
+            Host::Token => self.token(action, event).await,
         }
     }
 
@@ -137,13 +138,9 @@ impl World {
     }
 
     /// Plays a state machine until the action is over. A call that fails is made again, as its `Retry` says.
-    async fn calls<A: Action>(&self, host: Host, action: &A, event: &Value) -> Report {
+    async fn calls<A: Action>(&self, action: &A, event: &Value) -> Report {
         let mut input = input(event);
         for call in 1..=MAX_JOBS {
-            let token = format!("token-{call}");
-            if host == Host::Token {
-                input["taskToken"] = json!(token);
-            }
             let driven = self.deliver_with_retries(action, &input).await;
             if self.doubled {
                 let again = self.deliver_with_retries(action, &input).await;
@@ -152,12 +149,8 @@ impl World {
                     "a second call must end well: {again:?}"
                 );
             }
-            let answer = match host {
-                Host::Token => self.tokens.inner.outcome(&token).map(of_token),
-                _ => of_call(&driven),
-            };
-            let answer =
-                answer.unwrap_or_else(|| unreachable!("no answer of call {call}; {driven:?}"));
+            let answer = of_call(&driven)
+                .unwrap_or_else(|| unreachable!("no answer of call {call}; {driven:?}"));
             let Answer::Output(output) = &answer else {
                 return report(&answer);
             };
@@ -174,7 +167,41 @@ impl World {
         }
         unreachable!("the action does not end");
     }
+
+    /// Plays a state machine that gives a token and waits; schedules come until the token is answered and forgotten.
+    async fn token<A: Action>(&self, action: &A, event: &Value) -> Report {
+        let mut input = input(event);
+        input["taskToken"] = json!(TOKEN);
+        let times = 1 + usize::from(self.doubled);
+        let mut driven = Driven::Died;
+        for _ in 0..times {
+            driven = self.deliver_with_retries(action, &input).await;
+            assert!(!driven.is_retried(), "the call ends well: {driven:?}");
+        }
+        for round in 0..MAX_JOBS {
+            let answer = self.tokens.inner.outcome(TOKEN);
+            let kept = !self.ledger.inner.waiting_tasks().is_empty();
+            if let (Some(answer), false) = (answer, kept) {
+                return report(&of_token(answer));
+            }
+            // As of a machine's calls.
+            if round == 3 {
+                self.plan.recover();
+            }
+            self.plan.revive();
+            tokio::time::advance(MINUTE).await;
+            for _ in 0..times {
+                driven = self.deliver_with_retries(action, &schedule()).await;
+            }
+        }
+        unreachable!("the token is never answered; {driven:?}");
+    }
 }
+
+/// What a machine of a test waits with.
+pub(crate) const TOKEN: &str = "planted-task-token";
+/// Between two schedules.
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 /// The schedule came.
 pub fn schedule() -> Value {
@@ -235,6 +262,7 @@ fn report(answer: &Answer) -> Report {
             message: message.clone(),
             external_id: external_id.clone(),
         },
+        Answer::Kept => unreachable!("a token's answer is an outcome"),
         Answer::Output(output) => {
             let text = |value: &Value| value.as_str().map(str::to_owned);
             let details = &output["details"];

@@ -7,11 +7,12 @@ use shared::{
     action::Action,
     drive::{Outcome, task::Answer},
     job::Report,
+    port::TaskOutcome,
 };
 
 use crate::{
     failing::{Fate, Mode},
-    play::{Host, schedule},
+    play::{Host, MINUTE, TOKEN, schedule},
     world::{Driven, World},
 };
 
@@ -50,7 +51,8 @@ impl World {
     ) -> bool {
         match host {
             Host::Invoke | Host::Worker => self.abandon(host, learns, action, event, waits).await,
-            Host::Task | Host::Token => self.abort(host, learns, action, event, waits).await,
+            Host::Task => self.abort(learns, action, event, waits).await,
+            Host::Token => self.close(learns, action, event, waits).await,
         }
     }
 
@@ -117,7 +119,6 @@ impl World {
 
     async fn abort<A: Action>(
         &self,
-        host: Host,
         learns: Learns,
         action: &A,
         event: &Value,
@@ -125,20 +126,12 @@ impl World {
     ) -> bool {
         let mut input = crate::play::input(event);
         input["run"] = json!(format!("{MACHINE}/State"));
-        for wait in 0..waits {
-            let token = format!("token-{wait}");
-            if host == Host::Token {
-                input["taskToken"] = json!(token);
-            }
+        for _ in 0..waits {
             let driven = self.tell(action, &input).await;
-            let answer = match host {
-                Host::Token => self.tokens.inner.outcome(&token).map(crate::play::of_token),
-                _ => crate::play::of_call(&driven),
-            };
-            let output = match answer {
+            let output = match crate::play::of_call(&driven) {
                 Some(Answer::Output(output)) => output,
                 Some(Answer::Failed { .. }) => return false,
-                None => unreachable!("the action goes on or fails: {driven:?}"),
+                _ => unreachable!("the action goes on or fails: {driven:?}"),
             };
             assert_eq!(output["status"], "RUNNING", "the action goes on");
             input["progress"] = output["progress"].clone();
@@ -149,7 +142,6 @@ impl World {
             Learns::ByRefusal => {
                 let mut stop = input.clone();
                 stop["stop"] = json!({});
-                stop["taskToken"] = Value::Null;
                 stop
             }
         };
@@ -157,6 +149,53 @@ impl World {
         self.plan.recover();
         self.tell(action, &input).await;
         true
+    }
+
+    /// The machine that gave a token waits no more. By refusal: the sweep learns so from the token alone.
+    async fn close<A: Action>(
+        &self,
+        learns: Learns,
+        action: &A,
+        event: &Value,
+        waits: usize,
+    ) -> bool {
+        let mut input = crate::play::input(event);
+        input["run"] = json!(format!("{MACHINE}/State"));
+        input["taskToken"] = json!(TOKEN);
+        self.tell(action, &input).await;
+        for _ in 1..waits {
+            self.plan.revive();
+            tokio::time::advance(MINUTE).await;
+            self.tell(action, &schedule()).await;
+        }
+        match self.tokens.inner.outcome(TOKEN) {
+            Some(TaskOutcome::Failure { .. }) => return false,
+            Some(outcome) => unreachable!("the action goes on: {outcome:?}"),
+            None => {}
+        }
+        self.tokens.inner.close(TOKEN);
+        if learns == Learns::ByEvent {
+            self.tell(action, &aborted()).await;
+        }
+        self.swept(action).await;
+        self.plan.recover();
+        self.tell(action, &input).await;
+        self.swept(action).await;
+        true
+    }
+
+    /// Lets schedules come until no task is kept.
+    async fn swept<A: Action>(&self, action: &A) {
+        for _ in 0..MAX_TRIES {
+            if self.ledger.inner.waiting_tasks().is_empty() {
+                return;
+            }
+            self.plan.revive();
+            tokio::time::advance(LATER).await;
+            self.deliver_with_retries(action, &schedule()).await;
+        }
+        let kept = self.ledger.inner.waiting_tasks();
+        assert!(kept.is_empty(), "kept for ever: {kept:?}");
     }
 
     /// Delivers until it ends well.

@@ -61,6 +61,10 @@ pub struct World {
     pub timeout: Duration,
     /// Whether each event is delivered once more after its end.
     pub doubled: bool,
+    /// Whether the function has a table.
+    pub tabled: bool,
+    /// Whether the function is a worker.
+    pub works: bool,
     /// What the function takes as a worker.
     pub worker: WorkerSettings,
     /// Ids given so far.
@@ -113,6 +117,8 @@ impl World {
             topic: Failing::new(MemoryTopic::default(), &plan),
             timeout: Duration::from_secs(60),
             doubled: false,
+            tabled: true,
+            works: true,
             worker: WorkerSettings {
                 kind: "Test/Planted/1".parse().expect("three words"),
                 query: None,
@@ -167,13 +173,13 @@ impl Outside for World {
         &self.jobs
     }
     fn table(&self) -> Option<&Self::Table> {
-        Some(&self.ledger)
+        Some(&self.ledger).filter(|_| self.tabled)
     }
     fn files(&self) -> Option<&Self::Files> {
         Some(&self.files)
     }
-    fn tokens(&self) -> Option<&Self::Tokens> {
-        Some(&self.tokens)
+    fn tokens(&self) -> &Self::Tokens {
+        &self.tokens
     }
     fn clock(&self) -> &VirtualTime {
         &self.time
@@ -182,7 +188,7 @@ impl Outside for World {
         &self.time
     }
     fn worker(&self) -> Option<&WorkerSettings> {
-        Some(&self.worker)
+        Some(&self.worker).filter(|_| self.works)
     }
     fn new_id(&self) -> String {
         let number = self.ids.fetch_add(1, Ordering::Relaxed);

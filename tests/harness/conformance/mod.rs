@@ -2,14 +2,19 @@
 
 use std::{fs, panic::AssertUnwindSafe};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::workspace::{files, root};
+use crate::{
+    http,
+    workspace::{files, root},
+};
 
 mod expect;
 pub mod matrix;
 pub mod model;
+pub mod recorder;
 mod request;
+mod service;
 mod step;
 pub mod way;
 
@@ -28,6 +33,8 @@ pub struct Case {
     pub title: String,
     /// Whether time must jump.
     pub fast: bool,
+    /// What its steps find as captured.
+    pub given: Map<String, Value>,
     /// Its steps, those of its setups first.
     pub steps: Vec<Value>,
 }
@@ -70,6 +77,7 @@ fn read(file: &str, entry: &Value, templates: &Templates, cases: &mut Vec<Case>)
         section: text("at"),
         title: text("case"),
         fast: entry["clock"] == "fast",
+        given: Map::new(),
         steps,
     };
     let list = |name: &str| entry[name].as_array().cloned().unwrap_or_default();
@@ -82,7 +90,21 @@ fn read(file: &str, entry: &Value, templates: &Templates, cases: &mut Vec<Case>)
     if rows.is_empty() {
         let mut case = case;
         case.steps.extend(own);
-        cases.push(case);
+        let vary = list("vary");
+        for row in &vary {
+            let given = row[1].as_object().cloned().unwrap_or_default();
+            let title = row[0].as_str().unwrap_or_default();
+            let title = format!("{}: {title}", case.title);
+            let case = case.clone();
+            cases.push(Case {
+                title,
+                given,
+                ..case
+            });
+        }
+        if vary.is_empty() {
+            cases.push(case);
+        }
         return;
     }
     let operation = text("ask");
@@ -114,7 +136,7 @@ fn read(file: &str, entry: &Value, templates: &Templates, cases: &mut Vec<Case>)
 pub fn play(cases: &[Case], templates: &Templates, way: &dyn Way) -> Vec<String> {
     let mut failed = Vec::new();
     for case in cases {
-        let mut play = Play::new(way, templates, case.fast);
+        let mut play = Play::new(way, templates, case.fast, &case.given);
         let done = std::panic::catch_unwind(AssertUnwindSafe(|| play.all(&case.steps)));
         let problem = match done {
             Ok(Ok(())) => None,
@@ -163,6 +185,27 @@ fn empty(way: &dyn Way) {
             "DeleteWebhook",
             serde_json::json!({"name": hook["definition"]["name"]}),
         );
+    }
+    let tell = |operation: &str, request: Value| {
+        let target = format!("AWSEvents.{operation}");
+        let answer = http::json(&way.url(), "events", &target, &request);
+        answer.map_or(Value::Null, |answer| answer.json())
+    };
+    let rules = tell("ListRules", serde_json::json!({}));
+    for rule in rules["Rules"].as_array().into_iter().flatten() {
+        let of = serde_json::json!({"Rule": rule["Name"]});
+        let targets = tell("ListTargetsByRule", of)["Targets"].clone();
+        let ids: Vec<&Value> = targets
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|it| &it["Id"])
+            .collect();
+        tell(
+            "RemoveTargets",
+            serde_json::json!({"Rule": rule["Name"], "Ids": ids}),
+        );
+        tell("DeleteRule", serde_json::json!({"Name": rule["Name"]}));
     }
 }
 

@@ -13,10 +13,9 @@ use super::{
     request::numbered,
     way::Way,
 };
-use crate::http;
 
 /// Nothing in a case takes longer.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// Between two looks: long enough that a clock that jumps finds a quiet time in between.
 const PAUSE: Duration = Duration::from_millis(120);
 /// Members of a step that say what is expected.
@@ -24,23 +23,36 @@ const EXPECTATIONS: [&str; 5] = ["gives", "exactly", "until", "refused", "status
 
 /// One case under way.
 pub struct Play<'a> {
-    way: &'a dyn Way,
+    pub(super) way: &'a dyn Way,
     fast: bool,
     templates: &'a Templates,
     known: BTreeMap<String, Value>,
     /// Jobs that were polled and not yet taken: id, nonce, data.
     jobs: Vec<Value>,
+    /// Calls of functions that were looked at, or happened before.
+    calls: usize,
 }
 
 impl<'a> Play<'a> {
-    /// With nothing captured; `fast` where time jumps.
-    pub fn new(way: &'a dyn Way, templates: &'a Templates, fast: bool) -> Self {
+    /// With what is given as captured; `fast` where time jumps.
+    pub fn new(
+        way: &'a dyn Way,
+        templates: &'a Templates,
+        fast: bool,
+        given: &Map<String, Value>,
+    ) -> Self {
+        let given = given
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()));
         Self {
             way,
             fast,
             templates,
-            known: BTreeMap::from([("url".to_owned(), json!(way.url()))]),
+            known: given
+                .chain([("url".to_owned(), json!(way.url()))])
+                .collect(),
             jobs: Vec::new(),
+            calls: way.calls().len(),
         }
     }
 
@@ -100,6 +112,10 @@ impl<'a> Play<'a> {
             "form" => self.form(&request, fields),
             "s3" => self.s3(&request),
             "page" => self.page(&request, fields),
+            "json" => self.json(&request, fields),
+            "post" => self.post(&request, fields),
+            "invoked" => self.invoked(&request, fields),
+            "quiet" => self.quiet(),
             operation => self.ask(operation, request.to_string().as_bytes(), fields),
         }
     }
@@ -137,7 +153,7 @@ impl<'a> Play<'a> {
     }
 
     /// What is wrong with a reply; an error if the expectation itself is.
-    fn check(
+    pub(super) fn check(
         &mut self,
         status: u16,
         reply: &Value,
@@ -272,68 +288,36 @@ impl<'a> Play<'a> {
         found.map_or(Ok(()), |job| Err(format!("  a job is there: {job}")))
     }
 
-    /// A Query call of another service, as `{service: sns, Action: …}`; its XML text is the reply.
-    fn form(&mut self, request: &Value, expected: &Map<String, Value>) -> Result<(), String> {
-        let service = request["service"].as_str().unwrap_or_default();
-        let pairs = request.as_object().into_iter().flatten();
-        let pairs = pairs.filter(|(name, _)| *name != "service");
-        let text = |value: &Value| {
-            value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned)
+    /// The next call of a function: its job is captured as `job`, or as named.
+    fn invoked(&mut self, name: &Value, expected: &Map<String, Value>) -> Result<(), String> {
+        let until = Instant::now() + PATIENCE;
+        let event = loop {
+            if let Some(event) = self.way.calls().into_iter().nth(self.calls) {
+                break event;
+            }
+            if Instant::now() > until {
+                return Err("  no function was called".to_owned());
+            }
+            std::thread::sleep(Duration::from_millis(5));
         };
-        let body: Vec<String> = pairs
-            .map(|(n, v)| format!("{n}={}", percent(&text(v))))
-            .collect();
-        let answer = http::form(&self.way.url(), service, &body.join("&"));
-        let answer = answer.map_err(|error| format!("  no answer: {error}"))?;
-        match self.check(answer.status, &json!(answer.text()), expected)? {
+        self.calls += 1;
+        let name = name.as_str().unwrap_or("job").to_owned();
+        self.known
+            .insert(name, event["CodePipeline.job"]["id"].clone());
+        match self.check(200, &event, expected)? {
             None => Ok(()),
             Some(problem) => Err(problem),
         }
     }
 
-    /// A request of S3: method, path, body.
-    fn s3(&self, request: &Value) -> Result<(), String> {
-        let text = |at: usize| request[at].as_str().unwrap_or_default();
-        let answer = http::s3_request(&self.way.url(), text(0), text(1), text(2).as_bytes());
-        let answer = answer.map_err(|error| format!("  no answer: {error}"))?;
-        if answer.status == 200 {
-            Ok(())
-        } else {
-            Err(format!("  got      {} {}", answer.status, answer.text()))
-        }
-    }
-
-    /// A page of the engine itself, read until it is as expected.
-    fn page(&mut self, path: &Value, expected: &Map<String, Value>) -> Result<(), String> {
-        let path = path.as_str().unwrap_or_default();
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let answer = http::request(&self.way.url(), "GET", path, &[], b"");
-            let answer = answer.map_err(|error| format!("  no answer: {error}"))?;
-            match self.check(answer.status, &answer.json(), expected)? {
-                None => return Ok(()),
-                Some(_) if Instant::now() < until => {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-                Some(problem) => return Err(problem),
-            }
-        }
-    }
-}
-
-fn percent(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
-    text.bytes()
-        .map(|b| {
-            if plain(b) {
-                char::from(b).to_string()
-            } else {
-                format!("%{b:02X}")
-            }
+    /// No function was called since the last look.
+    fn quiet(&mut self) -> Result<(), String> {
+        let calls = self.way.calls();
+        let more = calls.get(self.calls);
+        more.map_or(Ok(()), |event| {
+            Err(format!("  a function was called: {event}"))
         })
-        .collect()
+    }
 }
 
 fn shown(step: &Value) -> String {

@@ -1,6 +1,6 @@
 //! Two ways to an engine: its face in this process, and a `stagewright serve` over HTTP.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 use engine::{
@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::{http, process::Server, workspace::root};
+use super::recorder::Recorder;
+use crate::{http, process::Server};
 
 /// What is asked and how it is answered.
 pub trait Way {
@@ -23,21 +24,19 @@ pub trait Way {
     fn call(&self, operation: &str, body: &[u8]) -> std::io::Result<(u16, Value)>;
     /// `http://…` of its listener, for what is no call of CodePipeline.
     fn url(&self) -> String;
+    /// What its functions were called with.
+    fn calls(&self) -> Vec<Value>;
     /// Inputs the engine has accepted, where that can be seen.
     fn accepted(&self) -> Option<u64> {
         None
     }
 }
 
-/// What both are told.
-fn config() -> PathBuf {
-    root().join("tests/conformance/stagewright.toml")
-}
-
 /// An engine in this process.
 pub struct InProcess {
     runtime: Runtime,
     engine: Option<Engine>,
+    recorder: Recorder,
     _folder: TempDir,
 }
 
@@ -49,10 +48,12 @@ impl InProcess {
     pub fn start(fast_clock: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let runtime = Runtime::new().expect("a runtime");
+        let recorder = Recorder::new();
+        let config = recorder.config();
         let options = Options {
             fast_clock,
             ..Options::new(
-                Config::load(Some(&config()), folder.path()).expect("the cases' configuration"),
+                Config::load(Some(&config), folder.path()).expect("the cases' configuration"),
                 folder.path(),
             )
         };
@@ -66,6 +67,7 @@ impl InProcess {
         Self {
             runtime,
             engine: Some(engine),
+            recorder,
             _folder: folder,
         }
     }
@@ -114,6 +116,10 @@ impl Way for InProcess {
         format!("http://{}", self.engine().address)
     }
 
+    fn calls(&self) -> Vec<Value> {
+        self.recorder.calls()
+    }
+
     fn accepted(&self) -> Option<u64> {
         Some(self.engine().app.desk.applied())
     }
@@ -122,18 +128,21 @@ impl Way for InProcess {
 /// A process of its own, asked in raw JSON 1.1.
 pub struct Wire {
     server: Server,
+    recorder: Recorder,
 }
 
 impl Wire {
     /// Starts one with this state folder.
     pub fn start(state: &Path, fast_clock: bool) -> Self {
-        let config = config().display().to_string();
+        let recorder = Recorder::new();
+        let config = recorder.config().display().to_string();
         let mut arguments = vec!["--config", &config];
         if fast_clock {
             arguments.push("--fast-clock");
         }
         Self {
             server: Server::start(state, &arguments),
+            recorder,
         }
     }
 }
@@ -146,5 +155,9 @@ impl Way for Wire {
 
     fn url(&self) -> String {
         self.server.url.clone()
+    }
+
+    fn calls(&self) -> Vec<Value> {
+        self.recorder.calls()
     }
 }

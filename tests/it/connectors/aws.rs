@@ -17,7 +17,7 @@ use stagewright_standins::{
 
 /// Checks every request of a stage, and its answers, against botocore's models: by asking the stand-in once more, what
 /// was asked. Answers the operations; skipped, and empty, without botocore.
-fn checked_by_botocore<S: StandIn>(served: &Served<S>) -> BTreeSet<String> {
+pub fn checked_by_botocore<S: StandIn>(served: &Served<S>) -> BTreeSet<String> {
     let mut operations = BTreeSet::new();
     let Some(python) = client("python3") else {
         return operations;

@@ -3,13 +3,17 @@
 use std::{path::Path, process::Command, time::Instant};
 
 use harness::{
-    connector::Connector,
+    connector::{Connector, Host},
     engine::Engine,
     http,
     process::{PATIENCE, finish},
 };
 use serde_json::{Value, json};
-use stagewright_standins::{Served, Stage, code_host::CodeHost, secrets::Secrets};
+use stagewright_standins::{
+    Served, Stage,
+    code_host::{App, COMMIT, CodeHost},
+    secrets::Secrets,
+};
 
 /// A repository with two commits; answers the last one's id.
 fn repository(folder: &Path) -> String {
@@ -60,6 +64,60 @@ fn a_real_commit_has_its_status_from_every_host() {
         assert!(ended.succeeded(), "{host:?}: {ended:?}");
     });
     assert_eq!(vendor.stage.with(|host| host.checks.len()), 3);
+}
+
+/// openssl makes the App's key and so judges the signature.
+#[test]
+fn an_app_is_let_in_by_its_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let openssl = |arguments: &[&str]| {
+        let made = Command::new("openssl")
+            .args(arguments)
+            .current_dir(folder.path())
+            .output();
+        made.is_ok_and(|made| made.status.success())
+    };
+    let made = openssl(&["genrsa", "-traditional", "-out", "key.pem", "2048"])
+        && openssl(&[
+            "pkcs8", "-topk8", "-nocrypt", "-in", "key.pem", "-out", "key8.pem",
+        ])
+        && openssl(&[
+            "rsa",
+            "-in",
+            "key.pem",
+            "-RSAPublicKey_out",
+            "-outform",
+            "DER",
+            "-out",
+            "public.der",
+        ]);
+    if !made {
+        assert!(std::env::var_os("CI").is_none(), "openssl is needed");
+        eprintln!("SKIPPED: openssl is not installed");
+        return;
+    }
+    // GitHub gives keys in the first form; tools make the second of them.
+    for file in ["key.pem", "key8.pem"] {
+        let vendor = host(COMMIT);
+        vendor.stage.with(|host| {
+            host.app = Some(App {
+                key: Some(std::fs::read(folder.path().join("public.der")).expect("a key")),
+                writes: vec!["checks"],
+                tokens: Vec::new(),
+            });
+        });
+        let key = std::fs::read_to_string(folder.path().join(file)).expect("a key");
+        let connector = Connector::of("action-commit-status")
+            .secret("key", &key)
+            .start();
+        let parameters = json!({
+            "provider": "github-check", "repository": "shop/site", "commit": COMMIT, "state": "success",
+            "token": "secretsmanager:key", "appId": "12345", "baseUrl": vendor.url
+        });
+        let ended = connector.play(Host::Invoke, &parameters);
+        assert!(ended.succeeded(), "{file}: {ended:?}");
+        assert_eq!(vendor.stage.with(|host| host.checks.len()), 1, "{file}");
+    }
 }
 
 /// A pipeline whose source is the repository: its commit is pending until the execution is stopped.

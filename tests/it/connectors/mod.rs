@@ -11,6 +11,7 @@ mod loadrunner_cloud;
 mod moto;
 mod race;
 mod stop;
+mod token;
 
 use harness::connector::{Connector, Host};
 use jiff::Timestamp;

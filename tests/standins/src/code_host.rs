@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::{SignedDuration, Timestamp};
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use serde_json::{Value, json};
 
 use crate::{Asked, Reply, StandIn};
@@ -20,7 +22,58 @@ pub struct CodeHost {
     pub builds: BTreeMap<(String, String), Value>,
     /// What answers say in place of the state that was set.
     pub contradicts: Option<String>,
+    /// GitHub's App `12345`, where it is installed.
+    pub app: Option<App>,
 }
+
+/// A GitHub App, as GitHub knows it.
+#[derive(Debug, Clone, Default)]
+pub struct App {
+    /// Its public key (PKCS #1, DER); none: the signature `planted-signature` is taken.
+    pub key: Option<Vec<u8>>,
+    /// What it may write, as `statuses`.
+    pub writes: Vec<&'static str>,
+    /// Tokens given, each good for an hour: when, and what for.
+    pub tokens: Vec<(Timestamp, Value)>,
+}
+
+impl App {
+    /// Whether this is a token of the App itself, signed by its key and young.
+    fn is(&self, jwt: &str, now: Timestamp) -> bool {
+        let parts: Vec<&str> = jwt.split('.').collect();
+        let [head, claims, signature] = parts[..] else {
+            return false;
+        };
+        let decoded = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
+        let json = |text: &str| serde_json::from_slice::<Value>(&decoded(text)).unwrap_or_default();
+        let (said, claims) = (json(head), json(claims));
+        let (issued, ends) = (claims["iat"].as_i64(), claims["exp"].as_i64());
+        let (Some(issued), Some(ends)) = (issued, ends) else {
+            return false;
+        };
+        let now = now.as_second();
+        let young = issued <= now && now < ends && ends - now <= 600;
+        let signed = jwt.rsplit_once('.').map_or("", |(signed, _)| signed);
+        let signature = decoded(signature);
+        let good = match &self.key {
+            None => signature == b"planted-signature",
+            Some(key) => UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key)
+                .verify(signed.as_bytes(), &signature)
+                .is_ok(),
+        };
+        said["alg"] == "RS256" && claims["iss"] == "12345" && young && good
+    }
+
+    /// Whether this is one of its installation tokens, and still good.
+    fn gave(&self, token: &str, now: Timestamp) -> bool {
+        let number = token.strip_prefix("planted-installation-");
+        let number = number.and_then(|number| number.parse::<usize>().ok());
+        let given = number.and_then(|number| self.tokens.get(number));
+        given.is_some_and(|(at, _)| now < *at + HOUR)
+    }
+}
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// The commit of tests without a repository of their own.
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -34,11 +87,52 @@ impl CodeHost {
         }
     }
 
-    fn github(&mut self, asked: &Asked, parts: &[&str]) -> Reply {
+    /// What an App asks with its own token.
+    fn of_app(&mut self, asked: &Asked, now: Timestamp) -> Reply {
+        let known = asked.bearer().unwrap_or_default();
+        let Some(app) = &mut self.app else {
+            return github(401, "A JSON web token could not be decoded");
+        };
+        if !app.is(known, now) {
+            return github(401, "A JSON web token could not be decoded");
+        }
+        if asked.method == "GET" {
+            return match asked.path.as_str() {
+                "/repos/shop/site/installation" => Reply::json(
+                    200,
+                    &json!({"id": 77, "app_id": 12345, "account": {"login": "shop"}, "permissions": {"metadata": "read"}}),
+                ),
+                _ => github(404, "Not Found"),
+            };
+        }
+        let wanted = asked.json();
+        let permissions = wanted["permissions"].as_object().into_iter().flatten();
+        let may =
+            |(name, how): (&String, &Value)| how == "write" && app.writes.contains(&name.as_str());
+        if !permissions.into_iter().all(may) || wanted["repositories"] != json!(["site"]) {
+            return github(
+                422,
+                "The permissions requested are not granted to this installation.",
+            );
+        }
+        let token = format!("planted-installation-{}", app.tokens.len());
+        app.tokens.push((now, wanted.clone()));
+        Reply::json(
+            201,
+            &json!({"token": token, "expires_at": now + HOUR, "permissions": wanted["permissions"], "repository_selection": "selected"}),
+        )
+    }
+
+    fn github(&mut self, asked: &Asked, parts: &[&str], now: Timestamp) -> Reply {
         if asked.header("user-agent").is_none() {
             return Reply::text(403, "Request forbidden by administrative rules.");
         }
-        if asked.bearer() != Some("planted-token") {
+        if matches!(parts, [.., "installation"] | ["app", ..]) {
+            return self.of_app(asked, now);
+        }
+        let token = asked.bearer().unwrap_or_default();
+        let of_app = self.app.as_ref().is_some_and(|app| app.gave(token, now));
+        if token != "planted-token" && !of_app {
             return github(401, "Bad credentials");
         }
         let body = asked.json();
@@ -154,11 +248,12 @@ impl CodeHost {
 }
 
 impl StandIn for CodeHost {
-    fn handle(&mut self, asked: &Asked, _: Timestamp) -> Reply {
+    fn handle(&mut self, asked: &Asked, now: Timestamp) -> Reply {
         let parts = asked.segments();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         match &parts[..] {
-            ["repos", rest @ ..] => self.github(asked, rest),
+            ["repos", rest @ ..] => self.github(asked, rest, now),
+            ["app", "installations", "77", "access_tokens"] => self.github(asked, &parts, now),
             ["2.0", "repositories", rest @ ..] => self.bitbucket(asked, rest),
             _ => github(404, "Not Found"),
         }

@@ -34,6 +34,9 @@ pub struct Jenkins {
     pub outcomes: VecDeque<Outcome>,
     /// What ends a running build early.
     pub ends_at: Stop,
+    /// What running builds ask: message, the word for going on, names of what is to be given. `None`: the Pipeline REST
+    /// API plugin is not there; empty: they ask nothing.
+    pub asks: Option<Vec<(String, String, Vec<String>)>>,
     jobs: BTreeMap<Vec<String>, Job>,
     items: Vec<Item>,
     sessions: u32,
@@ -129,6 +132,7 @@ impl Default for Jenkins {
             build_time: SignedDuration::from_mins(3),
             outcomes: VecDeque::new(),
             ends_at: Stop::Stop,
+            asks: Some(Vec::new()),
             jobs: BTreeMap::new(),
             items: Vec::new(),
             sessions: 0,
@@ -388,7 +392,7 @@ impl Jenkins {
             return Reply::html(409, "Error 409 is not buildable");
         }
         let with_parameters = how == "buildWithParameters";
-        let given = [asked.query.clone(), asked.form()].concat();
+        let given = [asked.query.clone(), asked.form(), asked.multipart()].concat();
         let parameters = match (&job.parameters, with_parameters) {
             (None, true) => return Reply::html(400, "is not parameterized"),
             (None, false) => Vec::new(),

@@ -60,6 +60,25 @@ impl Asked {
         pairs(&String::from_utf8_lossy(&self.body))
     }
 
+    /// The texts of a multipart form; of files their bytes as text. Empty when it is none.
+    pub fn multipart(&self) -> Vec<(String, String)> {
+        let kind = self.header("content-type").unwrap_or_default();
+        let Some((_, boundary)) = kind.split_once("multipart/form-data; boundary=") else {
+            return Vec::new();
+        };
+        let body = String::from_utf8_lossy(&self.body);
+        let boundary = format!("--{boundary}");
+        let parts = body.split(&boundary);
+        parts
+            .filter_map(|part| {
+                let (head, value) = part.split_once("\r\n\r\n")?;
+                let (_, name) = head.split_once("; name=\"")?;
+                let name = name.split('"').next()?;
+                Some((name.to_owned(), value.strip_suffix("\r\n")?.to_owned()))
+            })
+            .collect()
+    }
+
     /// The body's JSON; null when it is none.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()

@@ -15,6 +15,11 @@ use engine::{
     provider::codebuild::buildspec,
 };
 use engine_plan::check::{self, Surroundings};
+use engine_states::{
+    definition::{self, Type},
+    machine::Identity,
+    step,
+};
 use jiff::Timestamp;
 use shared::{
     approval::link::{self, KeyRing},
@@ -30,7 +35,7 @@ use tokio::runtime::Runtime;
 pub type Target = fn(&[u8]);
 
 /// The targets; each has a folder of seeds under `fuzz/seeds` and a file under `fuzz/fuzz_targets`.
-pub const ALL: [(&str, Target); 10] = [
+pub const ALL: [(&str, Target); 12] = [
     ("job_event", job_event),
     ("state_change", state_change),
     ("approval_message", approval_message),
@@ -41,6 +46,8 @@ pub const ALL: [(&str, Target); 10] = [
     ("archive", unpack),
     ("aws_chunked", aws_chunked),
     ("codepipeline_call", codepipeline_call),
+    ("states_definition", states_definition),
+    ("states_payload", states_payload),
 ];
 
 /// The bytes as JSON, if they are.
@@ -204,4 +211,44 @@ pub fn codepipeline_call(bytes: &[u8]) {
     if let Err(fault) = answer {
         assert!(fault.status < 500, "{} {}", fault.status, fault.message);
     }
+}
+
+/// A state machine's definition; one that is taken is begun.
+pub fn states_definition(bytes: &[u8]) {
+    let text = text(bytes);
+    for kind in [Type::Standard, Type::Express] {
+        begin(&text, kind, serde_json::json!({"a": [1, {"b": "c"}]}));
+    }
+}
+
+/// What a machine reads while it runs: bytes to the first line end are a path, a call or a query, the rest is the input.
+pub fn states_payload(bytes: &[u8]) {
+    let text = text(bytes);
+    let (expression, input) = text.split_once('\n').unwrap_or((&text, "{}"));
+    let Ok(input) = serde_json::from_str::<serde_json::Value>(input) else {
+        return;
+    };
+    let states = [
+        serde_json::json!({"Type": "Pass", "Parameters": {"x.$": expression}, "End": true}),
+        serde_json::json!({"Type": "Pass", "QueryLanguage": "JSONata", "Output": format!("{{%{expression}%}}"), "End": true}),
+        serde_json::json!({"Type": "Pass", "ResultPath": expression, "End": true}),
+    ];
+    for state in states {
+        let machine = serde_json::json!({"StartAt": "S", "States": {"S": state}});
+        begin(&machine.to_string(), Type::Express, input.clone());
+    }
+}
+
+fn begin(text: &str, kind: Type, input: serde_json::Value) {
+    let Ok(definition) = definition::parse(text, kind) else {
+        return;
+    };
+    let identity = Identity {
+        arn: "arn:aws:states:us-east-1:123456789012:execution:fuzz:one".to_owned(),
+        name: "one".to_owned(),
+        machine_arn: "arn:aws:states:us-east-1:123456789012:stateMachine:fuzz".to_owned(),
+        machine_name: "fuzz".to_owned(),
+        role_arn: String::new(),
+    };
+    let _ = step::start(&definition, kind, identity, input, Timestamp::UNIX_EPOCH, 1);
 }

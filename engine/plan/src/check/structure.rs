@@ -287,6 +287,7 @@ fn variables(definition: &PipelineDeclaration, found: &mut Vec<Finding>) {
 }
 
 fn triggers(definition: &PipelineDeclaration, found: &mut Vec<Finding>) {
+    let mut sources = BTreeSet::new();
     for (at, trigger) in definition.triggers.iter().flatten().enumerate() {
         let named = trigger["gitConfiguration"]["sourceActionName"].as_str();
         let connection = definition
@@ -301,6 +302,14 @@ fn triggers(definition: &PipelineDeclaration, found: &mut Vec<Finding>) {
             found.push(Finding::new(
                 STRUCTURE,
                 "Triggers for connections must reference a CodeStarSourceConnection action.",
+                format!("triggers[{at}].gitConfiguration.sourceActionName"),
+            ));
+        }
+        if let Some(source) = named.filter(|source| !sources.insert(*source)) {
+            // the rule is the guide's, its text is unconfirmed
+            found.push(Finding::new(
+                STRUCTURE,
+                format!("Only one trigger can reference the source action {source}"),
                 format!("triggers[{at}].gitConfiguration.sourceActionName"),
             ));
         }

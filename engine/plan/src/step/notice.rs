@@ -4,10 +4,15 @@ use serde_json::{Map, Value, json};
 
 use super::Turn;
 use crate::{
+    definition::StageDeclaration,
     effect::Effect,
     event::Reference,
     state::{ActionRun, ActionStatus, ArtifactPlace, Place},
 };
+
+/// What an action's event says that never started because the structure changed. The guide has the state and its reason,
+/// not which actions have it (codepipeline.md 3.1: as event state only); those in progress end as they end.
+const CANCELED_ACTION: &str = "CANCELED";
 
 impl Turn<'_> {
     /// `CodePipeline Pipeline Execution State Change`.
@@ -124,6 +129,52 @@ impl Turn<'_> {
             "CodePipeline Action Execution State Change",
             detail,
         );
+    }
+
+    /// `CodePipeline Action Execution State Change` of actions that the change of the structure kept from starting: they
+    /// are "canceled because the pipeline structure was updated" as events only and have no execution.
+    pub(super) fn emit_canceled(
+        &mut self,
+        pipeline: &str,
+        execution: usize,
+        declared: &StageDeclaration,
+    ) {
+        let Some(run) = self.execution(pipeline, execution) else {
+            return;
+        };
+        let Some(stage) = run.stages.last() else {
+            return;
+        };
+        let waiting = declared.actions.iter().filter(|action| {
+            stage.latest(&action.name).is_none() || stage.again.contains(&action.name)
+        });
+        let details: Vec<Value> = waiting
+            .map(|action| {
+                json!({
+                    "pipeline": pipeline,
+                    "execution-id": run.id,
+                    "stage": stage.name,
+                    "action": action.name,
+                    "state": CANCELED_ACTION,
+                    "region": action.region.as_deref().unwrap_or(self.state.region()),
+                    "type": {
+                        "owner": action.action_type_id.owner,
+                        "provider": action.action_type_id.provider,
+                        "category": action.action_type_id.category,
+                        "version": action.action_type_id.version,
+                    },
+                    "version": run.pipeline_version as f64,
+                    "pipeline-execution-attempt": f64::from(run.attempt),
+                })
+            })
+            .collect();
+        for detail in details {
+            self.emit(
+                pipeline,
+                "CodePipeline Action Execution State Change",
+                detail,
+            );
+        }
     }
 
     fn action_region(&self, place: &Place) -> String {

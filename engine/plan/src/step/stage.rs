@@ -208,6 +208,9 @@ impl Turn<'_> {
             StageStatus::Cancelled => ("CANCELED", Some(ExecutionStatus::Cancelled)),
             _ => ("SUCCEEDED", last.then_some(ExecutionStatus::Succeeded)),
         };
+        if status == StageStatus::Cancelled {
+            self.emit_canceled(pipeline, execution, declared);
+        }
         // no event is documented for a skipped stage
         if status != StageStatus::Skipped {
             self.emit_stage(pipeline, execution, word);

@@ -92,12 +92,13 @@ pub(super) fn get(ground: &Ground<'_>, request: Get) -> Result<Value, Refusal> {
                 )
             })?,
         };
-        let metadata = json!({
-            "pipelineArn": state.pipeline_arn(&request.name),
-            "created": shape::time(pipeline.created),
-            "updated": shape::time(pipeline.updated),
-        });
-        Ok(json!({"pipeline": shape::definition(state, definition), "metadata": metadata}))
+        let polling_disabled = pipeline.polling_disabled_at(ground.clock.now());
+        let metadata = Object::new()
+            .with("pipelineArn", state.pipeline_arn(&request.name))
+            .with("created", shape::time(pipeline.created))
+            .with("updated", shape::time(pipeline.updated))
+            .maybe("pollingDisabledAt", polling_disabled.map(shape::time));
+        Ok(json!({"pipeline": shape::definition(state, definition), "metadata": Value::from(metadata)}))
     })
 }
 

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     artifacts::S3Artifacts, codepipeline::CodePipeline, ledger::DynamoLedger, secrets::Secrets,
-    step_functions::StepFunctions,
+    task_tokens::TaskTokens,
 };
 
 fn body(stub: &Stub, number: usize) -> Value {
@@ -203,9 +203,11 @@ async fn a_token_is_answered_or_found_closed() {
     let stub = Stub::start(|number, _| match number {
         0..3 => Answer::of(200, "{}"),
         3 => Answer::of(400, r#"{"__type":"TaskTimedOut","message":"no"}"#),
-        _ => Answer::of(400, r#"{"__type":"TaskDoesNotExist","message":"no"}"#),
+        4 => Answer::of(400, r#"{"__type":"TaskDoesNotExist","message":"no"}"#),
+        5 => Answer::of(400, r#"{"__type":"InvalidToken","message":"no"}"#),
+        _ => Answer::of(400, r#"{"__type":"InvalidOutput","message":"no"}"#),
     });
-    let machines = StepFunctions::new(&stub.aws());
+    let machines = TaskTokens::new(&stub.aws());
     let token = Secret::new("planted-token".to_owned());
     let failure = TaskOutcome::Failure {
         kind: FaultKind::TimedOut,
@@ -215,15 +217,17 @@ async fn a_token_is_answered_or_found_closed() {
     machines.finish(&token, &success).await.unwrap();
     machines.finish(&token, &failure).await.unwrap();
     machines.heartbeat(&token).await.unwrap();
-    let closed = machines.finish(&token, &success).await;
+    for _ in 0..3 {
+        let closed = machines.finish(&token, &success).await;
+        assert!(
+            matches!(closed, Err(PortError::Conflict { .. })),
+            "{closed:?}"
+        );
+    }
+    let refused = machines.finish(&token, &success).await;
     assert!(
-        matches!(closed, Err(PortError::Conflict { .. })),
-        "{closed:?}"
-    );
-    let unknown = machines.heartbeat(&token).await;
-    assert!(
-        matches!(unknown, Err(PortError::NotFound { .. })),
-        "{unknown:?}"
+        matches!(refused, Err(PortError::Invalid { .. })),
+        "{refused:?}"
     );
     let target = "AWSStepFunctions.SendTaskSuccess";
     assert_eq!(stub.asked()[0].header("x-amz-target"), target);

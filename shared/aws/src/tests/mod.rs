@@ -18,8 +18,11 @@ use crate::{
     site_bucket::S3Site,
 };
 
+mod approver;
 mod hosting;
+mod mail;
 mod provider;
+mod rest;
 mod services;
 mod stub;
 

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    BreakGlass, FourEyes, Need, Person, PersonId, Rule, RuleSet, count,
-    entries::{freeze, groups, hours, kept, named, people, persons},
+    BreakGlass, Escalation, FourEyes, Need, Person, PersonId, Rule, RuleSet, count,
+    entries::{freeze, gate, groups, hours, kept, named, people, persons},
+    gate::Gate,
     hours::{Freeze, Hours},
     pattern::{Pattern, Place},
     wire,
 };
+use crate::approval::level::Level;
 
 /// Largest file that is read, in bytes: it is stored with every request, and DynamoDB's items end at 400 KB.
 pub const LARGEST: usize = 64 * 1024;
@@ -73,6 +75,7 @@ impl RuleSet {
             groups: BTreeMap::from([("approvers".to_owned(), ids)]),
             calendars: BTreeMap::new(),
             freezes: BTreeMap::new(),
+            gates: BTreeMap::new(),
             rules: vec![wire::Rule {
                 name: "default".to_owned(),
                 holds_for: wire::Place::default(),
@@ -92,7 +95,9 @@ impl RuleSet {
                 change_calendars: Vec::new(),
                 approve_ahead: false,
                 gates: Vec::new(),
+                escalate_to: Vec::new(),
                 break_glass: None,
+                level: None,
             }],
         })?;
         for (_, rule) in &mut set.rules {
@@ -118,12 +123,18 @@ impl RuleSet {
             .iter()
             .map(|(name, f)| Ok((name.as_str(), freeze(name, f)?)))
             .collect::<Checked<BTreeMap<_, _>>>()?;
+        let gates = file
+            .gates
+            .iter()
+            .map(|(name, g)| Ok((name.as_str(), gate(name, g)?)))
+            .collect::<Checked<BTreeMap<_, _>>>()?;
         let parts = Parts {
             file: &file,
             people,
             groups,
             hours: zones,
             freezes,
+            gates,
         };
         if file.rules.is_empty() {
             return Err(error("rules", "there is none: write at least one"));
@@ -167,6 +178,7 @@ struct Parts<'a> {
     groups: BTreeMap<&'a str, BTreeSet<PersonId>>,
     hours: BTreeMap<&'a str, Hours>,
     freezes: BTreeMap<&'a str, Freeze>,
+    gates: BTreeMap<&'a str, Gate>,
 }
 
 impl Parts<'_> {
@@ -196,15 +208,22 @@ impl Parts<'_> {
         )?;
         let calendar: Vec<String> = wire.hours.iter().cloned().collect();
         let hours = named(&format!("{here}.hours"), "calendar", &calendar, &self.hours)?.pop();
-        for (field, names) in [
-            ("gates", &wire.gates),
-            ("changeCalendars", &wire.change_calendars),
-        ] {
-            if names.iter().any(|n| n.trim().is_empty()) {
-                let problem = "a name is empty: leave the entry out";
-                return Err(error(format!("{here}.{field}"), problem));
-            }
+        if wire.change_calendars.iter().any(|n| n.trim().is_empty()) {
+            let problem = "a name is empty: leave the entry out";
+            return Err(error(format!("{here}.changeCalendars"), problem));
         }
+        let gates = named(&format!("{here}.gates"), "gate", &wire.gates, &self.gates)?;
+        let escalate_to = wire
+            .escalate_to
+            .iter()
+            .map(|group| {
+                let members = self.members(&format!("{here}.escalateTo"), [group])?;
+                Ok(Escalation {
+                    group: group.clone(),
+                    members,
+                })
+            })
+            .collect::<Checked<Vec<_>>>()?;
         let never = hours.is_none() && freezes.is_empty() && wire.change_calendars.is_empty();
         if wire.approve_ahead && never {
             return Err(error(
@@ -231,13 +250,16 @@ impl Parts<'_> {
             freezes,
             change_calendars: wire.change_calendars.clone(),
             approve_ahead: wire.approve_ahead,
-            gates: wire.gates.clone(),
+            gates,
+            escalate_to,
             break_glass,
+            level: level(wire.level),
             people: self.people.clone(),
             source: self.alone(wire)?,
             simple: false,
         };
-        for id in rule.asked(|_| true) {
+        let later = rule.escalate_to.iter().flat_map(|e| e.members.clone());
+        for id in rule.asked(|_| true).into_iter().chain(later) {
             if rule.people.get(&id).is_none_or(|p| p.mail.is_none()) {
                 let problem = format!("the rule {:?} asks them, so write where", rule.name);
                 return Err(error(format!("people.{id}.mail"), problem));
@@ -327,6 +349,7 @@ impl Parts<'_> {
     fn alone(&self, wire: &wire::Rule) -> Checked<String> {
         let mut groups: BTreeSet<&String> = wire.needs.iter().map(|n| &n.group).collect();
         groups.extend(wire.veto.iter().flatten());
+        groups.extend(&wire.escalate_to);
         groups.extend(wire.break_glass.iter().map(|b| &b.reviewed_by));
         let file = self.file;
         let alone = wire::File {
@@ -335,9 +358,19 @@ impl Parts<'_> {
             groups: kept(&file.groups, |name| groups.contains(name)),
             calendars: kept(&file.calendars, |name| wire.hours.as_ref() == Some(name)),
             freezes: kept(&file.freezes, |name| wire.freezes.contains(name)),
+            gates: kept(&file.gates, |name| wire.gates.contains(name)),
             rules: vec![wire.clone()],
         };
         serde_json::to_string(&alone).map_err(|e| error("the file", e.to_string()))
+    }
+}
+
+fn level(wire: Option<wire::Level>) -> Level {
+    match wire {
+        None => Level::default(),
+        Some(wire::Level::L1) => Level::Link,
+        Some(wire::Level::L2) => Level::Code,
+        Some(wire::Level::L3) => Level::SignIn,
     }
 }
 

@@ -10,6 +10,7 @@ use jiff::{
 use super::{
     Absence, Person, PersonId,
     check::{Checked, error, unknown},
+    gate::{self, Gate, Source},
     hours::{Freeze, Hours, Slot},
     normal, wire,
 };
@@ -224,6 +225,31 @@ pub(super) fn freeze(name: &str, wire: &wire::Freeze) -> Checked<Freeze> {
         name: name.to_owned(),
         from: wire.from,
         until: wire.until,
+    })
+}
+
+pub(super) fn gate(name: &str, wire: &wire::Gate) -> Checked<Gate> {
+    let here = format!("gates.{name}");
+    let filled = |text: &str| !text.trim().is_empty();
+    let source = match (&wire.url, &wire.function, &wire.alarm) {
+        (Some(url), None, None) if gate::is_address(url) => Source::Page(url.clone()),
+        (Some(_), None, None) => {
+            let problem = "it is no https address without user and fragment: write https://…";
+            return Err(error(format!("{here}.url"), problem));
+        }
+        (None, Some(function), None) if filled(function) => Source::Function(function.clone()),
+        (None, None, Some(alarm)) if filled(alarm) => Source::Alarm(alarm.clone()),
+        _ => return Err(error(here, "write exactly one of url, function and alarm")),
+    };
+    if name.trim().is_empty() || name.len() > 100 {
+        return Err(error(
+            here,
+            "a name has 1 to 100 characters; approvers read it",
+        ));
+    }
+    Ok(Gate {
+        name: name.to_owned(),
+        source,
     })
 }
 

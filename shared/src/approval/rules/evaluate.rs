@@ -47,6 +47,29 @@ pub struct Circumstances {
     pub calendars: BTreeMap<String, CalendarState>,
     /// Results of the gates that the rule names, as of now.
     pub gates: BTreeMap<String, GateState>,
+    /// How many of the groups that the rule escalates to are asked too: they count for every need.
+    pub escalated: u8,
+}
+
+/// What machines say that a rule asks beside its people, as of now. What is not in it counts as closed or not passed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// States of Change Calendars.
+    pub calendars: BTreeMap<String, CalendarState>,
+    /// Results of gates.
+    pub gates: BTreeMap<String, GateState>,
+}
+
+impl Conditions {
+    /// All open and passed.
+    pub fn good(rule: &Rule) -> Self {
+        let calendars = rule.change_calendars.iter().cloned();
+        let gates = rule.gates.iter().map(|gate| gate.name.clone());
+        Self {
+            calendars: calendars.map(|c| (c, CalendarState::Open)).collect(),
+            gates: gates.map(|g| (g, GateState::Passed)).collect(),
+        }
+    }
 }
 
 /// Who did something.
@@ -143,6 +166,8 @@ pub struct Review {
 /// Votes may come in any order; their times say which was first. Rejections come first of all, then a broken glass,
 /// then the approvals that count. An approval counts for one need, whoever gives it.
 pub fn evaluate(rule: &Rule, facts: &Circumstances, votes: &[Vote], now: Timestamp) -> Evaluation {
+    let escalated = rule.escalated(facts.escalated);
+    let rule = escalated.as_ref().unwrap_or(rule);
     let mut order: Vec<usize> = (0..votes.len()).collect();
     order.sort_by_key(|i| (votes[*i].at, &votes[*i].person, votes[*i].choice));
     let mut ballots = Ballots {
@@ -258,7 +283,7 @@ impl Ballots<'_> {
                 need.group
             ));
         }
-        for gate in &rule.gates {
+        for gate in rule.gates.iter().map(|gate| &gate.name) {
             match facts.gates.get(gate) {
                 Some(GateState::Passed) => {}
                 Some(GateState::Failed { why }) => {

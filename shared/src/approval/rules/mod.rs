@@ -10,6 +10,7 @@ mod check;
 mod count;
 mod entries;
 pub mod evaluate;
+pub mod gate;
 pub mod hours;
 mod own_work;
 pub mod pattern;
@@ -24,8 +25,10 @@ use std::{
 use jiff::Timestamp;
 
 use crate::approval::{
+    level::Level,
     request::Target,
     rules::{
+        gate::Gate,
         hours::{Freeze, Hours},
         pattern::Place,
     },
@@ -67,9 +70,13 @@ pub struct Rule {
     /// Approvals are taken while hours or freezes are closed, and hold from the next opening.
     pub approve_ahead: bool,
     /// Checks that must have passed beside the people.
-    pub gates: Vec<String>,
+    pub gates: Vec<Gate>,
+    /// Who is asked too when time runs out, one group after the other; they then count for every need.
+    pub escalate_to: Vec<Escalation>,
     /// Who may decide alone in an emergency.
     pub break_glass: Option<BreakGlass>,
+    /// What an approver must show beside the link.
+    pub level: Level,
     /// Everybody in the file.
     pub people: BTreeMap<PersonId, Person>,
     /// The file with this rule alone: what is stored with a request.
@@ -87,6 +94,15 @@ pub struct Need {
     pub members: BTreeSet<PersonId>,
     /// How many of them, at least 1.
     pub approvals: u32,
+}
+
+/// A group that is asked when time runs out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Escalation {
+    /// The group.
+    pub group: String,
+    /// Who is in it.
+    pub members: BTreeSet<PersonId>,
 }
 
 /// Nobody approves their own work.
@@ -192,14 +208,10 @@ impl RuleSet {
     /// leaving a part of a rule out.
     pub fn unserved(&self) -> Option<String> {
         self.rules().enumerate().find_map(|(at, rule)| {
-            let part = if rule.approve_ahead {
-                "approveAhead"
-            } else if !rule.change_calendars.is_empty() {
-                "changeCalendars"
-            } else if !rule.gates.is_empty() {
-                "gates"
-            } else if rule.break_glass.is_some() {
+            let part = if rule.break_glass.is_some() {
                 "breakGlass"
+            } else if rule.level == Level::SignIn {
+                "level L3"
             } else {
                 return None;
             };
@@ -283,6 +295,24 @@ impl Rule {
         asked.extend(delegates);
         asked.extend(self.break_glass.iter().flat_map(|b| b.people.clone()));
         asked
+    }
+
+    /// The rule once this many groups are asked beside its own; `None`: it is the same.
+    fn escalated(&self, groups: u8) -> Option<Self> {
+        let more: BTreeSet<PersonId> = self
+            .escalate_to
+            .iter()
+            .take(usize::from(groups))
+            .flat_map(|e| e.members.clone())
+            .collect();
+        if more.is_empty() {
+            return None;
+        }
+        let mut rule = self.clone();
+        for need in &mut rule.needs {
+            need.members.extend(more.iter().cloned());
+        }
+        Some(rule)
     }
 
     /// How many approvals are needed in all.

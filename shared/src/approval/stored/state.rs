@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     approval::{
+        means::{Channel, Means},
         request::{Decision, State, Verdict, Vote},
         rules::evaluate::Actor,
+        trail::{Entry, Kind},
     },
     id::IdError,
 };
@@ -18,6 +20,22 @@ pub(super) struct StoredVote {
     comment: String,
     at: Timestamp,
     attempt: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    channel: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ip: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredEntry {
+    at: Timestamp,
+    kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    recipient: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -49,6 +67,8 @@ pub(super) enum StoredState {
     Elsewhere {
         at: Timestamp,
         verdict: Option<StoredVerdict>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     Superseded {
         at: Timestamp,
@@ -101,7 +121,41 @@ impl From<&Vote> for StoredVote {
             comment: v.comment.clone(),
             at: v.at,
             attempt: v.attempt.to_string(),
+            channel: (v.means.channel != Channel::default())
+                .then(|| v.means.channel.as_str().to_owned()),
+            ip: v.means.ip.clone(),
+            agent: v.means.agent.clone(),
         }
+    }
+}
+
+fn unknown() -> IdError {
+    IdError {
+        what: "stored word",
+        problem: "is not one that this version knows".to_owned(),
+    }
+}
+
+impl From<&Entry> for StoredEntry {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            at: entry.at,
+            kind: entry.kind.as_str().to_owned(),
+            recipient: entry.recipient.as_ref().map(ToString::to_string),
+            detail: entry.detail.clone(),
+        }
+    }
+}
+
+impl TryFrom<StoredEntry> for Entry {
+    type Error = IdError;
+    fn try_from(entry: StoredEntry) -> Result<Self, IdError> {
+        Ok(Self {
+            at: entry.at,
+            kind: Kind::read(&entry.kind).ok_or_else(unknown)?,
+            recipient: entry.recipient.map(|id| id.parse()).transpose()?,
+            detail: entry.detail,
+        })
     }
 }
 
@@ -114,6 +168,15 @@ impl TryFrom<StoredVote> for Vote {
             comment: v.comment,
             at: v.at,
             attempt: v.attempt.parse()?,
+            means: Means {
+                // Records of before knew nothing but the page.
+                channel: v.channel.map_or_else(
+                    || Ok(Channel::default()),
+                    |text| Channel::read(&text).ok_or_else(unknown),
+                )?,
+                ip: v.ip,
+                agent: v.agent,
+            },
         })
     }
 }
@@ -175,9 +238,10 @@ impl From<&State> for StoredState {
                 decision: (&decision).into(),
                 delivered_at,
             },
-            State::Elsewhere { at, verdict } => Self::Elsewhere {
+            State::Elsewhere { at, verdict, by } => Self::Elsewhere {
                 at,
                 verdict: verdict.map(Into::into),
+                by,
             },
             State::Superseded { at } => Self::Superseded { at },
             State::Expired { at } => Self::Expired { at },
@@ -204,9 +268,10 @@ impl TryFrom<StoredState> for State {
                 decision: decision.try_into()?,
                 delivered_at,
             },
-            StoredState::Elsewhere { at, verdict } => Self::Elsewhere {
+            StoredState::Elsewhere { at, verdict, by } => Self::Elsewhere {
                 at,
                 verdict: verdict.map(Into::into),
+                by,
             },
             StoredState::Superseded { at } => Self::Superseded { at },
             StoredState::Expired { at } => Self::Expired { at },

@@ -9,7 +9,8 @@ use shared::{
     port::{
         ArtifactFiles, CustomType, Execution, ExecutionStart, Intent, JobSource, Ledger,
         LedgerEntry, OpenJob, OpenJobs, OpenRun, OpenRuns, Polled, PortError, SecretStore,
-        ServiceCall, Services, Shelf, StateMachines, TaskCallback, TaskOutcome,
+        ServiceCall, Services, Shelf, StateMachines, TaskCallback, TaskOutcome, WaitingTask,
+        WaitingTasks,
     },
     secret::{Secret, SecretRef},
 };
@@ -75,6 +76,36 @@ impl<P: OpenRuns> OpenRuns for Failing<P> {
     async fn noted(&self, action: &str, execution: &str) -> Result<Vec<OpenRun>, PortError> {
         let call = OpenRuns::noted(&self.inner, action, execution);
         self.plan.around("noted runs", call).await
+    }
+}
+
+impl<P: WaitingTasks> WaitingTasks for Failing<P> {
+    async fn keep(&self, action: &str, task: &WaitingTask) -> Result<(), PortError> {
+        let call = WaitingTasks::keep(&self.inner, action, task);
+        self.plan.around("keep task", call).await
+    }
+    async fn waiting(
+        &self,
+        action: &str,
+        now: Timestamp,
+        due: Timestamp,
+        most: usize,
+    ) -> Result<Vec<WaitingTask>, PortError> {
+        let call = WaitingTasks::waiting(&self.inner, action, now, due, most);
+        self.plan.around("waiting tasks", call).await
+    }
+    async fn keep_on(
+        &self,
+        action: &str,
+        old: &WaitingTask,
+        new: &WaitingTask,
+    ) -> Result<(), PortError> {
+        let call = WaitingTasks::keep_on(&self.inner, action, old, new);
+        self.plan.around("keep task on", call).await
+    }
+    async fn forget(&self, action: &str, task: &WaitingTask) -> Result<(), PortError> {
+        let call = WaitingTasks::forget(&self.inner, action, task);
+        self.plan.around("forget task", call).await
     }
 }
 

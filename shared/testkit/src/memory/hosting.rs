@@ -215,13 +215,31 @@ pub struct MemoryTokens(Shared<Tokens>);
 #[derive(Debug, Default)]
 struct Tokens {
     finished: BTreeMap<String, TaskOutcome>,
+    closed: BTreeSet<String>,
     beats: u32,
+}
+
+impl Tokens {
+    fn open(&self, token: &Secret) -> Result<(), PortError> {
+        let token = token.reveal();
+        match self.finished.contains_key(token) || self.closed.contains(token) {
+            true => Err(PortError::Conflict {
+                what: "the task".to_owned(),
+            }),
+            false => Ok(()),
+        }
+    }
 }
 
 impl MemoryTokens {
     /// The outcome that a token took.
     pub fn outcome(&self, token: &str) -> Option<TaskOutcome> {
         lock(&self.0).finished.get(token).cloned()
+    }
+
+    /// The machine no longer waits with this token: it timed out, or its execution was stopped.
+    pub fn close(&self, token: &str) {
+        lock(&self.0).closed.insert(token.to_owned());
     }
 
     /// Heartbeats so far.
@@ -232,17 +250,16 @@ impl MemoryTokens {
 
 impl TaskCallback for MemoryTokens {
     async fn finish(&self, token: &Secret, outcome: &TaskOutcome) -> Result<(), PortError> {
-        let finished = &mut lock(&self.0).finished;
-        if finished.contains_key(token.reveal()) {
-            return Err(PortError::Conflict {
-                what: "the task".to_owned(),
-            });
-        }
-        finished.insert(token.reveal().clone(), outcome.clone());
+        let mut state = lock(&self.0);
+        state.open(token)?;
+        let token = token.reveal().clone();
+        state.finished.insert(token, outcome.clone());
         Ok(())
     }
-    async fn heartbeat(&self, _: &Secret) -> Result<(), PortError> {
-        lock(&self.0).beats += 1;
+    async fn heartbeat(&self, token: &Secret) -> Result<(), PortError> {
+        let mut state = lock(&self.0);
+        state.open(token)?;
+        state.beats += 1;
         Ok(())
     }
 }

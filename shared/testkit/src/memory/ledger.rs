@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use shared::{
     id::JobId,
-    port::{Intent, Ledger, LedgerEntry, OpenJob, OpenJobs, OpenRun, OpenRuns, PortError, Shelf},
+    port::{
+        Intent, Ledger, LedgerEntry, OpenJob, OpenJobs, OpenRun, OpenRuns, PortError, Shelf,
+        WaitingTask, WaitingTasks,
+    },
 };
 
 use super::{Shared, lock};
@@ -20,6 +23,7 @@ struct State {
     open: BTreeMap<(String, JobId), OpenJob>,
     noted: BTreeMap<(String, String, String), OpenRun>,
     shelf: BTreeMap<(String, String), String>,
+    waiting: BTreeMap<(String, String), WaitingTask>,
 }
 
 fn conflict(what: &str) -> PortError {
@@ -47,6 +51,11 @@ impl MemoryLedger {
     /// All jobs noted as open.
     pub fn open_jobs(&self) -> Vec<OpenJob> {
         lock(&self.0).open.values().cloned().collect()
+    }
+
+    /// All tasks that wait with a token.
+    pub fn waiting_tasks(&self) -> Vec<WaitingTask> {
+        lock(&self.0).waiting.values().cloned().collect()
     }
 
     /// All filed texts.
@@ -156,6 +165,64 @@ impl OpenRuns for MemoryLedger {
         let noted = state.noted.iter();
         let found = noted.filter(|((of, part_of, _), _)| of == action && part_of == execution);
         Ok(found.map(|(_, run)| run.clone()).collect())
+    }
+}
+
+impl WaitingTasks for MemoryLedger {
+    async fn keep(&self, action: &str, task: &WaitingTask) -> Result<(), PortError> {
+        let waiting = &mut lock(&self.0).waiting;
+        let place = (action.to_owned(), task.run_key.clone());
+        match waiting.get(&place) {
+            Some(there) if there.token == task.token && there.by != task.by => {
+                return Err(conflict("the task is kept"));
+            }
+            _ => {}
+        }
+        waiting.insert(place, task.clone());
+        Ok(())
+    }
+    async fn waiting(
+        &self,
+        action: &str,
+        now: Timestamp,
+        due: Timestamp,
+        most: usize,
+    ) -> Result<Vec<WaitingTask>, PortError> {
+        let state = lock(&self.0);
+        let found = state
+            .waiting
+            .iter()
+            .filter(|((of, _), task)| of == action && task.until <= now && task.due <= due);
+        Ok(found.take(most).map(|(_, task)| task.clone()).collect())
+    }
+    async fn keep_on(
+        &self,
+        action: &str,
+        old: &WaitingTask,
+        new: &WaitingTask,
+    ) -> Result<(), PortError> {
+        let waiting = &mut lock(&self.0).waiting;
+        let place = (action.to_owned(), old.run_key.clone());
+        let same = |there: &WaitingTask| {
+            let old_ones = there.by == old.by && there.until == old.until;
+            there.token == old.token && (old_ones || there.by == new.by)
+        };
+        if !waiting.get(&place).is_some_and(same) {
+            return Err(conflict("the task is another's"));
+        }
+        waiting.insert(place, new.clone());
+        Ok(())
+    }
+    async fn forget(&self, action: &str, task: &WaitingTask) -> Result<(), PortError> {
+        let waiting = &mut lock(&self.0).waiting;
+        let place = (action.to_owned(), task.run_key.clone());
+        match waiting.get(&place) {
+            Some(there) if there.by != task.by => Err(conflict("the task is another's")),
+            _ => {
+                waiting.remove(&place);
+                Ok(())
+            }
+        }
     }
 }
 

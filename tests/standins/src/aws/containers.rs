@@ -101,6 +101,12 @@ impl Containers {
         self.tasks.len()
     }
 
+    /// Tasks that nobody stopped.
+    pub fn going(&self) -> usize {
+        let tasks = self.tasks.iter();
+        tasks.filter(|task| task.stopped.is_none()).count()
+    }
+
     /// The request a task was started with.
     pub fn request(&self, number: usize) -> Value {
         self.tasks

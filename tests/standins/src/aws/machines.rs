@@ -38,6 +38,19 @@ pub struct Machines {
     pub full: usize,
     /// Executions by ARN.
     pub executions: BTreeMap<String, Run>,
+    /// Tasks that wait, by token.
+    pub tasks: BTreeMap<String, Task>,
+}
+
+/// A task that waits with a token, until it is told something or times out.
+#[derive(Debug, Clone, Default)]
+pub struct Task {
+    /// Operation and request of its one outcome.
+    pub told: Option<(String, Value)>,
+    /// It timed out, or its execution was stopped.
+    pub closed: bool,
+    /// Heartbeats.
+    pub beats: usize,
 }
 
 /// An execution.
@@ -67,6 +80,7 @@ impl Default for Machines {
             hidden: Duration::ZERO,
             full: 0,
             executions: BTreeMap::new(),
+            tasks: BTreeMap::new(),
         }
     }
 }
@@ -79,6 +93,10 @@ impl StandIn for Machines {
                 ("AWSStepFunctions", "StartExecution") => self.start(&body, now),
                 ("AWSStepFunctions", "DescribeExecution") => self.describe(&body, now),
                 ("AWSStepFunctions", "StopExecution") => self.stop(&body, now),
+                (
+                    "AWSStepFunctions",
+                    "SendTaskSuccess" | "SendTaskFailure" | "SendTaskHeartbeat",
+                ) => self.task(&operation, body),
                 _ => Err(Refusal::new("UnknownOperationException", operation)),
             }
         }))
@@ -191,6 +209,22 @@ impl Machines {
             }
         }
         Ok(shown)
+    }
+
+    fn task(&mut self, operation: &str, body: Value) -> Result<Value, Refusal> {
+        let token = required(&body, "taskToken")?;
+        let task = self.tasks.get_mut(token);
+        let task =
+            task.ok_or_else(|| Refusal::new("InvalidToken", "Invalid Token: 'Invalid token'"))?;
+        if task.closed || task.told.is_some() {
+            let message = "Task Timed Out: 'Provided task does not exist anymore'";
+            return Err(Refusal::new("TaskTimedOut", message));
+        }
+        match operation {
+            "SendTaskHeartbeat" => task.beats += 1,
+            _ => task.told = Some((operation.to_owned(), body)),
+        }
+        Ok(json!({}))
     }
 
     fn stop(&mut self, body: &Value, now: Timestamp) -> Result<Value, Refusal> {

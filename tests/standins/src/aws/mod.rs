@@ -18,7 +18,7 @@ mod signals;
 
 pub use containers::{Containers, Ending, Log};
 pub use device_farm::{DeviceFarm, PROJECT, Scheduled, Uploaded};
-pub use machines::{Machines, Outcome};
+pub use machines::{Machines, Outcome, Task};
 pub use signals::{Alarm, Calendar, Signals};
 
 /// An operation refused, as AWS says it.

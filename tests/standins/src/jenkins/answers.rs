@@ -150,6 +150,7 @@ impl Jenkins {
     ) -> Reply {
         let ends_at = self.ends_at;
         let may_build = self.may_build;
+        let asks = self.asks.clone();
         let job = self.jobs.get_mut(names);
         let found = job.and_then(|job| job.builds.iter_mut().find(|build| build.number == number));
         let Some(build) = found else {
@@ -176,6 +177,14 @@ impl Jenkins {
                 }
                 Reply::empty(302).header("Location", &self.url_of(names))
             }
+            ["wfapi", "pendingInputActions"] => match asks {
+                Some(asks) if !over => {
+                    let asks = asks.iter().map(|ask| question(&asked.path, ask)).collect();
+                    Reply::json(200, &Value::Array(asks))
+                }
+                Some(_) => Reply::json(200, &json!([])),
+                None => Reply::html(404, "Not Found"),
+            },
             ["consoleText"] => Reply::text(200, &build.outcome.console),
             ["logText", "progressiveText"] => {
                 let log = build.outcome.console.as_bytes();
@@ -210,6 +219,21 @@ impl Jenkins {
             _ => Reply::html(404, "Not Found"),
         }
     }
+}
+
+/// As the Pipeline REST API plugin writes it.
+fn question(path: &str, (message, proceed, names): &(String, String, Vec<String>)) -> Value {
+    let build = path.trim_end_matches("/wfapi/pendingInputActions");
+    let id = "3eaa25d43fac6e39a12c3936942b72c8";
+    let inputs: Vec<Value> = names
+        .iter()
+        .map(|name| json!({"type": "StringParameterDefinition", "name": name, "description": "", "definition": {"defaultVal": ""}}))
+        .collect();
+    json!({
+        "id": id, "message": message, "proceedText": proceed, "inputs": inputs,
+        "proceedUrl": format!("{build}/wfapi/inputSubmit?inputId={id}"), "abortUrl": format!("{build}/input/{id}/abort"),
+        "redirectApprovalUrl": format!("{build}/input/")
+    })
 }
 
 fn report(build: &Build, over: bool) -> Reply {

@@ -69,6 +69,15 @@ impl Outsider {
             );
         }
         match (text("stage"), text("action")) {
+            (Some(stage), Some(action)) if state == "CANCELED" => {
+                assert_eq!(text("action-execution-id"), None, "it never ran: {event}");
+                let before = seen.actions.insert((stage, action), state.clone());
+                let ran = ["STARTED", "SUCCEEDED", "CANCELED"].map(Some);
+                assert!(
+                    !ran.contains(&before.as_deref()),
+                    "{event} after {before:?}"
+                );
+            }
             (Some(stage), Some(action)) => {
                 let run = text("action-execution-id").unwrap();
                 if state == "STARTED" {

@@ -1,10 +1,10 @@
-//! Casting a ballot and delivering a decision: the loop around `shared::approval::decide`.
+//! Casting a ballot and delivering a decision: the loop around [`decide`], for every function that does either.
 
-use shared::{
+use crate::{
     approval::{
         decide::{self, Ballot, Refusal, SendAnswer, Then},
         id::ApprovalId,
-        port::{ApprovalStore, ResultSender},
+        port::{Answer, ApprovalStore, ResultSender},
         request::{Decision, Record, State},
     },
     port::{Clock, PortError},
@@ -16,14 +16,26 @@ const WRITES: usize = 64;
 /// How a ballot ended.
 #[derive(Debug)]
 pub enum Voted {
-    /// Counted, and sent if it decided.
+    /// Counted; more is needed.
     Counted,
+    /// The opposite of what the approver's other link said: neither counts.
+    Quarantined,
     /// The code was wrong; so many tries are left.
     WrongCode(u8),
-    /// Recorded, but CodePipeline had another answer or waits no longer.
-    TooLate,
+    /// It decided.
+    Decided(Delivery),
     /// Not taken.
     Refused(Refusal),
+}
+
+/// How far a decision came.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Which.
+    pub decision: Decision,
+    /// How the request then stands, or why whoever asked was not told. The decision then keeps its lease and is taken
+    /// over later.
+    pub end: Result<Option<State>, PortError>,
 }
 
 /// What voting works with.
@@ -31,10 +43,20 @@ pub enum Voted {
 pub struct Booth<'a, S, R, C> {
     /// Keeps requests.
     pub store: &'a S,
-    /// Tells CodePipeline.
+    /// Tells whoever asked.
     pub sender: &'a R,
     /// Time.
     pub clock: &'a C,
+}
+
+impl Delivery {
+    /// Whoever asked had another answer, or waits no longer.
+    pub const fn too_late(&self) -> bool {
+        matches!(
+            self.end,
+            Ok(Some(State::Elsewhere { .. } | State::Superseded { .. }))
+        )
+    }
 }
 
 impl<S: ApprovalStore, R: ResultSender, C: Clock> Booth<'_, S, R, C> {
@@ -61,11 +83,9 @@ impl<S: ApprovalStore, R: ResultSender, C: Clock> Booth<'_, S, R, C> {
             };
             return Ok(match cast.then {
                 Then::WrongCode { left } => Voted::WrongCode(left),
-                Then::Counted => Voted::Counted,
-                Then::Send(decision) => match self.deliver(written, &decision).await {
-                    Some(State::Elsewhere { .. } | State::Superseded { .. }) => Voted::TooLate,
-                    _ => Voted::Counted,
-                },
+                Then::Counted | Then::Held => Voted::Counted,
+                Then::Quarantined => Voted::Quarantined,
+                Then::Send(decision) => Voted::Decided(self.deliver(written, decision).await),
             });
         }
         Err(PortError::Conflict {
@@ -73,36 +93,36 @@ impl<S: ApprovalStore, R: ResultSender, C: Clock> Booth<'_, S, R, C> {
         })
     }
 
-    /// Takes over a decision whose sender is gone. Nothing happens while the sender may still be at it.
+    /// Takes over a decision whose sender is gone. `None`: the sender may still be at it, or somebody was faster.
     ///
     /// # Errors
     /// When the table cannot be reached.
-    pub async fn take_over(&self, record: &Record) -> Result<(), PortError> {
-        let Some((next, decision)) = decide::take_over(record, self.clock.now()) else {
-            return Ok(());
-        };
+    pub async fn take_over(&self, record: &Record) -> Result<Option<Delivery>, PortError> {
+        match decide::take_over(record, self.clock.now()) {
+            Some((next, decision)) => self.send(next, decision).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Writes a record that has just become [`State::Deciding`], and delivers. `None`: somebody else's write was first.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn send(
+        &self,
+        next: Record,
+        decision: Decision,
+    ) -> Result<Option<Delivery>, PortError> {
         match self.store.replace(&next).await {
-            Ok(()) => {
-                tracing::warn!(approval = %next.request.id, decision = %decision.id, "a decision left unsent is sent");
-                self.deliver(next, &decision).await;
-                Ok(())
-            }
-            Err(PortError::Conflict { .. }) => Ok(()),
+            Ok(()) => Ok(Some(self.deliver(next, decision).await)),
+            Err(PortError::Conflict { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Tells CodePipeline and answers how it then stands. What fails here leaves the decision with its lease, to be
-    /// taken over later.
-    async fn deliver(&self, record: Record, decision: &Decision) -> Option<State> {
-        let id = record.request.id.clone();
-        match self.try_deliver(record, decision).await {
-            Ok(state) => state,
-            Err(error) => {
-                tracing::error!(approval = %id, decision = %decision.id, error = %crate::chain(&error), "the decision is recorded but not delivered yet");
-                None
-            }
-        }
+    async fn deliver(&self, record: Record, decision: Decision) -> Delivery {
+        let end = self.try_deliver(record, &decision).await;
+        Delivery { decision, end }
     }
 
     async fn try_deliver(
@@ -112,10 +132,14 @@ impl<S: ApprovalStore, R: ResultSender, C: Clock> Booth<'_, S, R, C> {
     ) -> Result<Option<State>, PortError> {
         let request = record.request.clone();
         let summary = decide::summary(&record, decision);
-        let answer = self
-            .sender
-            .put(&request.target, &request.token, decision.verdict, &summary)
-            .await?;
+        let answer = Answer {
+            request: &request,
+            decision,
+            summary: &summary,
+            approver: record.decider(decision),
+            approvers: record.agreeing(decision.verdict),
+        };
+        let answer = self.sender.put(&answer).await?;
         let found = match answer {
             SendAnswer::NotOpen => Some(self.sender.look(&request).await?),
             SendAnswer::Accepted | SendAnswer::Gone => None,
@@ -126,10 +150,7 @@ impl<S: ApprovalStore, R: ResultSender, C: Clock> Booth<'_, S, R, C> {
                 return Ok(None);
             };
             match self.store.replace(&next).await {
-                Ok(()) => {
-                    tracing::info!(approval = %request.id, decision = %decision.id, answer = ?answer, "CodePipeline was told");
-                    return Ok(Some(next.state));
-                }
+                Ok(()) => return Ok(Some(next.state)),
                 Err(PortError::Conflict { .. }) => record = self.reload(&request.id).await?,
                 Err(error) => return Err(error),
             }

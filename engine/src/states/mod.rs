@@ -1,0 +1,163 @@
+//! Step Functions: state machines and activities that survive a restart, and executions that go on where they were.
+//!
+//! `engine-states` decides, this performs. Of an execution only its beginning and its inputs are kept (`states.db`): the
+//! machine and its history are made from them anew, after a restart and for whoever asks for the history of an old one.
+
+mod activity;
+mod book;
+mod items;
+mod perform;
+mod record;
+mod run;
+mod service;
+mod store;
+mod task;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use engine_events::book::Home;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub use activity::Handed;
+pub use book::{Activity, Alias, Book, Chosen, StateMachine, Version};
+pub use record::VERSION as RECORD_VERSION;
+pub use record::{Begun, Ended, Listed, Look};
+pub use run::{Told, seed};
+pub use store::StoreError;
+
+use crate::{app::App, clock::Clock};
+
+/// Everything of Step Functions in one engine; clones share it.
+#[derive(Clone)]
+pub struct Workflows {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    home: Home,
+    clock: Clock,
+    kept: Mutex<Kept>,
+    jobs: Mutex<HashMap<Job, CancellationToken>>,
+    queue: activity::Queue,
+    changed: watch::Sender<u64>,
+}
+
+struct Kept {
+    store: store::Store,
+    book: Book,
+    live: HashMap<String, run::Live>,
+}
+
+/// What goes on for an execution: a task or a timer of that number.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Job {
+    Task(String, u64),
+    Timer(String, u64),
+}
+
+impl Workflows {
+    /// Opens what is kept in `file`.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    pub fn open(file: &Path, home: Home, clock: Clock) -> Result<Self, StoreError> {
+        let store = store::Store::open(file)?;
+        let book = store.book()?;
+        let kept = Kept {
+            store,
+            book,
+            live: HashMap::new(),
+        };
+        Ok(Self {
+            inner: Arc::new(Inner {
+                home,
+                clock,
+                kept: Mutex::new(kept),
+                jobs: Mutex::default(),
+                queue: activity::Queue::default(),
+                changed: watch::Sender::new(0),
+            }),
+        })
+    }
+
+    /// Account and region of every ARN.
+    pub fn home(&self) -> &Home {
+        &self.inner.home
+    }
+
+    /// `arn:aws:states:REGION:ACCOUNT:KIND:NAME`
+    pub fn arn(&self, kind: &str, name: &str) -> String {
+        let Home { account, region } = &self.inner.home;
+        format!("arn:aws:states:{region}:{account}:{kind}:{name}")
+    }
+
+    /// Reads the book of machines and activities.
+    pub fn read<R>(&self, look: impl FnOnce(&Book) -> R) -> R {
+        look(&self.kept().book)
+    }
+
+    /// Changes the book: it is stored before it counts.
+    ///
+    /// # Errors
+    /// The change's own refusal, or the disk's.
+    pub fn change<R, E: From<StoreError>>(
+        &self,
+        change: impl FnOnce(&mut Book) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let mut kept = self.kept();
+        let mut next = kept.book.clone();
+        let answer = change(&mut next)?;
+        kept.store.put_book(&next)?;
+        kept.book = next;
+        Ok(answer)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.inner
+            .kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, HashMap<Job, CancellationToken>> {
+        self.inner
+            .jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers that something goes on; what it gets is cancelled when it no longer counts.
+    fn job(&self, job: Job) -> CancellationToken {
+        let stop = CancellationToken::new();
+        self.jobs().insert(job, stop.clone());
+        stop
+    }
+
+    fn cancel(&self, job: &Job) {
+        if let Some(stop) = self.jobs().remove(job) {
+            stop.cancel();
+        }
+    }
+}
+
+impl fmt::Debug for Workflows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workflows").finish_non_exhaustive()
+    }
+}
+
+/// Goes on with the executions of an earlier run. Needs a tokio runtime.
+pub fn start(app: &App) {
+    for arn in app.workflows.running() {
+        app.workflows.resume(app, &arn);
+    }
+}
+
+#[cfg(test)]
+mod tests;

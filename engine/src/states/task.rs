@@ -1,0 +1,174 @@
+//! Tasks: whom they go to, and what comes back.
+
+use bytes::Bytes;
+use engine_states::{
+    effect::Order,
+    event::Event,
+    resource::{Pattern, Resource},
+};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::{Job, perform::tell, service};
+use crate::{
+    app::App,
+    lambda::{CallContext, InvokeError, error_of},
+};
+
+/// Error and cause of a failed task.
+pub struct Failed {
+    pub error: String,
+    pub cause: String,
+}
+
+impl Failed {
+    pub fn new(error: impl Into<String>, cause: impl Into<String>) -> Self {
+        Self {
+            error: error.into(),
+            cause: cause.into(),
+        }
+    }
+
+    /// An integration this engine does not have, by name.
+    pub fn not_built(service: &str, action: &str) -> Self {
+        Self::new(
+            "Stagewright.NotBuilt",
+            format!(
+                "stagewright has no {service}:{action} for state machines; a Lambda function can make the call, or a mock of \
+                 the state in a test"
+            ),
+        )
+    }
+}
+
+/// Begins a task; its end is told to the execution.
+pub fn begin(app: &App, arn: &str, order: Order) {
+    if let Resource::Activity(activity) = &order.resource {
+        app.workflows.inner.queue.put(activity, arn, &order);
+        return;
+    }
+    let stop = app.workflows.job(Job::Task(arn.to_owned(), order.task));
+    let (app, arn) = (app.clone(), arn.to_owned());
+    let busy = app.clock.busy();
+    tokio::spawn(async move {
+        let task = order.task;
+        let waits = order.resource.waits_for_token();
+        let done = tokio::select! {
+            done = perform(&app, order, stop.clone()) => done,
+            () = stop.cancelled() => return,
+        };
+        let event = match done {
+            // Somebody with the token goes on from here.
+            Ok(output) if waits => Event::TaskSubmitted { task, output },
+            Ok(output) => Event::TaskSucceeded { task, output },
+            Err(failed) => Event::TaskFailed {
+                task,
+                error: Some(failed.error),
+                cause: Some(failed.cause),
+            },
+        };
+        if !waits {
+            app.workflows.cancel(&Job::Task(arn.clone(), task));
+        }
+        tell(&app, &arn, event);
+        drop(busy);
+    });
+}
+
+async fn perform(app: &App, order: Order, stop: CancellationToken) -> Result<Value, Failed> {
+    match &order.resource {
+        Resource::Lambda(arn) => {
+            let payload = Bytes::from(order.input.to_string());
+            lambda(app, arn, payload, stop).await
+        }
+        Resource::Service {
+            service,
+            action,
+            pattern,
+        } => match (service.as_str(), action.as_str()) {
+            ("lambda", "invoke") => invoke(app, &order.input, stop).await,
+            _ => service::call(app, service, action, *pattern, &order.input).await,
+        },
+        Resource::Activity(_) => Err(Failed::not_built("activity", "call")),
+    }
+}
+
+/// Calls a function and gives what it returned.
+async fn lambda(
+    app: &App,
+    function: &str,
+    payload: Bytes,
+    stop: CancellationToken,
+) -> Result<Value, Failed> {
+    let context = CallContext {
+        stop,
+        ..CallContext::default()
+    };
+    match app.lambda.invoke(function, payload, context).await {
+        Ok(result) if result.failed => {
+            let (error, _) = error_of(&result.payload);
+            let cause = String::from_utf8_lossy(&result.payload).into_owned();
+            Err(Failed::new(error, cause))
+        }
+        Ok(result) => Ok(serde_json::from_slice(&result.payload)
+            .unwrap_or_else(|_| String::from_utf8_lossy(&result.payload).into_owned().into())),
+        Err(error @ InvokeError::UnknownFunction(_)) => Err(Failed::new(
+            "Lambda.ResourceNotFoundException",
+            error.to_string(),
+        )),
+        Err(error) => Err(Failed::new("Lambda.Unknown", error.to_string())),
+    }
+}
+
+/// `lambda:invoke`: the answer of Lambda's API around it.
+async fn invoke(app: &App, input: &Value, stop: CancellationToken) -> Result<Value, Failed> {
+    let Some(function) = input.get("FunctionName").and_then(Value::as_str) else {
+        return Err(Failed::new(
+            "Lambda.ValidationException",
+            "lambda:invoke needs a FunctionName",
+        ));
+    };
+    let payload = match input.get("Payload") {
+        // A text is sent as it is: what the function reads is the JSON in it.
+        Some(Value::String(text)) if serde_json::from_str::<Value>(text).is_ok() => text.clone(),
+        Some(payload) => payload.to_string(),
+        None => "{}".to_owned(),
+    };
+    let payload = Bytes::from(payload);
+    if input.get("InvocationType").and_then(Value::as_str) == Some("Event") {
+        app.lambda
+            .check(function)
+            .map_err(|e| Failed::new("Lambda.ResourceNotFoundException", e.to_string()))?;
+        let (app, function) = (app.clone(), function.to_owned());
+        tokio::spawn(async move {
+            let context = CallContext::default();
+            match app.lambda.invoke_async(&function, payload, context).await {
+                // The host tells itself when the function fails.
+                Ok(_) | Err(InvokeError::Stopped(_)) => {}
+                Err(error) => app.logs.notice(error.to_string()),
+            }
+        });
+        return Ok(json!({"StatusCode": 202, "Payload": ""}));
+    }
+    let result = lambda(app, function, payload, stop).await?;
+    let length = result.to_string().len().to_string();
+    let request = uuid::Uuid::new_v4().to_string();
+    Ok(json!({
+        "ExecutedVersion": "$LATEST",
+        "Payload": result,
+        "SdkHttpMetadata": {
+            "AllHttpHeaders": {"X-Amz-Executed-Version": ["$LATEST"], "x-amzn-RequestId": [request],
+                "Content-Length": [length], "Content-Type": ["application/json"]},
+            "HttpHeaders": {"X-Amz-Executed-Version": "$LATEST", "x-amzn-RequestId": request,
+                "Content-Length": length, "Content-Type": "application/json"},
+            "HttpStatusCode": 200,
+        },
+        "SdkResponseMetadata": {"RequestId": request},
+        "StatusCode": 200,
+    }))
+}
+
+/// Whether a pattern waits for what was started.
+pub const fn waits_for_end(pattern: Pattern) -> bool {
+    matches!(pattern, Pattern::Sync | Pattern::SyncJson)
+}

@@ -1,0 +1,373 @@
+//! Distributed Map: a map run, whose iterations are child executions.
+
+use std::sync::Arc;
+
+use serde_json::{Map as Fields, Value, json};
+
+use super::{Turn, end::failure_value, fields, parallel::join};
+use crate::{
+    definition::{Batch, Kind, Map},
+    effect::{Effect, MapRun, Outcome},
+    history::Details,
+    limit,
+    machine::{Item, Mapping, Phase, Stream},
+    payload,
+    retry::Failure,
+    trouble::Trouble,
+};
+
+impl<'a> Turn<'a> {
+    /// Tolerance, batches and the run's ARN, before anything begins.
+    pub(super) fn plan_run(
+        &mut self,
+        id: u32,
+        map: &'a Map,
+        mapping: &mut Mapping,
+    ) -> Result<(), Trouble> {
+        let Some(distributed) = &map.distributed else {
+            return Ok(());
+        };
+        let (count, percentage) = self.with_env(id, None, |env| {
+            let amount = |a: &Option<crate::definition::Amount>| {
+                a.as_ref().map(|a| a.whole(env)).transpose()
+            };
+            Ok((
+                amount(&distributed.tolerated_count)?,
+                amount(&distributed.tolerated_percentage)?,
+            ))
+        })?;
+        if let Some(batch) = &distributed.batch {
+            self.batch(id, map, batch, mapping)?;
+        }
+        let total = mapping.items.len() as u64;
+        mapping.tolerated = match (count, percentage) {
+            (None, None) => 0,
+            (count, percentage) => {
+                let share = percentage.map_or(total, |p| total * p.min(100) / 100);
+                count.unwrap_or(total).min(share)
+            }
+        };
+        let name = &self.machine.identity.machine_name;
+        let label = map
+            .label
+            .clone()
+            .unwrap_or_else(|| self.chance.borrow_mut().uuid());
+        let prefix = self
+            .machine
+            .identity
+            .machine_arn
+            .replacen(":stateMachine:", ":mapRun:", 1);
+        let prefix = prefix
+            .strip_suffix(name.as_str())
+            .unwrap_or(&prefix)
+            .to_owned();
+        mapping.run = Some(format!(
+            "{prefix}{name}/{label}:{}",
+            self.chance.borrow_mut().uuid()
+        ));
+        Ok(())
+    }
+
+    /// `ItemBatcher`: items in groups, each with the same `BatchInput`.
+    fn batch(
+        &self,
+        id: u32,
+        map: &'a Map,
+        batch: &Batch,
+        mapping: &mut Mapping,
+    ) -> Result<(), Trouble> {
+        let mut groups: Vec<Vec<Value>> = Vec::new();
+        let (most_items, most_bytes, input) = self.with_env(id, None, |env| {
+            let env = env.at(&mapping.input);
+            let amount = |a: &Option<crate::definition::Amount>| {
+                a.as_ref().map(|a| a.whole(&env)).transpose()
+            };
+            let input = batch.input.as_ref().map(|t| t.render(&env)).transpose()?;
+            Ok((amount(&batch.items)?, amount(&batch.bytes)?, input))
+        })?;
+        let most_items = usize::try_from(most_items.unwrap_or(u64::MAX))
+            .unwrap_or(usize::MAX)
+            .max(1);
+        let most_bytes = usize::try_from(most_bytes.unwrap_or(u64::MAX))
+            .unwrap_or(usize::MAX)
+            .min(limit::PAYLOAD_BYTES);
+        let mut size = 0;
+        for (index, value) in mapping.items.iter().enumerate() {
+            let item = Item {
+                index,
+                value: Arc::clone(value),
+            };
+            let item = match &map.selector {
+                Some(template) => self.with_env(id, Some(&item), |env| {
+                    template.render(&env.at(&mapping.input))
+                })?,
+                None => Value::clone(value),
+            };
+            let bytes = payload::bytes(&item) + 1;
+            match groups.last_mut() {
+                Some(group) if group.len() < most_items && size + bytes <= most_bytes => {
+                    size += bytes;
+                    group.push(item);
+                }
+                _ => {
+                    size = bytes;
+                    groups.push(vec![item]);
+                }
+            }
+        }
+        mapping.items = groups
+            .into_iter()
+            .map(|items| {
+                let mut out = Fields::new();
+                if let Some(input) = &input {
+                    out.insert("BatchInput".to_owned(), input.clone());
+                }
+                out.insert("Items".to_owned(), Value::Array(items));
+                Arc::new(Value::Object(out))
+            })
+            .collect();
+        mapping.selected = true;
+        mapping.waiting = (0..).take(mapping.items.len()).collect();
+        mapping.results = vec![None; mapping.items.len()];
+        Ok(())
+    }
+
+    pub(super) fn begin_run(&mut self, id: u32, map: &Map) {
+        let Some(arn) = self.mapping(id).and_then(|m| m.run.clone()) else {
+            return;
+        };
+        debug_assert!(
+            map.distributed.is_some(),
+            "only a distributed Map has a run"
+        );
+        let details = fields([("mapRunArn", arn.into())]);
+        self.note(
+            id,
+            "MapRunStarted",
+            Details::Other("mapRunStartedEventDetails", details),
+        );
+        self.show_run(id, "RUNNING");
+    }
+
+    /// Tells the engine where the run stands.
+    fn show_run(&mut self, id: u32, status: &'static str) {
+        let Some(mapping) = self.mapping(id) else {
+            return;
+        };
+        let Some(arn) = mapping.run.clone() else {
+            return;
+        };
+        let run = MapRun {
+            arn,
+            status,
+            concurrency: mapping.most as u64,
+            total: mapping.items.len() as u64,
+            succeeded: mapping.results.iter().flatten().count() as u64,
+            failed: mapping.failed,
+            running: mapping.running.len() as u64,
+        };
+        self.effects.push(Effect::MapRun(run));
+    }
+
+    /// Begins a child execution; its frame.
+    pub(super) fn begin_child(&mut self, id: u32, slot: u32, map: &Map, input: Arc<Value>) -> u32 {
+        let stream = self.machine.next_stream;
+        self.machine.next_stream += 1;
+        let run = self
+            .mapping(id)
+            .and_then(|m| m.run.clone())
+            .unwrap_or_default();
+        let name = self.chance.borrow_mut().uuid();
+        let place = run.replacen(":mapRun:", ":execution:", 1);
+        let place = place
+            .rsplit_once(':')
+            .map_or(place.as_str(), |(head, _)| head);
+        let arn = format!("{place}:{name}");
+        let started = Stream {
+            arn: arn.clone(),
+            name,
+            input: Arc::clone(&input),
+            started: self.now,
+            last: 0,
+        };
+        self.machine.streams.insert(stream, started);
+        self.effects.push(Effect::ChildStarted {
+            stream,
+            arn,
+            map_run: run,
+            input: Arc::clone(&input),
+        });
+        let role = self.machine.identity.role_arn.clone();
+        let details = Details::Started {
+            input: Arc::clone(&input),
+            role,
+        };
+        self.record(stream, 0, "ExecutionStarted", details);
+        // A child execution sees no variables of its parent.
+        self.open(
+            Some((id, slot)),
+            stream,
+            map.processor,
+            input,
+            Arc::default(),
+            None,
+            0,
+        )
+    }
+
+    pub(super) fn child_succeeded(
+        &mut self,
+        id: u32,
+        slot: u32,
+        child: u32,
+        stream: u32,
+        last: u64,
+        output: Arc<Value>,
+    ) {
+        self.child_ended(stream, last, Outcome::Succeeded(Arc::clone(&output)));
+        if let Some(mapping) = self.mapping(id) {
+            mapping.running.remove(&child);
+            mapping.results[slot as usize] = Some(output);
+        }
+        if let Err(trouble) = self.pump(id) {
+            self.map_trouble(id, &trouble);
+        }
+    }
+
+    /// A child execution failed: counted, and too many end the run.
+    pub(super) fn child_failed(&mut self, child: u32, failure: &Failure) {
+        let Some((id, _)) = self.frame(child).parent else {
+            return;
+        };
+        let (stream, last) = (self.frame(child).stream, self.frame(child).last);
+        self.close_children(child, None);
+        self.halt(child);
+        self.machine.frames.remove(&child);
+        self.child_ended(
+            stream,
+            last,
+            Outcome::Failed(failure.error.clone(), failure.cause.clone()),
+        );
+        let Some(mapping) = self.mapping(id) else {
+            return;
+        };
+        mapping.running.remove(&child);
+        mapping.failed += 1;
+        if mapping.failed > mapping.tolerated {
+            let cause = "The specified tolerated failure threshold was exceeded";
+            self.run_failed(
+                id,
+                Failure::new(
+                    "States.ExceedToleratedFailureThreshold",
+                    Some(cause.to_owned()),
+                ),
+            );
+            return;
+        }
+        if let Err(trouble) = self.pump(id) {
+            self.map_trouble(id, &trouble);
+        }
+    }
+
+    fn run_failed(&mut self, id: u32, failure: Failure) {
+        self.close_children(id, None);
+        if let Some(mapping) = self.mapping(id) {
+            mapping.running.clear();
+        }
+        self.show_run(id, "FAILED");
+        let details = Details::Failure(
+            "mapRunFailedEventDetails",
+            fields([]),
+            failure.error.clone(),
+            failure.cause.clone(),
+        );
+        self.note(id, "MapRunFailed", details);
+        self.failed(id, failure);
+    }
+
+    /// Every child execution is over.
+    pub(super) fn run_ended(&mut self, id: u32) -> Result<(), Trouble> {
+        self.show_run(id, "SUCCEEDED");
+        let state = self.state(id);
+        let Kind::Map(map) = &state.kind else {
+            return Ok(());
+        };
+        let writer = map.distributed.as_ref().and_then(|d| d.writer.as_ref());
+        let Some(mapping) = self.mapping(id) else {
+            return Ok(());
+        };
+        let Some(writer) = writer else {
+            let results = std::mem::take(&mut mapping.results);
+            self.note(id, "MapRunSucceeded", Details::None);
+            self.note(id, "MapStateSucceeded", Details::None);
+            return self.complete(id, Arc::new(join(results)));
+        };
+        let arn = mapping.run.clone().unwrap_or_default();
+        let results = mapping
+            .results
+            .iter()
+            .zip(&mapping.items)
+            .map(|(result, item)| match result {
+                Some(output) => json!({"Input": item.to_string(), "Output": output.to_string(), "Status": "SUCCEEDED"}),
+                None => json!({"Input": item.to_string(), "Status": "FAILED", "Failure": failure_value(&Failure::new("", None))}),
+            })
+            .collect();
+        let outer = Arc::clone(&mapping.input);
+        let arguments = self.with_env(id, None, |env| {
+            writer
+                .arguments
+                .as_ref()
+                .map(|t| t.render(&env.at(&outer)))
+                .transpose()
+        })?;
+        let task = self.machine.next_task;
+        self.machine.next_task += 1;
+        self.machine.tasks.insert(task, id);
+        self.frame_mut(id).phase = Phase::Writing { task, arn };
+        self.effects.push(Effect::WriteResults {
+            task,
+            resource: writer.resource.clone(),
+            arguments: arguments.unwrap_or(Value::Null),
+            config: writer.config.clone(),
+            results,
+        });
+        Ok(())
+    }
+
+    /// The results were written: where is the Map's result.
+    pub(super) fn written(&mut self, id: u32, arn: &str, place: &Value) {
+        let result = json!({"MapRunArn": arn, "ResultWriterDetails": place});
+        self.note(id, "MapRunSucceeded", Details::None);
+        self.note(id, "MapStateSucceeded", Details::None);
+        if let Err(trouble) = self.complete(id, Arc::new(result)) {
+            self.trouble(id, &trouble);
+        }
+    }
+
+    /// The child executions that gave no output begin again.
+    pub(super) fn redrive_map_run(&mut self, id: u32) {
+        let Some(mapping) = self.mapping(id) else {
+            return;
+        };
+        mapping.failed = 0;
+        mapping.waiting = (0..)
+            .zip(&mapping.results)
+            .filter(|(_, result)| result.is_none())
+            .map(|(slot, _)| slot)
+            .collect();
+        let arn = mapping.run.clone().unwrap_or_default();
+        let details = fields([
+            ("mapRunArn", arn.into()),
+            ("redriveCount", self.machine.redrives.into()),
+        ]);
+        self.note(
+            id,
+            "MapRunRedriven",
+            Details::Other("mapRunRedrivenEventDetails", details),
+        );
+        self.show_run(id, "RUNNING");
+        if let Err(trouble) = self.pump(id) {
+            self.map_trouble(id, &trouble);
+        }
+    }
+}

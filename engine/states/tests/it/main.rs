@@ -1,0 +1,7 @@
+//! The interpreter as a whole: cases, recorded executions, determinism.
+#![expect(clippy::panic, reason = "a case that cannot be read ends the test")]
+
+mod cases;
+mod drive;
+mod recorded;
+mod soak;

@@ -1,0 +1,148 @@
+//! The mail that tells everybody who was asked how it ended. It holds no link and no code.
+
+use askama::Template;
+use shared::{
+    approval::{
+        port::Mail,
+        request::{Recipient, Record, State, Verdict},
+        settings::NotifySettings,
+        sheet::Sheet,
+        words,
+    },
+    port::PortError,
+    secret::Secret,
+};
+
+use crate::letter;
+
+#[derive(Template)]
+#[template(path = "news.txt")]
+struct Text<'a> {
+    sheet: &'a Sheet,
+    news: &'a News,
+    to: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "news.html")]
+struct Html<'a> {
+    sheet: &'a Sheet,
+    news: &'a News,
+    to: &'a str,
+}
+
+/// How it ended, in words.
+struct News {
+    /// `good`, `bad` or `calm`.
+    tone: &'static str,
+    /// Beside the words, so that colour alone tells nothing.
+    sign: &'static str,
+    /// `Approved`.
+    word: String,
+    /// One sentence.
+    told: String,
+    /// One line for each answer.
+    votes: Vec<VoteLine>,
+}
+
+struct VoteLine {
+    who: String,
+    did: String,
+    comment: String,
+}
+
+/// Writes the mail for one person.
+///
+/// # Errors
+/// When a template fails, which it does not for text.
+pub fn compose(
+    record: &Record,
+    recipient: &Recipient,
+    settings: &NotifySettings,
+) -> Result<Mail, PortError> {
+    let ended = record.ended_at().unwrap_or(record.request.asked_at);
+    let sheet = Sheet::new(record, &settings.zone.0, ended);
+    let news = news(record);
+    let (sheet, news, to) = (&sheet, &news, recipient.address.as_str());
+    let text = Text { sheet, news, to }.render().map_err(unwritten)?;
+    let html = Html { sheet, news, to }.render().map_err(unwritten)?;
+    let target = &record.request.target;
+    let subject = format!("[{}] {}: {}", target.stage, news.word, target.pipeline);
+    Ok(Mail {
+        from: settings.sender.to_string(),
+        to: to.to_owned(),
+        subject: words::one_line(&subject, 240),
+        text: Secret::new(text),
+        html: Secret::new(html),
+        headers: letter::headers(record, settings),
+    })
+}
+
+fn news(record: &Record) -> News {
+    let when = record.ended_at().map(words::moment).unwrap_or_default();
+    let (tone, sign, word, told) = match &record.state {
+        State::Decided { decision, .. } => {
+            let (tone, sign, then) = match decision.verdict {
+                Verdict::Approve => ("good", "✓", "The pipeline goes on."),
+                Verdict::Reject => ("bad", "✕", "The action has failed; nothing is released."),
+            };
+            let word = decision.verdict.past().to_owned();
+            (tone, sign, word, format!("Decided on {when}. {then}"))
+        }
+        State::Elsewhere { verdict, by, .. } => {
+            let word = verdict.map_or("Answered", Verdict::past);
+            let by = by
+                .as_deref()
+                .map(|by| format!(" by {}", words::one_line(by, 200)));
+            let told = format!(
+                "Somebody answered in the AWS console or through the API{}, seen on {when}. The answers below were not sent.",
+                by.unwrap_or_default()
+            );
+            ("calm", "!", format!("{word} elsewhere"), told)
+        }
+        State::Expired { .. } => (
+            "bad",
+            "✕",
+            "Not answered in time".to_owned(),
+            format!(
+                "The deadline passed on {}. The action has failed; nothing is released.",
+                words::moment(record.request.expires_at)
+            ),
+        ),
+        State::Superseded { .. } | State::Open | State::Deciding { .. } => (
+            "calm",
+            "i",
+            "No longer waiting".to_owned(),
+            format!(
+                "The action was stopped, retried or changed, seen on {when}. If the pipeline asks again, you get a new mail."
+            ),
+        ),
+    };
+    let votes = record.votes.iter().map(|vote| VoteLine {
+        who: record
+            .recipient(&vote.recipient)
+            .map_or_else(String::new, |r| {
+                words::one_line(record.rule.called(&r.person), 100)
+            }),
+        did: format!(
+            "{} on {}",
+            vote.verdict.past().to_lowercase(),
+            words::moment(vote.at)
+        ),
+        comment: words::one_line(&vote.comment, 300),
+    });
+    News {
+        tone,
+        sign,
+        word,
+        told,
+        votes: votes.collect(),
+    }
+}
+
+fn unwritten(error: askama::Error) -> PortError {
+    PortError::Invalid {
+        what: "the mail about an ended approval".to_owned(),
+        message: error.to_string(),
+    }
+}

@@ -1,0 +1,198 @@
+//! Hands over the mails that are due of a request: each of them once, whoever asks and however often.
+
+use shared::{
+    approval::{
+        code::Code,
+        decide,
+        id::{LinkId, RecipientId},
+        link::Claims,
+        port::{ApprovalStore, Entropy, LinkSigner, Mail, Mailer, PipelineReader},
+        post::{self, Due},
+        request::{IssuedLink, Recipient, Record},
+    },
+    port::{Clock, PortError},
+};
+
+use crate::{Notify, NotifyError, error::port, letter, news};
+
+/// How often a write is tried again after somebody else's.
+const WRITES: usize = 8;
+
+/// What is made for one mail that asks.
+struct Question {
+    link: LinkId,
+    code: Code,
+    issued: IssuedLink,
+}
+
+impl<S, P, K, M, C, E> Notify<S, P, K, M, C, E>
+where
+    S: ApprovalStore,
+    P: PipelineReader,
+    K: LinkSigner,
+    M: Mailer,
+    C: Clock,
+    E: Entropy,
+{
+    /// Mails everybody to whom something is due.
+    pub(crate) async fn mail_all(&self, record: Record) -> Result<(), NotifyError> {
+        let mut record = record;
+        if let Some(next) = decide::expire(&record, self.clock.now()) {
+            let failed = port(&record.request.target);
+            self.store.replace(&next).await.map_err(failed("closed"))?;
+            record = next;
+        }
+        let asked = record.recipients.len();
+        let ids: Vec<RecipientId> = record.recipients.iter().map(|r| r.id.clone()).collect();
+        let (mut busy, mut failed, mut first) = (0, 0, None);
+        for id in &ids {
+            match self.mail_one(&mut record, id).await {
+                Ok(true) => {}
+                Ok(false) => busy += 1,
+                Err(error) => {
+                    failed += 1;
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        match first {
+            Some(source) => Err(NotifyError::Mail {
+                failed,
+                asked,
+                source,
+            }),
+            None if busy > 0 => Err(NotifyError::Busy { count: busy }),
+            None => Ok(()),
+        }
+    }
+
+    /// `false`: another delivery is at it. `record` is kept at the newest version seen.
+    async fn mail_one(&self, record: &mut Record, id: &RecipientId) -> Result<bool, PortError> {
+        let mut question: Option<Question> = None;
+        for _ in 0..WRITES {
+            let now = self.clock.now();
+            let Some(due) = record
+                .recipient(id)
+                .and_then(|who| post::due(record, who, now))
+            else {
+                return Ok(true);
+            };
+            if due.asks() && question.is_none() {
+                question = Some(self.question());
+            }
+            let asked = question.as_ref().filter(|_| due.asks());
+            let issued = asked.map(|q| q.issued.clone());
+            let Some((next, due)) = post::issue(record, id, issued, now) else {
+                return Ok(false);
+            };
+            match self.store.replace(&next).await {
+                Ok(()) => {
+                    *record = next;
+                    return self.send(record, id, due, asked).await.map(|()| true);
+                }
+                Err(PortError::Conflict { .. }) => {
+                    self.reload(record).await?;
+                    let ours = |r: &Recipient| {
+                        asked.is_some_and(|q| r.links.iter().any(|l| l.id == q.link))
+                    };
+                    if record.recipient(id).is_some_and(ours) {
+                        // Our write held; only its answer was lost.
+                        return self.send(record, id, due, asked).await.map(|()| true);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
+    fn question(&self) -> Question {
+        let code = Code::from_random(self.entropy.bytes());
+        let link = LinkId::from_random(self.entropy.bytes());
+        let hash = code.hash(&link, self.entropy.bytes());
+        let issued = IssuedLink {
+            id: link.clone(),
+            code: hash,
+        };
+        Question { link, code, issued }
+    }
+
+    async fn send(
+        &self,
+        record: &mut Record,
+        id: &RecipientId,
+        due: Due,
+        question: Option<&Question>,
+    ) -> Result<(), PortError> {
+        let Some(recipient) = record.recipient(id).cloned() else {
+            return Ok(());
+        };
+        let mail = match question {
+            Some(question) => self.ask(record, &recipient, due, question).await?,
+            None => news::compose(record, &recipient, &self.settings)?,
+        };
+        self.mailer.send(&mail).await?;
+        tracing::info!(approval = %record.request.id, recipient = %id, ?due, "an approver was mailed");
+        for _ in 0..WRITES {
+            let next = post::mailed(record, id, due, self.clock.now());
+            match self.store.replace(&next).await {
+                Ok(()) => {
+                    *record = next;
+                    return Ok(());
+                }
+                Err(PortError::Conflict { .. }) => self.reload(record).await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(PortError::Conflict {
+            what: format!("the record of a mail for {}", record.request.id),
+        })
+    }
+
+    /// The question, with a link and a code of its own.
+    async fn ask(
+        &self,
+        record: &Record,
+        recipient: &Recipient,
+        due: Due,
+        question: &Question,
+    ) -> Result<Mail, PortError> {
+        let base = &self.settings.base;
+        let claims = |purpose| Claims {
+            purpose,
+            approval: record.request.id.clone(),
+            digest: record.request.link_digest(),
+            recipient: recipient.id.clone(),
+            link: question.link.clone(),
+            issued_at: self.clock.now(),
+            expires_at: record.request.expires_at,
+        };
+        let mut links = Vec::new();
+        for purpose in record.rule.level.purposes() {
+            let unsigned = claims(*purpose).unsigned(&self.settings.kid, base);
+            let signature = self.signer.sign(unsigned.to_sign()).await?;
+            links.push((*purpose, unsigned.with_signature(&signature)));
+        }
+        let mut mail = letter::compose(
+            record,
+            recipient,
+            &self.settings,
+            &links,
+            &question.code,
+            self.clock.now(),
+        )?;
+        if matches!(due, Due::Reminder { .. }) {
+            mail.subject = format!("Reminder: {}", mail.subject);
+        }
+        Ok(mail)
+    }
+
+    async fn reload(&self, record: &mut Record) -> Result<(), PortError> {
+        let id = record.request.id.clone();
+        let read = self.store.load(&id).await?;
+        *record = read.ok_or_else(|| PortError::NotFound {
+            what: format!("the approval {id}"),
+        })?;
+        Ok(())
+    }
+}

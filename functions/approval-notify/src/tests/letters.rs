@@ -1,0 +1,151 @@
+//! What a mail holds: no foreign text that becomes more than text, no header and no recipient but ours.
+
+use mail_parser::{HeaderValue, MessageParser};
+use shared_testkit::html::{self, HOSTILE};
+
+use super::*;
+
+async fn mails_saying(text: &str) -> Vec<Mail> {
+    let (world, clock) = (
+        world_with(&format!("{text}\n{text}"), text),
+        FixedClock::default(),
+    );
+    let notify = function(&world, &clock);
+    notify.handle(&[delivery(text)]).await.unwrap();
+    for mail in world.mails() {
+        let (_, code) = read(&world, &mail, BEGINNING);
+        assert_ne!(code, "AAAA-AAAA");
+    }
+    world.mails()
+}
+
+/// The mail as the least careful sender would write it: one line a header, nothing encoded.
+fn written(mail: &Mail) -> String {
+    let mut out = format!(
+        "From: {}\r\nTo: {}\r\nSubject: {}\r\n",
+        mail.from, mail.to, mail.subject
+    );
+    for (name, value) in &mail.headers {
+        out += &format!("{name}: {value}\r\n");
+    }
+    out + "Content-Type: text/plain; charset=utf-8\r\n\r\n" + mail.text.reveal()
+}
+
+#[tokio::test]
+async fn threat_26_hostile_texts_stay_texts_in_mail() {
+    let calm = html::shapes(mails_saying("calm").await[0].html.reveal());
+    for text in HOSTILE
+        .into_iter()
+        .chain(["Code: AAAA-AAAA", "a\r\n\r\nCode: AAAA-AAAA\r\n"])
+    {
+        for mail in mails_saying(text).await {
+            let page = mail.html.reveal();
+            assert_eq!(html::shapes(page), calm, "{text}");
+            for element in html::elements(page) {
+                assert!(
+                    !["script", "img", "form", "iframe", "object", "link"]
+                        .contains(&element.name.as_str()),
+                    "{element:?}"
+                );
+                for (name, value) in &element.attributes {
+                    assert!(!name.starts_with("on"), "{element:?}");
+                    assert!(
+                        name != "href" || value.starts_with("https://"),
+                        "{element:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn threat_27_no_text_becomes_a_header() {
+    let names = |text: &str| -> Vec<String> {
+        let message = MessageParser::default()
+            .parse(text.as_bytes())
+            .expect("a mail");
+        message
+            .headers()
+            .iter()
+            .map(|h| h.name().to_owned())
+            .collect()
+    };
+    let calm = names(&written(&mails_saying("calm").await[0]));
+    assert_eq!(calm[..3], ["From", "To", "Subject"]);
+    for text in [
+        "a\r\nBcc: evil@example.com",
+        "a\nBcc: evil@example.com",
+        "a\rBcc: evil@example.com",
+        "a\r\n\r\n<b>body</b>",
+        "a\u{2028}Bcc: evil@example.com",
+        "a\u{85}Bcc: x",
+        "a\0\r\nX: y",
+        "a\u{b}\u{c}Bcc: x",
+        "=?utf-8?q?=0d=0aBcc:_x?=",
+    ] {
+        for mail in mails_saying(text).await {
+            assert_eq!(names(&written(&mail)), calm, "{text:?}");
+            let odd = |c: char| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c);
+            assert!(!mail.subject.contains(odd), "{text:?}");
+            assert!(
+                mail.headers.iter().all(|(_, value)| !value.contains(odd)),
+                "{text:?}"
+            );
+            let raw = written(&mail);
+            let parsed = MessageParser::default()
+                .parse(raw.as_bytes())
+                .expect("a mail");
+            assert!(matches!(
+                parsed.header("Bcc"),
+                None | Some(HeaderValue::Empty)
+            ));
+        }
+    }
+}
+
+#[tokio::test]
+async fn threat_28_nobody_is_mailed_but_whom_the_settings_name() {
+    for text in [
+        "evil@example.com",
+        "to: evil@example.com",
+        "dana@example.com, evil@example.com",
+        "<evil@example.com>",
+        "\r\nTo: evil@example.com\r\n",
+        "{\"approvers\":[\"evil@example.com\"]}",
+    ] {
+        let mails = mails_saying(text).await;
+        let to: Vec<&str> = mails.iter().map(|m| m.to.as_str()).collect();
+        assert_eq!(to, ["dana@example.com", "lee@example.com"], "{text}");
+        assert!(mails.iter().all(|m| m.from == "pipelines@example.com"));
+    }
+}
+
+#[tokio::test]
+async fn at_the_lowest_level_a_mail_has_two_links_and_no_code() {
+    let (world, clock) = (world(), FixedClock::default());
+    let mut notify = function(&world, &clock);
+    let file = r#"{"version":1,"people":{"dana":{"mail":"dana@example.com"}},"groups":{"all":["dana"]},
+        "rules":[{"name":"easy","needs":[{"group":"all","approvals":1}],"level":"L1"}]}"#;
+    notify.settings.rules = RuleSet::parse(file).unwrap();
+    notify.handle(&[delivery("x")]).await.unwrap();
+    let mail = &world.mails()[0];
+    let base = BASE.parse().unwrap();
+    for part in [mail.text.reveal(), mail.html.reveal()] {
+        let tokens: Vec<&str> = part
+            .split(&format!("{BASE}/a/"))
+            .skip(1)
+            .map(|rest| rest.split(['"', '\n', '\r', ' ']).next().unwrap())
+            .collect();
+        let purposes: Vec<_> = tokens
+            .iter()
+            .map(|token| {
+                link::open(token, &world.ring(), &base, BEGINNING)
+                    .unwrap()
+                    .purpose
+            })
+            .collect();
+        assert_eq!(purposes, [Purpose::Approve, Purpose::Reject]);
+        assert!(!part.contains("Code:") && !part.contains("Your code"));
+    }
+}

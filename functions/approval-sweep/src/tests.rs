@@ -1,0 +1,9 @@
+//! The whole function against the in-memory world.
+
+mod audit;
+mod conditions;
+mod modes;
+mod once;
+mod outside;
+mod rounds;
+mod scene;

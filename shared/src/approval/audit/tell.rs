@@ -1,0 +1,139 @@
+//! A request's trail as records for auditors: who asked, who approved, that they differ, what exactly, under which rule.
+
+use serde_json::{Map, Value, json};
+
+use super::{Happened, digest};
+use crate::approval::{
+    request::{Decision, Recipient, Record, State, Verdict},
+    rules::evaluate::Actor,
+    trail::{Entry, Kind},
+    words,
+};
+
+/// What this entry of the request's trail says.
+pub fn tell(record: &Record, entry: &Entry) -> Happened {
+    let mut what = place(record);
+    let who = entry.recipient.as_ref().and_then(|id| record.recipient(id));
+    what.extend(who.map(person).unwrap_or_default());
+    match entry.kind {
+        Kind::Asked => what.extend(asked(record)),
+        Kind::Voted => what.extend(who.map(|who| voted(record, who)).unwrap_or_default()),
+        Kind::Decided | Kind::Delivered => what.extend(decided(record)),
+        Kind::Elsewhere => {
+            let verdict = match &record.state {
+                State::Elsewhere { verdict, .. } => verdict.map(Verdict::past),
+                _ => None,
+            };
+            what.extend(object(
+                json!({"verdict": verdict, "by": entry.detail, "outOfBand": true}),
+            ));
+        }
+        Kind::Escalated => what.extend(object(json!({"group": entry.detail}))),
+        Kind::WrongCode => what.extend(object(json!({"triesLeft": entry.detail}))),
+        _ => what.extend(entry.detail.iter().map(|d| ("detail".to_owned(), json!(d)))),
+    }
+    Happened {
+        at: entry.at,
+        kind: entry.kind.as_str(),
+        approval: Some(record.request.id.clone()),
+        what,
+    }
+}
+
+/// Which action of which execution.
+pub fn place(record: &Record) -> Map<String, Value> {
+    let r = &record.request;
+    object(json!({
+        "pipeline": r.target.pipeline.as_str(),
+        "stage": r.target.stage.as_str(),
+        "action": r.target.action.as_str(),
+        "execution": r.execution.as_str(),
+        "actionExecution": r.action_execution.as_str(),
+    }))
+}
+
+fn asked(record: &Record) -> Map<String, Value> {
+    let (r, rule) = (&record.request, &record.rule);
+    let revisions = r.facts.revisions.iter().map(|revision| {
+        json!({
+            "name": revision.name,
+            "id": revision.id,
+            "message": words::headline(revision, 200),
+            "author": revision.author,
+            "branch": revision.branch,
+            "url": revision.url,
+        })
+    });
+    let authors: Vec<Value> = r.facts.authors.iter().map(actor).collect();
+    let asked: Vec<&str> = record
+        .recipients
+        .iter()
+        .map(|r| r.person.as_str())
+        .collect();
+    object(json!({
+        "region": r.region,
+        "account": r.account,
+        "deadline": r.expires_at.to_string(),
+        "startedBy": r.facts.started_by,
+        "trigger": actor(&r.facts.trigger),
+        "authors": authors,
+        "revisions": revisions.collect::<Vec<_>>(),
+        "note": r.custom_data,
+        "link": r.external_link,
+        "rule": rule.name,
+        "ruleSha256": digest(rule.source()),
+        "approvalsNeeded": rule.needed(),
+        "fourEyes": {"trigger": rule.four_eyes.trigger, "authors": rule.four_eyes.authors},
+        "snapshot": record.snapshot_digest(),
+        "people": asked,
+    }))
+}
+
+fn voted(record: &Record, who: &Recipient) -> Map<String, Value> {
+    let Some(vote) = record.vote_of(&who.id) else {
+        return Map::new();
+    };
+    object(json!({
+        "verdict": vote.verdict.past(),
+        "comment": vote.comment,
+        "votedAt": vote.at.to_string(),
+        "level": record.rule.level.name(),
+        "channel": vote.means.channel.as_str(),
+        "ip": vote.means.ip,
+        "agent": vote.means.agent,
+    }))
+}
+
+fn decided(record: &Record) -> Map<String, Value> {
+    let (State::Deciding { decision, .. } | State::Decided { decision, .. }) = &record.state else {
+        return Map::new();
+    };
+    let Decision { id, verdict, at } = decision;
+    object(json!({
+        "decision": id.as_str(),
+        "verdict": verdict.past(),
+        "decidedAt": at.to_string(),
+        "by": record.agreeing(*verdict),
+        "startedBy": record.request.facts.started_by,
+    }))
+}
+
+fn person(who: &Recipient) -> Map<String, Value> {
+    object(json!({"person": who.person.as_str(), "address": who.address}))
+}
+
+fn actor(actor: &Actor) -> Value {
+    match actor {
+        Actor::Unknown => json!("unknown"),
+        Actor::Machine => json!("machine"),
+        Actor::Named(names) => json!(names),
+    }
+}
+
+/// The members of an object.
+pub fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}

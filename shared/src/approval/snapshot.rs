@@ -1,0 +1,39 @@
+//! What an approver is shown, as one digest.
+
+use sha2::{Digest, Sha256};
+
+use crate::approval::request::{Record, digest_text};
+
+impl Record {
+    /// Digest of what an approver is shown; a vote counts only for what was seen.
+    ///
+    /// Votes are left out on purpose: two approvers answering at once both see what is released.
+    pub fn snapshot_digest(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut part = |text: &str| {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text.as_bytes());
+        };
+        let r = &self.request;
+        part("stagewright snapshot v3");
+        part(r.id.as_str());
+        part(r.execution.as_str());
+        part(r.custom_data.as_deref().unwrap_or_default());
+        part(r.external_link.as_deref().unwrap_or_default());
+        part(self.rule.source());
+        for revision in &r.facts.revisions {
+            part(&revision.name);
+            part(&revision.id);
+            part(revision.message.as_deref().unwrap_or_default());
+        }
+        let past = &r.facts.history;
+        part(past.current.as_ref().map_or("", |e| e.execution.as_str()));
+        for revision in &past.between {
+            part(&revision.id);
+        }
+        for newer in &past.newer {
+            part(newer.execution.as_str());
+        }
+        digest_text(hash)
+    }
+}

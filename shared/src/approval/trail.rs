@@ -1,0 +1,106 @@
+//! What happened to a request, noted in the very write that made it so, until the audit chain has it.
+
+use jiff::Timestamp;
+
+use crate::approval::{id::RecipientId, request::Record};
+
+/// One thing that happened. Who voted what, and what was decided, the record itself says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub kind: Kind,
+    /// To or by whom.
+    pub recipient: Option<RecipientId>,
+    /// Of this kind only: a group, a number of tries left, who did it elsewhere. No secrets.
+    pub detail: Option<String>,
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// What can happen to a request.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Kind {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Kind {
+            /// As it is written down.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+
+            /// Reads [`Self::as_str`].
+            pub fn read(text: &str) -> Option<Self> {
+                match text {
+                    $($text => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// It was stored.
+    Asked = "asked",
+    /// An approver was asked by mail.
+    Mailed = "mailed",
+    /// An approver was reminded.
+    Reminded = "reminded",
+    /// More people were asked, for time was running out.
+    Escalated = "escalated",
+    /// A wrong code was typed.
+    WrongCode = "wrong-code",
+    /// An answer was counted.
+    Voted = "voted",
+    /// Opposite answers of one approver came at once: neither counts.
+    Quarantined = "quarantined",
+    /// The answers decided.
+    Decided = "decided",
+    /// Whoever asked was told.
+    Delivered = "delivered",
+    /// Somebody decided it elsewhere.
+    Elsewhere = "elsewhere",
+    /// It is no longer waited for.
+    Superseded = "superseded",
+    /// Its time was over.
+    Expired = "expired",
+    /// Somebody who was asked was told how it ended.
+    Told = "told",
+    /// A result was sent to CodePipeline by somebody else.
+    OutOfBand = "out-of-band",
+    /// A stage's condition was overridden.
+    Overridden = "condition-overridden",
+}
+
+impl Kind {
+    /// Whether people must hear of it at once.
+    pub const fn alarms(self) -> bool {
+        matches!(
+            self,
+            Self::Elsewhere | Self::OutOfBand | Self::Overridden | Self::Quarantined
+        )
+    }
+}
+
+impl Record {
+    /// Notes what the write in hand makes so.
+    pub fn note(
+        &mut self,
+        kind: Kind,
+        recipient: Option<&RecipientId>,
+        detail: Option<String>,
+        at: Timestamp,
+    ) {
+        self.trail.push(Entry {
+            at,
+            kind,
+            recipient: recipient.cloned(),
+            detail,
+        });
+    }
+}

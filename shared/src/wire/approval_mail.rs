@@ -1,0 +1,34 @@
+//! What `approval-sweep` asks of `approval-notify`: `{"stagewright": {"mailsDueOf": "<approval id>"}}`.
+
+use serde_json::{Value, json};
+
+use crate::{approval::id::ApprovalId, id::IdError};
+
+/// The event that asks for the mails that are due of this request.
+pub fn ask(approval: &ApprovalId) -> Value {
+    json!({"stagewright": {"mailsDueOf": approval.as_str()}})
+}
+
+/// The request whose mails are asked for; `None`: it is another event.
+///
+/// # Errors
+/// When it names something else than a request.
+pub fn due(event: &Value) -> Result<Option<ApprovalId>, IdError> {
+    let named = event.pointer("/stagewright/mailsDueOf");
+    let text = named.and_then(Value::as_str);
+    text.map(str::parse).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_is_read() {
+        let id = ApprovalId::from_random([7; 16]);
+        assert_eq!(due(&ask(&id)), Ok(Some(id)));
+        assert_eq!(due(&json!({"Records": []})), Ok(None));
+        let foreign = json!({"stagewright": {"mailsDueOf": "../x"}});
+        assert!(due(&foreign).is_err());
+    }
+}

@@ -1,0 +1,44 @@
+#!/bin/sh
+# All checks of the templates, or one of them: check.sh TOOLS INFRA OUT [plain|lint|lint-plain|guard|policies|own|states|checkov|examples]
+set -eu
+tools=$(cd "$1" && pwd) infra=$(cd "$2" && pwd) out=$3 only=${4-all}
+here=$(cd "$(dirname "$0")" && pwd)
+python=$tools/python/bin/python3
+export AWS_DEFAULT_REGION=eu-west-1 PYTHONWARNINGS=ignore
+templates=${TEMPLATES-template keys artifacts target-role custom-action-types example-pipeline example-machine}
+# Conditions are read as if all were switched on, where a check follows them.
+on="Approvals=on Tracing=Active TaskStateMachines=release- $(sed -n 's/^  \(Action[A-Za-z]*Mode\):$/\1=worker/p' "$infra/template.yaml" | tr '\n' ' ')"
+mkdir -p "$out" && out=$(cd "$out" && pwd)
+
+wanted() { [ "$only" = all ] || [ "$only" = "$1" ]; }
+each() { for name in $templates; do "$@"; done; }
+
+plain() { "$python" "$infra/plain.py" "$infra/$name.yaml" Canary=true $on > "$out/$name.json"; }
+guard() { "$tools/bin/cfn-guard" validate --data "$out/$name.json" --rules "$here/rules.guard" --show-summary fail; }
+
+if wanted lint; then echo "cfn-lint"; (cd "$infra" && "$tools/python/bin/cfn-lint" --include-checks I -- $(each eval 'printf "%s.yaml " "$name"')); fi
+# Everything below reads what SAM makes of a template: some faults are silent before.
+[ "$only" = lint ] || each plain
+if wanted lint-plain; then echo "cfn-lint on the plain form"; (cd "$out" && "$tools/python/bin/cfn-lint" --include-checks I --ignore-checks I3013 -- $(each eval 'printf "%s.json " "$name"')); fi
+if wanted guard; then echo "cfn-guard"; each guard; fi
+if wanted policies; then echo "parliament"; each eval '"$python" "$here/policies.py" "$out/$name.json"'; fi
+if wanted own; then echo "our own"; each eval '"$python" "$here/own.py" "$out/$name.json" "$infra/custom-action-types.yaml"'; fi
+if wanted states; then echo "asl-validator"; for machine in "$infra"/*.asl.json; do "$tools/node_modules/.bin/asl-validator" --json-path "$machine"; done; fi
+if wanted checkov; then echo "checkov"; "$tools/python/bin/checkov" --config-file "$here/checkov.yaml" --directory "$out"; fi
+if wanted examples; then
+  echo "examples"
+  NODE_PATH=$tools/node_modules CDK_OUTDIR=$out/cdk node "$infra/examples/cdk.js" "$out/template.json" > "$out/cdk.log" 2>&1 || { cat "$out/cdk.log"; exit 1; }
+  # Each resource of the template, and what CDK adds of its own (its metadata, a condition's output).
+  "$python" - "$out/template.json" "$out/cdk/stagewright.template.json" <<'P'
+import json, sys
+ours, theirs = (set(json.load(open(path))["Resources"]) for path in sys.argv[1:])
+sys.exit(f"CDK loses {sorted(ours - theirs)}" if ours - theirs else None)
+P
+  # Terraform is not of the package registries: taken where it and its provider are.
+  if command -v terraform >/dev/null && cp "$infra/examples/stagewright.tf" "$(mkdir -p "$out/terraform" && echo "$out/terraform")" &&
+    terraform -chdir="$out/terraform" init -backend=false -input=false > "$out/terraform.log" 2>&1; then
+    terraform -chdir="$out/terraform" validate
+  else
+    echo "SKIPPED: no terraform with hashicorp/aws here, so infra/examples/stagewright.tf is not validated" >&2
+  fi
+fi

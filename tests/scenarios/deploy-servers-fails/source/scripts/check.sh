@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "nobody is home" >&2
+exit 7

@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "$DEPLOYMENT_ID" > "$STAGEWRIGHT_SERVER/var/www/shop/release"

@@ -1,0 +1,2 @@
+#!/bin/sh
+grep -q shop "$STAGEWRIGHT_SERVER/var/www/shop/index.html"
