@@ -20,6 +20,7 @@ use shared::{
     port::{LedgerEntry, TaskOutcome},
 };
 use shared_testkit::{Driven, Fate, Mode, World, play::schedule};
+use tokio::sync::Notify;
 
 /// A vendor's run that ends when it is told to.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +30,7 @@ struct Runner {
     over_after: Arc<AtomicU32>,
     stopped: Arc<AtomicU32>,
     refuses_stop: Arc<AtomicU32>,
+    held: Option<Arc<Notify>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,6 +54,9 @@ impl Action for Runner {
 
     async fn step(&self, request: Request<'_, Params, Progress>) -> Result<Step<Progress>, Fault> {
         let all = self.steps.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(held) = &self.held {
+            held.notified().await;
+        }
         if let Some(world) = &self.world {
             let key = request.job.ledger_key(Self::NAME);
             let run = "vendor-7".to_owned();
@@ -215,6 +220,30 @@ async fn a_call_made_twice_and_two_sweeps_at_once_look_once() {
         (runner.steps(), world.ledger.inner.waiting_tasks().len()),
         (1, 1)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_under_way_keeps_other_sweeps_and_callbacks_away() {
+    let (world, runner) = waiting().await;
+    let release = Arc::new(Notify::new());
+    let slow = Runner {
+        held: Some(Arc::clone(&release)),
+        ..runner.clone()
+    };
+    after(400).await;
+    let event = schedule();
+    let others = async {
+        while slow.steps() < 2 {
+            tokio::task::yield_now().await;
+        }
+        for event in [schedule(), callback("vendor-7")] {
+            let round = worked(world.deliver(&runner, &event).await);
+            assert!(round.woken.is_empty(), "{event}: {round:?}");
+        }
+        release.notify_one();
+    };
+    let (first, ()) = tokio::join!(world.deliver(&slow, &event), others);
+    assert_eq!((worked(first).woken.len(), runner.steps()), (1, 2));
 }
 
 #[tokio::test(start_paused = true)]

@@ -72,9 +72,15 @@ async fn enter(State(front): State<Front>, request: Request) -> Response {
         let request = Request::from_parts(head, body);
         return front.pages.oneshot(request).await.into_response();
     }
+    let keeps_body = head.headers.contains_key(header::EXPECT);
     let mut response = front
         .service(route, signature, head, body, &request_id)
         .await;
+    // Whoever waits for 100 and is refused never sends the body: what comes next on the connection is not it.
+    if keeps_body && !response.status().is_success() {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         for name in ["x-amzn-requestid", "x-amz-request-id"] {
             response

@@ -1,5 +1,13 @@
 //! Who is let in, under which name.
 
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+
 use super::*;
 
 #[tokio::test]
@@ -74,6 +82,27 @@ async fn a_job_opens_its_artifacts_only() {
         .with_credentials(Method::POST, "/", "dynamodb", &job)
         .header("x-amz-target", "DynamoDB_20120810.ListTables");
     assert_eq!(status(tables).await, 403);
+}
+
+#[tokio::test]
+async fn a_body_that_never_came_is_not_read_from_the_next_request() {
+    let engine = listening(|_| {}).await;
+    let host = engine.app.base_url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).await.expect("it listens");
+    let put = format!(
+        "PUT /artifacts/out HTTP/1.1\r\nhost: {host}\r\nexpect: 100-continue\r\ncontent-length: 1\r\n\r\n"
+    );
+    let get = format!("GET /_stagewright/ HTTP/1.1\r\nhost: {host}\r\n\r\n");
+    stream.write_all(put.as_bytes()).await.expect("sent");
+    stream.write_all(get.as_bytes()).await.expect("sent");
+    let mut all = Vec::new();
+    let end = stream.read_to_end(&mut all);
+    let end = timeout(Duration::from_secs(10), end).await;
+    end.expect("it closes").expect("an end");
+    let all = String::from_utf8_lossy(&all);
+    assert!(all.starts_with("HTTP/1.1 403 "), "{all}");
+    assert!(all.contains("connection: close"), "{all}");
+    assert_eq!(all.matches("HTTP/1.1 ").count(), 1, "{all}");
 }
 
 #[tokio::test]
