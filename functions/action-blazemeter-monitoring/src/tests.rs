@@ -20,8 +20,9 @@ use shared_testkit::{
 };
 
 use stagewright_standins::{
-    InMemory, Reply, Stage, Trick,
+    InMemory, Reply, Stage, Trick, bad_answers,
     blazemeter_monitoring::{BlazeMeterMonitoring as Vendor, Run},
+    passing_trouble,
 };
 
 use crate::{BlazeMeterMonitoring, params::Params};

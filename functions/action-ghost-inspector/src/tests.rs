@@ -18,8 +18,9 @@ use shared_testkit::{
 };
 
 use stagewright_standins::{
-    InMemory, Reply, Stage, Trick,
+    InMemory, Reply, Stage, Trick, bad_answers,
     ghost_inspector::{Fate, GhostInspector as Vendor, Run},
+    passing_trouble,
 };
 
 use crate::{GhostInspector, params::Params};

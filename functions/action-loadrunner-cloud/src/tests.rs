@@ -20,8 +20,9 @@ use shared_testkit::{
 };
 
 use stagewright_standins::{
-    InMemory, Reply, Stage, Trick,
+    InMemory, Reply, Stage, Trick, bad_answers,
     loadrunner_cloud::{LoadRunnerCloud as Vendor, Run},
+    passing_trouble,
 };
 
 use crate::{LoadRunnerCloud, params::Params};

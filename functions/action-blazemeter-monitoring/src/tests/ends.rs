@@ -69,7 +69,7 @@ async fn refusals_and_bad_answers_say_what_to_do() {
             vendor.broken = 2;
         });
     };
-    let cases: [(Arrange, Value, FailureKind, &str); 17] = [
+    let cases: [(Arrange, Value, FailureKind, &str); 11] = [
         (
             nothing,
             json!({"token": "ssm:/wrong"}),
@@ -142,54 +142,6 @@ async fn refusals_and_bad_answers_say_what_to_do() {
             "could not be started within 300 s",
         ),
         (
-            |stage| {
-                stage.always("GET", "", Trick::throttled(Some("100")));
-            },
-            short(),
-            SystemUnavailable,
-            "last seen: BlazeMeter API Monitoring throttled the result (status 429)",
-        ),
-        (
-            |stage| {
-                stage.always("GET", "", Trick::status(502));
-            },
-            short(),
-            SystemUnavailable,
-            "last seen: BlazeMeter API Monitoring is not well",
-        ),
-        (
-            |stage| {
-                stage.always("GET", "", Trick::html());
-            },
-            json!({}),
-            JobFailed,
-            "answered the result with an HTML page",
-        ),
-        (
-            |stage| {
-                stage.always("GET", "", Trick::empty());
-            },
-            json!({}),
-            JobFailed,
-            "answered the result with an empty answer",
-        ),
-        (
-            |stage| {
-                stage.always("GET", "", Trick::huge());
-            },
-            json!({}),
-            JobFailed,
-            "answered the result with more than 8388608 bytes",
-        ),
-        (
-            |stage| {
-                stage.always("GET", "", Trick::status(404));
-            },
-            json!({}),
-            ConfigurationError,
-            "knows nothing of the result",
-        ),
-        (
             contradicting,
             json!({}),
             JobFailed,
@@ -201,21 +153,23 @@ async fn refusals_and_bad_answers_say_what_to_do() {
         let (is, message) = failure(report);
         assert!(is == kind && message.contains(want), "{is:?} {message}");
     }
+    for (trick, kind, want) in bad_answers("BlazeMeter API Monitoring", "result", 8388608) {
+        let arrange = |stage: &Stage<Vendor>| {
+            stage.always("GET", "", trick.clone());
+        };
+        let more = match kind {
+            SystemUnavailable => short(),
+            _ => json!({}),
+        };
+        let (_, _, report) = everywhere(arrange, more).await;
+        let (is, message) = failure(report);
+        assert!(is == kind && message.contains(&want), "{is:?} {message}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_passes_is_waited_for() {
-    for trick in [
-        Trick::throttled(Some("3")),
-        Trick::throttled(None),
-        Trick::status(502),
-        Trick::status(404),
-        Trick::NeverArrives,
-        Trick::LostAnswer,
-        Trick::Truncated,
-        Trick::Hang,
-        Trick::html(),
-    ] {
+    for trick in passing_trouble() {
         let stage: Stage<Vendor> = Stage::default();
         stage.trick("GET", "", 2, trick.clone());
         let (_, report) = play_on(Host::Invoke, &stage, &json!({})).await;
