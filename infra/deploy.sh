@@ -1,6 +1,6 @@
 #!/bin/sh
 # Deploys to AWS. The first time `sam deploy --guided` asks and keeps the answers in samconfig.toml; afterwards nothing is asked.
-# With approvals, the key that signs links is a stack of its own, made before; KMS gives its public half.
+# With approvals, the key that signs links is a stack of its own, made before; KMS gives its public half. So is the audit's bucket.
 set -eu
 cd "$(dirname "$0")/.."
 stack=${STACK-stagewright}
@@ -23,6 +23,13 @@ if [ "${APPROVALS-}" = on ] || grep -q 'Approvals=[\\"]*on' "$config" 2>/dev/nul
   overrides="$overrides Approvals=on LinkKeyArn=$key LinkKeys=${LINK_KEYS:+$LINK_KEYS,}${LINK_KID-k1}:$public LinkKid=${LINK_KID-k1}"
   data=$(output DataKeyArn)
   [ -z "$data" ] || overrides="$overrides DataKeyArn=$data"
+  # Asked for, since for so many days nobody can delete what is in it; the answer is kept with the others.
+  if [ -n "${AUDIT_DAYS-}" ]; then
+    sam deploy --template-file infra/audit.yaml --stack-name "$stack-audit" --resolve-s3 --no-confirm-changeset --no-fail-on-empty-changeset \
+      --parameter-overrides "FunctionsStack=$stack" "AuditDays=$AUDIT_DAYS"
+    bucket=$(aws cloudformation describe-stacks --stack-name "$stack-audit" --query 'Stacks[0].Outputs[0].OutputValue' --output text)
+    overrides="$overrides AuditBucket=$bucket AuditDays=$AUDIT_DAYS"
+  fi
 fi
 
 if [ -f "$config" ]; then

@@ -5,7 +5,7 @@ tools=$(cd "$1" && pwd) infra=$(cd "$2" && pwd) out=$3 only=${4-all}
 here=$(cd "$(dirname "$0")" && pwd)
 python=$tools/python/bin/python3
 export AWS_DEFAULT_REGION=eu-west-1 PYTHONWARNINGS=ignore
-templates=${TEMPLATES-template keys artifacts target-role custom-action-types example-pipeline example-machine}
+templates=${TEMPLATES-template keys audit artifacts target-role custom-action-types example-pipeline example-machine}
 # Conditions are read as if all were switched on, where a check follows them.
 on="Approvals=on Tracing=Active TaskStateMachines=release- $(sed -n 's/^  \(Action[A-Za-z]*Mode\):$/\1=worker/p' "$infra/template.yaml" | tr '\n' ' ')"
 mkdir -p "$out" && out=$(cd "$out" && pwd)

@@ -93,10 +93,10 @@ class Stage:
     def __enter__(self):
         self.receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         threading.Thread(target=self.receiver.serve_forever, daemon=True).start()
-        relay = f"http://127.0.0.1:{self.receiver.server_port}/"
+        self.relay = f"http://127.0.0.1:{self.receiver.server_port}/"
         (self.state / "stagewright.toml").write_text(
             f'[engine]\naccount = "{ACCOUNT}"\nregion = "{REGION}"\ncontinuation_seconds = 1\n[bucket.artifacts]\n'
-            f'[topic.approvals]\nsubscriptions = [{{ protocol = "http", endpoint = "{relay}" }}]\n')
+            f'[topic.approvals]\nsubscriptions = [{{ protocol = "http", endpoint = "{self.relay}" }}]\n')
         serve = [self.binaries / "stagewright", "serve", "--listen", "127.0.0.1:0", "--state", self.state / "engine",
                  "--config", self.state / "stagewright.toml"]
         engine = subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=open(self.state / "engine.log", "w"), text=True)

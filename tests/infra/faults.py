@@ -47,6 +47,7 @@ FAULTS = [
     ("a custom action type that nobody made", "example-pipeline.yaml", "{Category: Test, Owner: Custom", "{Category: Deploy, Owner: Custom", "own", "there is no custom action type"),
     ("logs without an end", "template.yaml", "      RetentionInDays: !Ref LogRetentionDays\n", "", "guard", "every_log_group_ends"),
     ("a rule that loses what it cannot deliver", "template.yaml", "            DeadLetterConfig: {Arn: !GetAtt DeadLetters.Arn}\n", "", "guard", "every_asynchronous_failure_is_kept"),
+    ("a lock that an administrator can take away", "audit.yaml", "Mode: COMPLIANCE", "Mode: GOVERNANCE", "guard", "anchors_are_locked"),
     ("a table without recovery", "template.yaml", "PointInTimeRecoveryEnabled: true", "PointInTimeRecoveryEnabled: false", "guard", "table_keeps_its_data"),
 ]
 

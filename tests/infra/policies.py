@@ -23,11 +23,12 @@ PSEUDO = {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId":
 ARNS = {
     "AWS::DynamoDB::Table": "dynamodb:us-east-1:111111111111:table/t", "AWS::SQS::Queue": "sqs:us-east-1:111111111111:q",
     "AWS::S3::Bucket": "s3:::b", "AWS::KMS::Key": "kms:us-east-1:111111111111:key/11111111-1111-1111-1111-111111111111",
-    "AWS::Lambda::Function": "lambda:us-east-1:111111111111:function:f", "AWS::SNS::Topic": "sns:us-east-1:111111111111:t",
+    "AWS::Lambda::Function": "lambda:us-east-1:111111111111:function:f", "AWS::Lambda::Alias": "lambda:us-east-1:111111111111:function:f:live",
+    "AWS::SNS::Topic": "sns:us-east-1:111111111111:t",
     "AWS::Logs::LogGroup": "logs:us-east-1:111111111111:log-group:g:*", "AWS::IAM::Role": "iam::111111111111:role/r",
     "AWS::StepFunctions::StateMachine": "states:us-east-1:111111111111:stateMachine:m",
 }
-REF_IS_ARN = {"AWS::SNS::Topic", "AWS::StepFunctions::StateMachine"}
+REF_IS_ARN = {"AWS::SNS::Topic", "AWS::Lambda::Alias", "AWS::StepFunctions::StateMachine"}
 KEY = "arn:aws:" + ARNS["AWS::KMS::Key"]
 
 

@@ -6,7 +6,7 @@
 //! time has come, closes what was answered elsewhere, stopped or is too late, asks more people and has mails sent,
 //! chains what happened into the audit, anchors it in S3, and alerts of what passed the rules by.
 //! **Permissions:** `dynamodb:GetItem`, `PutItem`, `DeleteItem`, `Query` on the table; `codepipeline:GetPipelineState`,
-//! `ListActionExecutions`; `PutApprovalResult` or `sts:AssumeRole` and `SetSourceIdentity` of the approver role;
+//! `ListActionExecutions`; `sts:AssumeRole` and `SetSourceIdentity` of the approver role, which may send results;
 //! `lambda:InvokeFunction` of approval-notify and of gates; `sns:Publish` to the alert topic; `s3:PutObject` and
 //! `PutObjectRetention` in the audit bucket; `ssm:GetCalendarState` and `cloudwatch:DescribeAlarms` where rules ask for it.
 //! **Failure:** one request's failure does not keep the others waiting; the event then fails and Lambda repeats it. Every

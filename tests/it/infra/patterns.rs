@@ -110,7 +110,14 @@ fn wanted(rule: &str, pattern: &Value) -> Value {
             "/detail/stateMachineArn",
             &json!(format!("{prefix}site")),
         )
-    } else if rule == "DecidedElsewhere" {
+    } else if rule == "ApprovalSweepAnswered" {
+        named(
+            recorded("eventbridge-action-failed.json"),
+            &["/detail/type/category"],
+        )
+    } else if rule == "ApprovalSweepOver" {
+        recorded("eventbridge-pipeline-stopped.json")
+    } else if rule == "ApprovalSweepDecided" {
         recorded("eventbridge-cloudtrail-put-approval-result.json")
     } else if rule == "Changed" {
         named(
@@ -206,28 +213,20 @@ fn states_that_end_an_action_are_all_heard_and_no_others() {
 }
 
 #[test]
-fn whoever_decides_elsewhere_is_told_of() {
+fn every_decision_is_looked_at_whoever_made_it() {
     let (_, value) = rules("template.yaml")
         .into_iter()
-        .find(|(rule, _)| rule == "DecidedElsewhere")
+        .find(|(rule, _)| rule == "ApprovalSweepDecided")
         .expect("the rule");
     let pattern = Pattern::compile(&value.to_string()).expect("a pattern");
     let event = recorded("eventbridge-cloudtrail-put-approval-result.json");
-    let issuer = "/detail/userIdentity/sessionContext/sessionIssuer/arn";
-    let page = json!("ApprovalRespondRole.Arn");
-    assert!(
-        !pattern.matches(&with(&event, issuer, &page)),
-        "the page itself"
-    );
     assert!(pattern.matches(&with(
         &event,
         "/detail/eventName",
         &json!("OverrideStageCondition")
     )));
-    assert!(
-        pattern.matches(&without(&event, "/detail/userIdentity/sessionContext")),
-        "a user has no session"
-    );
+    // The sweep tells the page's own from any other by what the result says.
+    assert!(pattern.matches(&without(&event, "/detail/userIdentity")));
     assert!(!pattern.matches(&with(
         &event,
         "/detail/eventName",

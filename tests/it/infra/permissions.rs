@@ -7,6 +7,7 @@ use harness::{
     template::{granted, logical_id, template},
     workspace::{root, stagewright},
 };
+use serde_json::{Value, json};
 
 use super::{functions, none};
 
@@ -147,16 +148,80 @@ fn one_signs_and_another_decides() {
         );
         assert_eq!(
             has.contains("codepipeline:PutApprovalResult"),
-            id == "ApprovalRespondRole",
+            id == "ApproverRole",
             "{id}: PutApprovalResult"
         );
         assert!(
             !has.contains("codepipeline:OverrideStageCondition"),
             "{id}: OverrideStageCondition"
         );
+        assert_eq!(
+            has.contains("sts:AssumeRole"),
+            ["ApprovalRespondRole", "ApprovalSweepRole"].contains(&id.as_str()),
+            "{id}: AssumeRole"
+        );
         assert!(
             has.iter().all(|action| !action.contains('*')),
             "{id}: {has:?}"
         );
     }
+}
+
+#[test]
+fn only_page_and_sweep_become_the_approver_and_never_without_a_name() {
+    let template = template("template.yaml");
+    let role = &template["Resources"]["ApproverRole"]["Properties"];
+    let trust = role["AssumeRolePolicyDocument"]["Statement"]
+        .as_array()
+        .expect("statements");
+    let [trust] = trust.as_slice() else {
+        panic!("one statement: {trust:?}");
+    };
+    let arn = |role: &str| json!({"Fn::GetAtt": [role, "Arn"]});
+    assert_eq!(
+        trust["Principal"],
+        json!({"AWS": [arn("ApprovalRespondRole"), arn("ApprovalSweepRole")]})
+    );
+    assert_eq!(
+        trust["Condition"],
+        json!({"Null": {"sts:SourceIdentity": "false"}})
+    );
+    let text = fs::read_to_string(root().join("infra/scp.json")).expect("scp.json");
+    let policy: Value = serde_json::from_str(&text).expect("JSON");
+    let only = &policy["Statement"][0]["Condition"]["ArnNotLike"]["aws:PrincipalArn"];
+    assert_eq!(
+        *only,
+        json!([
+            "arn:*:iam::*:role/stagewright-ApproverRole-*",
+            "arn:*:iam::*:role/break-glass"
+        ])
+    );
+}
+
+#[test]
+fn anchors_of_the_audit_are_locked_and_written_by_the_sweep_alone() {
+    let template = template("audit.yaml");
+    let bucket = &template["Resources"]["Anchors"];
+    assert_eq!(bucket["DeletionPolicy"], "Retain");
+    assert_eq!(bucket["Properties"]["ObjectLockEnabled"], true);
+    assert_eq!(
+        bucket["Properties"]["VersioningConfiguration"]["Status"],
+        "Enabled"
+    );
+    let lock = &bucket["Properties"]["ObjectLockConfiguration"]["Rule"]["DefaultRetention"];
+    assert_eq!(lock["Mode"], "COMPLIANCE");
+    let statements =
+        &template["Resources"]["AnchorsPolicy"]["Properties"]["PolicyDocument"]["Statement"];
+    let writes = statements
+        .as_array()
+        .expect("statements")
+        .iter()
+        .find(|one| one["Sid"] == "OnlyTheSweepWrites")
+        .expect("who writes");
+    assert_eq!(writes["Effect"], "Deny");
+    let role = writes["Condition"]["ArnNotLike"]["aws:PrincipalArn"]["Fn::Sub"].as_str();
+    assert!(
+        role.is_some_and(|arn| arn.ends_with("role/${FunctionsStack}-ApprovalSweepRole-*")),
+        "{role:?}"
+    );
 }
