@@ -1,5 +1,6 @@
 //! Whole-system tests in one binary.
 
+mod asked;
 mod browser;
 mod clients;
 mod conformance;

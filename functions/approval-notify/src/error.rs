@@ -2,6 +2,7 @@
 
 use shared::{
     approval::{request::Target, rules::NoRule},
+    id::IdError,
     port::PortError,
     wire::approval_message::MessageError,
 };
@@ -43,6 +44,12 @@ pub enum NotifyError {
         /// Action.
         action: String,
     },
+    /// The deadline of a task is over, or too far away for links.
+    #[error("the deadline is over, or more than 60 days away")]
+    Deadline,
+    /// An id of a task.
+    #[error("the task's execution cannot be named")]
+    Id(#[from] IdError),
     /// Another delivery of the message is sending right now.
     #[error("{count} mails are being sent by another delivery of the same message")]
     Busy {
@@ -78,6 +85,17 @@ pub enum NotifyError {
         #[source]
         source: PortError,
     },
+}
+
+impl NotifyError {
+    /// What a state machine catches.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NoRule(_) => "ApprovalNoRule",
+            Self::Deadline | Self::Id(_) => "ApprovalInput",
+            _ => "ApprovalNotAsked",
+        }
+    }
 }
 
 /// Makes the error of a port call about this pipeline.

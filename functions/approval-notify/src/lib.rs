@@ -1,29 +1,33 @@
 //! Stores an approval request and mails each approver a signed link.
 //!
-//! **Trigger:** SNS topics that approval actions name (`NotificationArn`), subscribed as Lambda; `approval-sweep`, which
-//! asks for the mails that are due of a request: reminders, and how it ended.
+//! **Trigger:** SNS topics that approval actions name (`NotificationArn`), subscribed as Lambda; state machines that wait
+//! with a token (`lambda:invoke.waitForTaskToken`); `approval-sweep`, which asks for the mails that are due of a request: reminders, and how it ended.
 //! **Effects:** one request in the table for each approval that waits; one mail for each approver, reminder and outcome.
 //! **Permissions:** `codepipeline:GetPipelineState`, `GetPipelineExecution`, `ListActionExecutions` on the pipelines;
 //! `kms:Sign` with the link key; `ses:SendEmail`; `dynamodb:GetItem`, `PutItem` on the table. It cannot decide anything.
-//! **Failure:** the event fails and Lambda repeats it (twice, then the dead-letter queue). Repeats are harmless: who was
+//! **Failure:** a state machine's task fails, where the request could not be stored; another event fails and Lambda repeats it (twice, then the dead-letter queue). Repeats are harmless: who was
 //! mailed is recorded. Only where the function dies between SES's answer and that record is a mail sent again, with
 //! another code; both mails work.
 
+mod entry;
 mod error;
 pub mod letter;
 mod news;
 mod posting;
+mod task;
 
 use std::error::Error as _;
 
 use shared::{
     approval::{
+        asker::Asker,
         facts::{self, SourceOutput, Waiting},
         history::{self, Past},
         id::{ApprovalId, RecipientId},
         key::MessageKey,
         port::{ApprovalStore, Entropy, LinkSigner, Mailer, PipelineReader},
         request::{Facts, Record, Request, Target},
+        rules::Rule,
         settings::NotifySettings,
     },
     port::{Clock, PortError},
@@ -134,12 +138,12 @@ where
         key: &MessageKey,
     ) -> Result<Record, NotifyError> {
         let target = &message.target;
-        let failed = port(target);
         let rule = self.settings.rules.select(target)?.clone();
         let run = self.tie(target, &message.token).await?;
         let facts = self.facts(target, &run).await?;
         let request = Request {
             id: ApprovalId::from_random(self.entropy.bytes()),
+            asker: Asker::Pipeline,
             target: target.clone(),
             execution: run.execution,
             action_execution: run.action_execution,
@@ -152,12 +156,22 @@ where
             external_link: message.external_link.clone(),
             facts,
         };
-        let record = Record::opened(request, rule, || {
+        self.create(key, self.opened(request, rule)).await
+    }
+
+    fn opened(&self, request: Request, rule: Rule) -> Record {
+        Record::opened(request, rule, || {
             (
                 RecipientId::from_random(self.entropy.bytes()),
                 self.entropy.bytes(),
             )
-        });
+        })
+    }
+
+    /// Stores a new request, or finds the one that another delivery stored first.
+    async fn create(&self, key: &MessageKey, record: Record) -> Result<Record, NotifyError> {
+        let target = &record.request.target;
+        let failed = port(target);
         match self.store.create(key, &record).await {
             Ok(()) => {
                 tracing::info!(pipeline = %target.pipeline, approval = %record.request.id, "an approval was opened");

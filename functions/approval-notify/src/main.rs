@@ -4,16 +4,15 @@ use std::process::ExitCode;
 
 use approval_notify::{Notify, read};
 use serde_json::Value;
-use shared::{approval::settings::NotifySettings, config::ConfigError, wire::approval_mail::due};
+use shared::{approval::settings::NotifySettings, config::ConfigError};
 use shared_aws::{
     approval_store::DynamoApprovals,
-    bootstrap::{HandlerError, Invocation, run_events},
+    bootstrap::{Invocation, run_events},
     clock::SystemClock,
     entropy::SystemEntropy,
     mail::SesMailer,
     pipelines::Pipelines,
     signer::KmsSigner,
-    sns_entry::deliveries,
 };
 
 fn main() -> ExitCode {
@@ -28,13 +27,6 @@ fn main() -> ExitCode {
             entropy: SystemEntropy,
             settings,
         };
-        Ok::<_, ConfigError>(async move |event: Value, _: Invocation| {
-            if let Some(approval) = due(&event)? {
-                notify.send_due(&approval).await?;
-            } else {
-                notify.handle(&deliveries(event)?).await?;
-            }
-            Ok::<_, HandlerError>(Value::Null)
-        })
+        Ok::<_, ConfigError>(async move |event: Value, _: Invocation| notify.take(event).await)
     })
 }

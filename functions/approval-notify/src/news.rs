@@ -79,12 +79,13 @@ pub fn compose(
 }
 
 fn news(record: &Record) -> News {
+    let asker = &record.request.asker;
     let when = record.ended_at().map(words::moment).unwrap_or_default();
     let (tone, sign, word, told) = match &record.state {
         State::Decided { decision, .. } => {
             let (tone, sign, then) = match decision.verdict {
-                Verdict::Approve => ("good", "✓", "The pipeline goes on."),
-                Verdict::Reject => ("bad", "✕", "The action has failed; nothing is released."),
+                Verdict::Approve => ("good", "✓", asker.when_approved()),
+                Verdict::Reject => ("bad", "✕", asker.when_rejected()),
             };
             let word = decision.verdict.past().to_owned();
             (tone, sign, word, format!("Decided on {when}. {then}"))
@@ -105,8 +106,9 @@ fn news(record: &Record) -> News {
             "✕",
             "Not answered in time".to_owned(),
             format!(
-                "The deadline passed on {}. The action has failed; nothing is released.",
-                words::moment(record.request.expires_at)
+                "The deadline passed on {}. {} has failed it.",
+                words::moment(record.request.expires_at),
+                asker.service()
             ),
         ),
         State::Superseded { .. } | State::Open | State::Deciding { .. } => (
@@ -114,7 +116,8 @@ fn news(record: &Record) -> News {
             "i",
             "No longer waiting".to_owned(),
             format!(
-                "The action was stopped, retried or changed, seen on {when}. If the pipeline asks again, you get a new mail."
+                "It was stopped, retried or changed, seen on {when}. If the {} asks again, you get a new mail.",
+                asker.noun()
             ),
         ),
     };

@@ -37,7 +37,10 @@ where
     /// Mails everybody to whom something is due.
     pub(crate) async fn mail_all(&self, record: Record) -> Result<(), NotifyError> {
         let mut record = record;
-        if let Some(next) = decide::expire(&record, self.clock.now()) {
+        // A state machine must be told first: the sweep does.
+        let ends_by_itself = record.request.asker.machine().is_none();
+        let expired = decide::expire(&record, self.clock.now());
+        if let Some(next) = expired.filter(|_| ends_by_itself) {
             let failed = port(&record.request.target);
             self.store.replace(&next).await.map_err(failed("closed"))?;
             record = next;

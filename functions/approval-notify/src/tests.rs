@@ -23,6 +23,7 @@ use shared_testkit::{
 use super::*;
 
 mod letters;
+mod tasks;
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:approvals";
 const TOKEN: &str = "1a2b3c4d-573f-4ea7-a67e-000000000000";

@@ -2,10 +2,11 @@
 //!
 //! **Trigger:** HTTP, payload version 2.0 (function URL or HTTP API), at the address `STAGEWRIGHT_APPROVAL_URL`.
 //! **Effects:** GET and HEAD read only, any number of times. POST records one approver's vote; the vote that decides
-//! sends exactly one PutApprovalResult.
+//! sends exactly one PutApprovalResult, or one result to the state machine that waits.
 //! **Permissions:** `dynamodb:GetItem`, `PutItem` on the table; `codepipeline:GetPipelineState`, `ListActionExecutions`
 //! on the pipelines; `sts:AssumeRole`, `SetSourceIdentity` of the approver role, which may send results (without that
-//! role, the sending of results itself). None of KMS: it cannot make a link.
+//! role, the sending of results itself); `states:SendTaskSuccess`, `SendTaskFailure`, `SendTaskHeartbeat`,
+//! `GetExecutionHistory` where state machines ask. None of KMS: it cannot make a link.
 //! **Failure:** always an HTTP answer. A decision that could not be delivered stays recorded; the page offers to send
 //! it again once its lease is over.
 

@@ -3,6 +3,7 @@
 use askama::Template;
 use jiff::{Timestamp, tz::TimeZone};
 use shared::approval::{
+    asker::Asker,
     id::RecipientId,
     level::Level,
     link::{Claims, Purpose},
@@ -45,6 +46,8 @@ pub struct RequestPage<'a> {
     pub votes: Vec<VoteRow>,
     /// `1 of 2 approvals`.
     pub tally: String,
+    /// Who waits.
+    pub asker: &'a Asker,
     /// What the person may do.
     pub ask: Ask,
 }
@@ -166,6 +169,7 @@ impl<'a> RequestPage<'a> {
             notice: notice(record, who, now),
             votes: record.votes.iter().map(|vote| row(record, vote)).collect(),
             tally: tally(record, now),
+            asker: &record.request.asker,
             ask: Ask::Nothing,
         }
     }
@@ -231,14 +235,16 @@ fn notice(record: &Record, who: &RecipientId, now: Timestamp) -> Option<Notice> 
             text: text.to_owned(),
         })
     };
+    let asker = &record.request.asker;
+    let (noun, service) = (asker.noun(), asker.service());
+    let over = || {
+        let text =
+            format!("{service} has failed it. If the {noun} asks again, you get a new mail.");
+        say("calm", "i", "The deadline has passed".to_owned(), &text)
+    };
     let outcome = |verdict| match verdict {
-        Verdict::Approve => ("good", "✓", "Approved", "The pipeline goes on."),
-        Verdict::Reject => (
-            "bad",
-            "✕",
-            "Rejected",
-            "The action has failed and the pipeline stops here.",
-        ),
+        Verdict::Approve => ("good", "✓", "Approved", asker.when_approved()),
+        Verdict::Reject => ("bad", "✕", "Rejected", asker.when_rejected()),
     };
     match &record.state {
         State::Decided {
@@ -251,7 +257,7 @@ fn notice(record: &Record, who: &RecipientId, now: Timestamp) -> Option<Notice> 
         }
         State::Deciding { decision, .. } => {
             let (tone, sign, word, _) = outcome(decision.verdict);
-            let title = format!("{word}; CodePipeline is being told");
+            let title = format!("{word}; {service} is being told");
             say(
                 tone,
                 sign,
@@ -277,20 +283,12 @@ fn notice(record: &Record, who: &RecipientId, now: Timestamp) -> Option<Notice> 
             "calm",
             "i",
             "No longer waiting".to_owned(),
-            "The action was stopped, retried or changed. If the pipeline asks again, you get a new mail.",
+            &format!(
+                "It was stopped, retried or changed. If the {noun} asks again, you get a new mail."
+            ),
         ),
-        State::Expired { .. } => say(
-            "calm",
-            "i",
-            "The deadline has passed".to_owned(),
-            "CodePipeline has failed the action. If the pipeline asks again, you get a new mail.",
-        ),
-        State::Open if now >= record.request.expires_at => say(
-            "calm",
-            "i",
-            "The deadline has passed".to_owned(),
-            "CodePipeline has failed the action. If the pipeline asks again, you get a new mail.",
-        ),
+        State::Expired { .. } => over(),
+        State::Open if now >= record.request.expires_at => over(),
         State::Open => match record.vote_of(who) {
             Some(vote) => {
                 let title = format!(
@@ -307,14 +305,20 @@ fn notice(record: &Record, who: &RecipientId, now: Timestamp) -> Option<Notice> 
                     "bad",
                     "!",
                     "Both links of your mail were used at once".to_owned(),
-                    "Approve and reject came within seconds, as when a mail scanner follows every link. Neither counts, and both links are locked. Ask whoever runs the pipeline, or answer in the AWS console.",
+                    &format!(
+                        "Approve and reject came within seconds, as when a mail scanner follows every link. Neither counts, and both links are locked. {}",
+                        asker.otherwise()
+                    ),
                 )
             }
             None if record.recipient(who).is_some_and(|r| r.locked()) => say(
                 "bad",
                 "!",
                 "This link is locked".to_owned(),
-                "The code was typed wrongly too often. Ask whoever runs the pipeline, or answer in the AWS console.",
+                &format!(
+                    "The code was typed wrongly too often. {}",
+                    asker.otherwise()
+                ),
             ),
             None => None,
         },

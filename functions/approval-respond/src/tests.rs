@@ -6,6 +6,7 @@ mod forms;
 mod levels;
 mod links;
 mod look;
+mod machines;
 mod pages;
 mod races;
 mod rules;

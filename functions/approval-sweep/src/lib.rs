@@ -3,12 +3,12 @@
 //! **Trigger:** a schedule, once a minute; CodePipeline's events of approval actions and executions; CloudTrail's events
 //! of `PutApprovalResult` and `OverrideStageCondition`. All through EventBridge.
 //! **Effects:** takes over decisions whose sender is gone (the same decision), decides what was approved ahead once its
-//! time has come, closes what was answered elsewhere, stopped or is too late, asks more people and has mails sent,
+//! time has come, closes what was answered elsewhere, stopped or is too late (and tells a state machine so), asks more people and has mails sent,
 //! chains what happened into the audit, anchors it in S3, and alerts of what passed the rules by.
 //! **Permissions:** `dynamodb:GetItem`, `PutItem`, `DeleteItem`, `Query` on the table; `codepipeline:GetPipelineState`,
 //! `ListActionExecutions`; `sts:AssumeRole` and `SetSourceIdentity` of the approver role, which may send results;
 //! `lambda:InvokeFunction` of approval-notify and of gates; `sns:Publish` to the alert topic; `s3:PutObject` and
-//! `PutObjectRetention` in the audit bucket; `ssm:GetCalendarState` and `cloudwatch:DescribeAlarms` where rules ask for it.
+//! `PutObjectRetention` in the audit bucket; `states:SendTaskSuccess`, `SendTaskFailure`, `SendTaskHeartbeat`, `GetExecutionHistory` where state machines ask; `ssm:GetCalendarState` and `cloudwatch:DescribeAlarms` where rules ask for it.
 //! **Failure:** one request's failure does not keep the others waiting; the event then fails and Lambda repeats it. Every
 //! step may be repeated, and what is not done this minute is done in the next.
 

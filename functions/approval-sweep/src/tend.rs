@@ -7,7 +7,7 @@ use shared::{
         decide::Finding,
         id::ApprovalId,
         port::{ApprovalStore, Conditions, Entropy, PipelineReader, Postman, ResultSender},
-        request::{Record, State},
+        request::{Record, Request, State},
         rules::evaluate::{self, Verdict},
         sweep::{self, Step},
     },
@@ -65,6 +65,17 @@ where
                     Err(PortError::Conflict { .. }) => {}
                     Err(error) => return Err(error),
                 },
+                Step::GiveUp(next) => {
+                    // First told, then written: cut off between, it is told again, and the token takes one answer.
+                    self.pipelines.give_up(&record).await?;
+                    match self.store.replace(&next).await {
+                        Ok(()) => {
+                            tracing::info!(approval = %id, "nobody decided in time; the state machine was told");
+                        }
+                        Err(PortError::Conflict { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
                 Step::Mail => {
                     self.postman.send_due(id).await?;
                     break;
@@ -79,13 +90,7 @@ where
     /// How the request's run stands; what cannot be read now is looked at in a minute.
     async fn find(&self, record: &Record) -> Option<Finding> {
         let request = &record.request;
-        let shown = self
-            .pipelines
-            .waiting_in_state(&request.target.pipeline)
-            .await;
-        if let Ok(waiting) = &shown
-            && waiting.iter().any(|w| w.token == request.token)
-        {
+        if request.asker.machine().is_none() && self.is_shown(request).await {
             return Some(Finding::default());
         }
         match self.pipelines.look(request).await {
@@ -99,6 +104,13 @@ where
                 None
             }
         }
+    }
+
+    /// Whether GetPipelineState shows the request's token.
+    async fn is_shown(&self, request: &Request) -> bool {
+        let pipeline = &request.target.pipeline;
+        let shown = self.pipelines.waiting_in_state(pipeline).await;
+        shown.is_ok_and(|waiting| waiting.iter().any(|w| w.token == request.token))
     }
 
     /// What the votes come to. Machines are asked only where everything else is there.

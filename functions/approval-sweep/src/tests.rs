@@ -2,6 +2,7 @@
 
 mod audit;
 mod conditions;
+mod machines;
 mod modes;
 mod once;
 mod outside;

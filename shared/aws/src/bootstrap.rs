@@ -62,6 +62,11 @@ impl HandlerError {
             text: text.into(),
         }
     }
+
+    /// The same of an error and what is behind it.
+    pub fn of(name: &'static str, error: &dyn Error) -> Self {
+        Self::named(name, chain(error))
+    }
 }
 
 impl<E: Error> From<E> for HandlerError {

@@ -1,5 +1,6 @@
-//! What the approval functions read of pipelines, and the one result they send.
+//! What the approval functions read of pipelines, and the one result they send: to a pipeline or a state machine.
 
+mod machine;
 mod past;
 
 use std::sync::OnceLock;
@@ -17,12 +18,15 @@ use shared::{
         facts::{ExecutionFacts, SourceOutput, Waiting},
         history::Past,
         port::{Answer, PipelineReader, ResultSender},
-        request::{Request, Revision, Target, Verdict},
+        request::{Record, Request, Revision, Target, Verdict},
+        task_answer::TaskAnswer,
     },
     id::{ExecutionId, PipelineName, StageName},
     port::PortError,
     secret::Secret,
 };
+
+use machine::Machines;
 
 use crate::{approver::ApproverRole, error::port_error, sdk::Aws};
 
@@ -35,6 +39,7 @@ pub struct Pipelines {
     aws: Aws,
     client: OnceLock<Client>,
     approver: Option<ApproverRole>,
+    machines: Machines,
 }
 
 impl Pipelines {
@@ -44,6 +49,7 @@ impl Pipelines {
             aws: aws.clone(),
             client: OnceLock::new(),
             approver: None,
+            machines: Machines::new(aws),
         }
     }
 
@@ -202,7 +208,12 @@ impl PipelineReader for Pipelines {
 
 impl ResultSender for Pipelines {
     async fn put(&self, answer: &Answer<'_>) -> Result<SendAnswer, PortError> {
-        let target = &answer.request.target;
+        let request = &answer.record.request;
+        if request.asker.machine().is_some() {
+            let told = TaskAnswer::of_decision(answer.record, answer.decision, answer.summary);
+            return self.machines.tell(request, &told).await;
+        }
+        let target = &request.target;
         let what = format!("PutApprovalResult of {}", target.pipeline);
         let status = match answer.decision.verdict {
             Verdict::Approve => ApprovalStatus::Approved,
@@ -217,14 +228,14 @@ impl ResultSender for Pipelines {
                 message: error.to_string(),
             })?;
         let client = self.client_of(answer.approver).await?;
-        let request = client
+        let call = client
             .put_approval_result()
             .pipeline_name(target.pipeline.as_str())
             .stage_name(target.stage.as_str())
             .action_name(target.action.as_str())
             .result(result)
-            .token(answer.request.token.reveal());
-        match self.aws.within(&what, request.send()).await? {
+            .token(request.token.reveal());
+        match self.aws.within(&what, call.send()).await? {
             Ok(_) => Ok(SendAnswer::Accepted),
             Err(error) => match error.as_service_error() {
                 Some(e)
@@ -245,7 +256,21 @@ impl ResultSender for Pipelines {
         }
     }
 
+    async fn give_up(&self, record: &Record) -> Result<(), PortError> {
+        let request = &record.request;
+        match request.asker.machine() {
+            Some(_) => {
+                let told = TaskAnswer::of_expiry(record);
+                self.machines.tell(request, &told).await.map(drop)
+            }
+            None => Ok(()),
+        }
+    }
+
     async fn look(&self, request: &Request) -> Result<Finding, PortError> {
+        if let Some(task) = request.asker.machine() {
+            return self.machines.look(request, task).await;
+        }
         let target = &request.target;
         let run = request.action_execution.as_str();
         let actions = self

@@ -5,13 +5,14 @@
 
 use serde_json::{Value, json};
 use shared::{
+    approval::task_answer::TaskAnswer,
     port::{PortError, Service, TaskCallback, TaskOutcome},
     secret::Secret,
 };
 
 use crate::{rpc::Rpc, sdk::Aws};
 
-const STEP_FUNCTIONS: Service = Service {
+pub(crate) const STEP_FUNCTIONS: Service = Service {
     id: "SFN",
     name: "states",
     target: "AWSStepFunctions",
@@ -27,6 +28,25 @@ impl TaskTokens {
     /// Connects to nothing yet.
     pub fn new(aws: &Aws) -> Self {
         Self(Rpc::new(aws, STEP_FUNCTIONS))
+    }
+
+    /// Ends a task that waits for an approval; `Conflict`: it waits no more.
+    pub(crate) async fn answer(
+        &self,
+        token: &Secret,
+        answer: &TaskAnswer,
+    ) -> Result<(), PortError> {
+        let token = token.reveal();
+        match answer {
+            TaskAnswer::Success(output) => {
+                let body = json!({"taskToken": token, "output": output});
+                self.send("SendTaskSuccess", body).await
+            }
+            TaskAnswer::Failure { error, cause } => {
+                let body = json!({"taskToken": token, "error": error, "cause": cause});
+                self.send("SendTaskFailure", body).await
+            }
+        }
     }
 
     /// A token that was answered, timed out, or of a machine that is gone: nobody waits.

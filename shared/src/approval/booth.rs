@@ -130,10 +130,9 @@ impl<S: ApprovalStore, R: ResultSender, C: Clock> Booth<'_, S, R, C> {
         mut record: Record,
         decision: &Decision,
     ) -> Result<Option<State>, PortError> {
-        let request = record.request.clone();
         let summary = decide::summary(&record, decision);
         let answer = Answer {
-            request: &request,
+            record: &record,
             decision,
             summary: &summary,
             approver: record.decider(decision),
@@ -141,7 +140,7 @@ impl<S: ApprovalStore, R: ResultSender, C: Clock> Booth<'_, S, R, C> {
         };
         let answer = self.sender.put(&answer).await?;
         let found = match answer {
-            SendAnswer::NotOpen => Some(self.sender.look(&request).await?),
+            SendAnswer::NotOpen => Some(self.sender.look(&record.request).await?),
             SendAnswer::Accepted | SendAnswer::Gone => None,
         };
         for _ in 0..WRITES {
@@ -151,12 +150,12 @@ impl<S: ApprovalStore, R: ResultSender, C: Clock> Booth<'_, S, R, C> {
             };
             match self.store.replace(&next).await {
                 Ok(()) => return Ok(Some(next.state)),
-                Err(PortError::Conflict { .. }) => record = self.reload(&request.id).await?,
+                Err(PortError::Conflict { .. }) => record = self.reload(&record.request.id).await?,
                 Err(error) => return Err(error),
             }
         }
         Err(PortError::Conflict {
-            what: format!("the end of {}", request.id),
+            what: format!("the end of {}", record.request.id),
         })
     }
 

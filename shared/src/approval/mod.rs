@@ -3,6 +3,7 @@
 //! Reading order: [`request`] (the nouns), [`decide`] (votes to effects), [`link`], [`code`] and [`nonce`]
 //! (what a person must hold, by [`level`]), [`facts`] (tying a message to its execution), [`history`] (what came before it), [`sheet`] and [`words`] (text for people).
 
+pub mod asker;
 pub mod audit;
 pub mod booth;
 pub mod code;
@@ -27,5 +28,6 @@ pub mod sheet;
 mod snapshot;
 pub mod stored;
 pub mod sweep;
+pub mod task_answer;
 pub mod trail;
 pub mod words;

@@ -100,7 +100,7 @@ pub trait PipelineReader: Send + Sync {
 #[derive(Debug, Clone)]
 pub struct Answer<'a> {
     /// To what.
-    pub request: &'a Request,
+    pub record: &'a Record,
     /// Which.
     pub decision: &'a Decision,
     /// In words, with the decision's id (AWS: at most 512 characters).
@@ -113,11 +113,14 @@ pub struct Answer<'a> {
 
 /// Tells whoever asked, and looks at what they were told.
 pub trait ResultSender: Send + Sync {
-    /// PutApprovalResult. `Unavailable` may have arrived.
+    /// PutApprovalResult, or SendTaskSuccess and SendTaskFailure. `Unavailable` may have arrived.
     fn put(
         &self,
         answer: &Answer<'_>,
     ) -> impl Future<Output = Result<SendAnswer, PortError>> + Send;
+
+    /// Nobody decided in time: tells a state machine, which would wait on. Telling twice tells once.
+    fn give_up(&self, record: &Record) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// How the request's action run stands.
     fn look(&self, request: &Request) -> impl Future<Output = Result<Finding, PortError>> + Send;

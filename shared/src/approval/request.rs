@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     approval::{
+        asker::Asker,
         code::CodeHash,
         history::History,
         id::{ApprovalId, DecisionId, LinkId, RecipientId},
@@ -48,21 +49,23 @@ pub struct Record {
 pub struct Request {
     /// Our own id.
     pub id: ApprovalId,
-    /// Where the action is.
+    /// Who waits.
+    pub asker: Asker,
+    /// Where the action is; of a state machine its name and what it calls the rest.
     pub target: Target,
     /// The execution that waits.
     pub execution: ExecutionId,
     /// The action's run.
     pub action_execution: ActionExecutionId,
-    /// CodePipeline's bearer token: never in a link, a mail or a log.
+    /// The bearer token of CodePipeline or of the task: never in a link, a mail or a log.
     pub token: Secret,
     /// When it was asked.
     pub asked_at: Timestamp,
-    /// When CodePipeline gives up.
+    /// When whoever asked gives up.
     pub expires_at: Timestamp,
     /// The pipeline's region.
     pub region: String,
-    /// Account of the topic that asked.
+    /// Account of the topic or of the machine that asked.
     pub account: String,
     /// Text of the action's configuration.
     pub custom_data: Option<String>,

@@ -11,8 +11,12 @@ use crate::approval::{
 /// The facts of one request, ready to be shown (still to be escaped).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sheet {
-    /// Pipeline.
+    /// `pipeline` or `state machine`.
+    pub noun: &'static str,
+    /// Its name.
     pub pipeline: String,
+    /// What is to be decided, in a state machine's words.
+    pub subject: Option<String>,
     /// Stage.
     pub stage: String,
     /// Action.
@@ -98,11 +102,20 @@ impl Sheet {
         let r = &record.request;
         let past = &r.facts.history;
         Self {
+            noun: r.asker.noun(),
             pipeline: r.target.pipeline.to_string(),
+            subject: r
+                .asker
+                .machine()
+                .and_then(|task| task.subject.as_deref())
+                .map(|subject| words::one_line(subject, 200)),
             stage: r.target.stage.to_string(),
             action: r.target.action.to_string(),
             place: words::one_line(&format!("{} in account {}", r.region, r.account), 80),
-            execution: r.execution.to_string(),
+            execution: match r.asker.machine() {
+                Some(task) => words::one_line(task.execution.name(), 120),
+                None => r.execution.to_string(),
+            },
             started_by: r
                 .facts
                 .started_by

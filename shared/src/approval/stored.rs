@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     approval::{
+        asker::Asker,
         code::CodeHash,
         history::History,
         request::{Facts, IssuedLink, Recipient, Record, Request, Revision, State, Target, Vote},
@@ -19,7 +20,7 @@ use crate::{
     secret::Secret,
 };
 use history::{StoredHistory, StoredRevision};
-use state::{StoredActor, StoredEntry, StoredState, StoredVote};
+use state::{StoredActor, StoredEntry, StoredMachine, StoredState, StoredVote};
 
 /// Written into every record; a reader refuses what it does not know.
 const FORMAT: u8 = 1;
@@ -64,6 +65,9 @@ struct Stored {
     format: u8,
     version: u64,
     id: String,
+    /// Absent: a pipeline asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    machine: Option<StoredMachine>,
     pipeline: String,
     stage: String,
     action: String,
@@ -132,6 +136,7 @@ impl From<&Record> for Stored {
             format: FORMAT,
             version: record.version,
             id: r.id.to_string(),
+            machine: r.asker.machine().map(StoredMachine::from),
             pipeline: r.target.pipeline.to_string(),
             stage: r.target.stage.to_string(),
             action: r.target.action.to_string(),
@@ -171,6 +176,10 @@ impl TryFrom<Stored> for Record {
         Ok(Self {
             request: Request {
                 id: s.id.parse()?,
+                asker: match s.machine {
+                    Some(machine) => Asker::Machine(machine.try_into()?),
+                    None => Asker::Pipeline,
+                },
                 target: Target {
                     pipeline: s.pipeline.parse()?,
                     stage: s.stage.parse()?,
@@ -337,6 +346,15 @@ mod tests {
             };
             assert_eq!(decode(encode(&record).reveal()).unwrap(), record);
         }
+    }
+
+    #[test]
+    fn a_record_keeps_the_machine_that_asks() {
+        let mut record = decode(GOLDEN).unwrap();
+        let machine = r#"{"execution":"arn:aws:states:r:a:execution:m:n","subject":"s"}"#;
+        let machine: StoredMachine = serde_json::from_str(machine).unwrap();
+        record.request.asker = Asker::Machine(machine.try_into().unwrap());
+        assert_eq!(decode(encode(&record).reveal()).unwrap(), record);
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub enum Step {
     TakeOver,
     /// Write this: the request has ended, or more people are asked.
     Write(Box<Record>),
+    /// Tell whoever asked that nobody decided in time, then write this.
+    GiveUp(Box<Record>),
     /// Write this and deliver the decision: the time has come for votes given before.
     Decide(Box<Record>, Decision),
     /// Ask for the mails that are due.
@@ -76,7 +78,13 @@ fn open(
     now: Timestamp,
 ) -> Step {
     if let Some(next) = ended(record, found, now) {
-        return Step::Write(Box::new(next));
+        let waits = record.request.asker.machine().is_some() && !found.is_some_and(|f| f.ended);
+        let next = Box::new(next);
+        return if waits {
+            Step::GiveUp(next)
+        } else {
+            Step::Write(next)
+        };
     }
     if let Some(next) = escalate(record, fresh, now) {
         return Step::Write(Box::new(next));

@@ -61,7 +61,12 @@ pub fn subject(request: &Request, zone: &TimeZone) -> String {
                 text.push_str(&format!(" \"{headline}\""));
             }
         }
-        (0, _) => {}
+        (0, _) => {
+            let task = request.asker.machine();
+            if let Some(asked) = task.and_then(|task| task.subject.as_deref()) {
+                text.push_str(&format!(" \"{}\"", one_line(asked, 100)));
+            }
+        }
         (many, _) => text.push_str(&format!(" {many} changes")),
     }
     let all = facts.revisions.iter().chain(&facts.history.between);

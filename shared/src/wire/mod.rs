@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 
 pub mod approval_mail;
 pub mod approval_message;
+pub mod approval_task;
 pub mod eventbridge;
 pub mod job_event;
 pub mod loose;

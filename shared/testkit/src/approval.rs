@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use shared::{
     approval::{
+        asker::{Asker, MachineTask},
         code::Code,
         decide::{Finding, SendAnswer},
         facts::{ExecutionFacts, SourceOutput, Waiting},
@@ -24,6 +25,7 @@ use shared::{
         rules::{Rule, RuleSet},
         settings::{BaseUrl, KeyId},
         stored,
+        task_answer::TaskAnswer,
     },
     id::{ExecutionId, PipelineName, StageName},
     port::PortError,
@@ -62,6 +64,7 @@ struct State {
     outputs: Vec<SourceOutput>,
     past: Past,
     results: Vec<(Secret, Verdict, String)>,
+    told: Vec<(Secret, TaskAnswer)>,
     ended: Vec<Secret>,
     codes: BTreeMap<LinkId, Secret>,
     audit: sweep::Audit,
@@ -180,6 +183,16 @@ impl ApprovalWorld {
     pub fn results(&self) -> Vec<(Verdict, String)> {
         let results = self.lock().results.clone();
         results.into_iter().map(|(_, v, s)| (v, s)).collect()
+    }
+
+    /// What tasks of state machines were told and took.
+    pub fn told_tasks(&self) -> Vec<TaskAnswer> {
+        let state = self.lock();
+        state
+            .told
+            .iter()
+            .map(|(_, answer)| answer.clone())
+            .collect()
     }
 
     /// Mails SES took.
@@ -311,6 +324,7 @@ pub fn sample_request(now: Timestamp) -> Request {
     use shared::approval::request::{Facts, Revision};
     Request {
         id: ApprovalId::from_random([7; 16]),
+        asker: Asker::Pipeline,
         target: Target {
             pipeline: parse("site-release"),
             stage: parse("Release"),
@@ -339,6 +353,18 @@ pub fn sample_request(now: Timestamp) -> Request {
             }],
             ..Facts::default()
         },
+    }
+}
+
+/// The same asked by a task of the state machine `shop-release`.
+pub fn sample_task(now: Timestamp) -> Request {
+    Request {
+        asker: Asker::Machine(MachineTask {
+            execution: parse("arn:aws:states:eu-west-1:123456789012:execution:shop-release:v42"),
+            subject: Some("Release version 42 of the shop".to_owned()),
+        }),
+        token: Secret::new("planted-task-token".to_owned()),
+        ..sample_request(now)
     }
 }
 
@@ -518,15 +544,32 @@ impl ResultSender for ApprovalWorld {
     async fn put(&self, answer: &Answer<'_>) -> Result<SendAnswer, PortError> {
         let (verdict, summary) = (answer.decision.verdict, answer.summary);
         let act = |s: &mut State| {
-            let token = &answer.request.token;
-            let taken = s.results.iter().any(|(t, _, _)| t == token);
+            let request = &answer.record.request;
+            let token = &request.token;
+            let taken = s.results.iter().any(|(t, _, _)| t == token)
+                || s.told.iter().any(|(t, _)| t == token);
             if taken || s.outside.is_some() || s.retried {
                 return Ok(SendAnswer::NotOpen);
+            }
+            if request.asker.machine().is_some() {
+                let told = TaskAnswer::of_decision(answer.record, answer.decision, summary);
+                s.told.push((token.clone(), told));
             }
             s.results.push((token.clone(), verdict, summary.to_owned()));
             Ok(SendAnswer::Accepted)
         };
         self.call("put result", act).await
+    }
+
+    async fn give_up(&self, record: &Record) -> Result<(), PortError> {
+        let act = |s: &mut State| {
+            let token = &record.request.token;
+            if !s.told.iter().any(|(t, _)| t == token) {
+                s.told.push((token.clone(), TaskAnswer::of_expiry(record)));
+            }
+            Ok(())
+        };
+        self.call("give up", act).await
     }
 
     async fn look(&self, request: &Request) -> Result<Finding, PortError> {
@@ -539,7 +582,8 @@ impl ResultSender for ApprovalWorld {
                 ended: true,
                 by: None,
             });
-            let gone = (s.retried || s.ended.contains(token)).then(|| Finding {
+            let told = s.told.iter().any(|(t, _)| t == token);
+            let gone = (s.retried || told || s.ended.contains(token)).then(|| Finding {
                 ended: true,
                 ..Finding::default()
             });

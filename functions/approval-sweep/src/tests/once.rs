@@ -29,7 +29,7 @@ use shared::{
     id::{ExecutionId, PipelineName, StageName},
     port::PortError,
 };
-use shared_testkit::{Fate, FixedClock, Mode, Plan};
+use shared_testkit::{Fate, FixedClock, Mode, Plan, approval::sample_task};
 
 use super::scene::{Scene, simple};
 use crate::Sweep;
@@ -183,6 +183,9 @@ impl ResultSender for Both {
         };
         self.call("put", act).await
     }
+    async fn give_up(&self, _: &Record) -> Result<(), PortError> {
+        self.call("give up", |_| Ok(())).await
+    }
     async fn look(&self, _: &Request) -> Result<Finding, PortError> {
         let act = |s: &mut Inner| {
             let found = s.taken.first().map(|(verdict, summary)| Finding {
@@ -241,7 +244,11 @@ fn prepare(seed: u64) -> Race {
     let people: Vec<&str> = people.iter().map(String::as_str).collect();
     let needed = u32::try_from(seed % 3).unwrap() + 1;
     let scene = Scene::of(simple(needed, &people));
-    let record = scene.record();
+    let mut record = scene.record();
+    // Every second race is a state machine's.
+    if seed % 2 == 1 {
+        record.request.asker = sample_task(record.request.asked_at).asker;
+    }
     let mut random = seed;
     let ballots = (0..RACERS).map(|racer| {
         let mut ballot = scene.ballot(racer % people.len(), Verdict::Approve);

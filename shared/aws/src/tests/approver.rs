@@ -1,12 +1,15 @@
 //! The approver role: whose name a result is sent under, and that nothing else sends it.
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use shared::{
     approval::{
+        asker::{Asker, MachineTask},
         decide::SendAnswer,
-        id::{ApprovalId, DecisionId},
+        id::{ApprovalId, DecisionId, RecipientId},
         port::{Answer, ResultSender},
-        request::{Decision, Facts, Request, Target, Verdict},
+        request::{Decision, Facts, Record, Request, Target, Verdict},
+        rules::RuleSet,
     },
     port::PortError,
     secret::Secret,
@@ -18,9 +21,10 @@ use crate::pipelines::Pipelines;
 const ROLE: &str = "arn:aws:iam::123456789012:role/approver";
 const ASSUMED: &str = "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIAAPPROVER</AccessKeyId><SecretAccessKey>planted</SecretAccessKey><SessionToken>planted-token</SessionToken></Credentials></AssumeRoleResult></AssumeRoleResponse>";
 
-fn request() -> Request {
+pub(super) fn request() -> Request {
     Request {
         id: ApprovalId::from_random([7; 16]),
+        asker: Asker::Pipeline,
         target: Target {
             pipeline: "p".parse().unwrap(),
             stage: "S".parse().unwrap(),
@@ -39,16 +43,25 @@ fn request() -> Request {
     }
 }
 
+/// Asked of one person.
+pub(super) fn record(request: Request) -> Record {
+    let rules = RuleSet::simple(["o'neill@example.com"], 1);
+    let rule = rules.and_then(RuleSet::into_only).unwrap();
+    Record::opened(request, rule, || {
+        (RecipientId::from_random([3; 8]), [3; 32])
+    })
+}
+
 async fn put(stub: &Stub, role: Option<&str>) -> Result<SendAnswer, PortError> {
     let pipelines = Pipelines::new(&stub.aws()).answering_as(role);
-    let request = request();
+    let record = record(request());
     let decision = Decision {
         id: DecisionId::from_random([1; 12]),
         verdict: Verdict::Approve,
         at: Timestamp::UNIX_EPOCH,
     };
     let answer = Answer {
-        request: &request,
+        record: &record,
         decision: &decision,
         summary: "Approved in decision x",
         approver: Some("o'neill@example.com"),
@@ -89,4 +102,105 @@ async fn who_may_not_assume_the_role_sends_nothing() {
         1,
         "the function's own role is no way round"
     );
+}
+
+const EXECUTION: &str = "arn:aws:states:eu-west-1:123456789012:execution:shop:v42";
+
+fn asked_by_machine() -> Record {
+    let task = MachineTask {
+        execution: EXECUTION.parse().unwrap(),
+        subject: None,
+    };
+    let asker = Asker::Machine(task);
+    record(Request { asker, ..request() })
+}
+
+#[tokio::test]
+async fn a_machine_is_told_by_its_token_and_a_closed_one_is_looked_at() {
+    let stub = Stub::start(|number, _| match number {
+        0 | 1 => Reply::of(200, "{}"),
+        _ => Reply::of(400, r#"{"__type":"TaskTimedOut","message":"no"}"#),
+    });
+    let pipelines = Pipelines::new(&stub.aws()).answering_as(Some(ROLE));
+    let record = asked_by_machine();
+    let decision = Decision {
+        id: DecisionId::from_random([1; 12]),
+        verdict: Verdict::Approve,
+        at: Timestamp::UNIX_EPOCH,
+    };
+    let answer = Answer {
+        record: &record,
+        decision: &decision,
+        summary: "Approved",
+        approver: None,
+        approvers: Vec::new(),
+    };
+    assert_eq!(pipelines.put(&answer).await.unwrap(), SendAnswer::Accepted);
+    pipelines.give_up(&record).await.unwrap();
+    assert_eq!(pipelines.put(&answer).await.unwrap(), SendAnswer::NotOpen);
+    pipelines.give_up(&record).await.unwrap();
+    let asked = stub.asked();
+    let target = |at: usize| asked[at].header("x-amz-target").to_owned();
+    assert_eq!(target(0), "AWSStepFunctions.SendTaskSuccess");
+    assert_eq!(target(1), "AWSStepFunctions.SendTaskFailure");
+    let body: Value = serde_json::from_str(&asked[1].body).unwrap();
+    assert_eq!(
+        (&body["taskToken"], &body["error"]),
+        (&json!("t"), &json!("ApprovalExpired"))
+    );
+    let body: Value = serde_json::from_str(&asked[0].body).unwrap();
+    let output: Value = serde_json::from_str(body["output"].as_str().unwrap()).unwrap();
+    assert_eq!(output["decisionId"], decision.id.as_str());
+}
+
+#[tokio::test]
+async fn what_a_closed_task_was_told_is_found_in_its_history() {
+    let record = asked_by_machine();
+    let ours = json!({"approval": record.request.id.as_str(), "decisionId": "d"}).to_string();
+    let cases = [
+        (
+            json!({"type": "TaskSucceeded", "taskSucceededEventDetails": {"output": ours}}),
+            Some(Verdict::Approve),
+        ),
+        (
+            json!({"type": "TaskFailed", "taskFailedEventDetails": {"error": "ApprovalRejected", "cause": ours}}),
+            Some(Verdict::Reject),
+        ),
+        (
+            json!({"type": "TaskFailed", "taskFailedEventDetails": {"error": "ApprovalExpired", "cause": ours}}),
+            None,
+        ),
+    ];
+    for (event, verdict) in cases {
+        let stub = Stub::start(move |number, _| match number {
+            0 => Reply::of(400, r#"{"__type":"TaskTimedOut","message":"no"}"#),
+            1 => {
+                let other =
+                    json!({"type": "TaskSucceeded", "taskSucceededEventDetails": {"output": "{}"}});
+                Reply::of(
+                    200,
+                    &json!({"events": [other], "nextToken": "n"}).to_string(),
+                )
+            }
+            _ => Reply::of(200, &json!({"events": [event]}).to_string()),
+        });
+        let found = Pipelines::new(&stub.aws())
+            .look(&record.request)
+            .await
+            .unwrap();
+        assert_eq!((found.verdict, found.ended), (verdict, true));
+        assert_eq!(found.summary.as_deref(), Some(ours.as_str()));
+        let asked: Value = serde_json::from_str(&stub.asked()[2].body).unwrap();
+        assert_eq!(
+            (&asked["executionArn"], &asked["nextToken"]),
+            (&json!(EXECUTION), &json!("n"))
+        );
+    }
+    let waits = Stub::start(|_, _| Reply::of(200, "{}"));
+    let found = Pipelines::new(&waits.aws())
+        .look(&record.request)
+        .await
+        .unwrap();
+    assert!(!found.ended);
+    assert_eq!(waits.asked().len(), 1);
 }

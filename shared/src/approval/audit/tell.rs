@@ -43,13 +43,20 @@ pub fn tell(record: &Record, entry: &Entry) -> Happened {
 /// Which action of which execution.
 pub fn place(record: &Record) -> Map<String, Value> {
     let r = &record.request;
-    object(json!({
+    let mut place = object(json!({
         "pipeline": r.target.pipeline.as_str(),
         "stage": r.target.stage.as_str(),
         "action": r.target.action.as_str(),
         "execution": r.execution.as_str(),
         "actionExecution": r.action_execution.as_str(),
-    }))
+    }));
+    if let Some(task) = r.asker.machine() {
+        place.insert(
+            "machineExecution".to_owned(),
+            json!(task.execution.as_str()),
+        );
+    }
+    place
 }
 
 fn asked(record: &Record) -> Map<String, Value> {

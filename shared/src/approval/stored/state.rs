@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     approval::{
+        asker::MachineTask,
         means::{Channel, Means},
         request::{Decision, State, Verdict, Vote},
         rules::evaluate::Actor,
@@ -26,6 +27,13 @@ pub(super) struct StoredVote {
     ip: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     agent: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredMachine {
+    execution: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -90,6 +98,25 @@ pub(super) enum StoredActor {
 impl StoredActor {
     pub(super) const fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown)
+    }
+}
+
+impl From<&MachineTask> for StoredMachine {
+    fn from(task: &MachineTask) -> Self {
+        Self {
+            execution: task.execution.as_str().to_owned(),
+            subject: task.subject.clone(),
+        }
+    }
+}
+
+impl TryFrom<StoredMachine> for MachineTask {
+    type Error = IdError;
+    fn try_from(stored: StoredMachine) -> Result<Self, IdError> {
+        Ok(Self {
+            execution: stored.execution.parse()?,
+            subject: stored.subject,
+        })
     }
 }
 
