@@ -9,12 +9,21 @@ use std::{
 use approval_respond::Respond;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value, json};
-use shared::approval::settings::{Addresses, BaseUrl, RespondSettings};
+use shared::approval::{
+    settings::{Addresses, BaseUrl, RespondSettings, SignInSettings},
+    sign_in::open_id::OpenId,
+};
 use shared_aws::http_entry;
-use shared_testkit::{FixedClock, approval::ApprovalWorld};
+use shared_testkit::{FixedClock, approval::ApprovalWorld, memory::MemorySecrets};
+use stagewright_standins::{
+    InMemory, Served, Stage,
+    identity::{CLIENT, Identity},
+};
 
 /// The function as the site runs it.
-pub type Page = Respond<ApprovalWorld, ApprovalWorld, FixedClock, ApprovalWorld>;
+pub type Page = Respond<ApprovalWorld, ApprovalWorld, FixedClock, ApprovalWorld, Provider>;
+/// How it signs people in.
+pub type Provider = OpenId<InMemory<Identity, FixedClock>, FixedClock, MemorySecrets>;
 
 /// A site that answers for the rest of the test's process.
 pub struct Site {
@@ -24,6 +33,8 @@ pub struct Site {
     pub world: ApprovalWorld,
     /// Stands still.
     pub clock: FixedClock,
+    /// Where approvers sign in.
+    pub provider: Served<Identity>,
     seen: Arc<Mutex<Vec<(String, u16)>>>,
 }
 
@@ -34,11 +45,23 @@ impl Site {
         let address = listener.local_addr().expect("an address");
         let base: BaseUrl = format!("http://{address}").parse().expect("a base");
         let (world, clock) = (ApprovalWorld::new(seed), FixedClock::default());
+        let provider = Stage::new(Identity::new("")).serve();
+        provider
+            .stage
+            .with(|identity| *identity = Identity::new(&provider.url));
+        let sign_in = SignInSettings {
+            issuer: provider.url.parse().expect("an issuer"),
+            client: CLIENT.to_owned(),
+            secret: None,
+        };
+        let http = provider.stage.http(clock.clone());
+        let secrets = MemorySecrets::default();
         let page = Arc::new(Respond {
             store: world.clone(),
             sender: world.clone(),
             clock: clock.clone(),
             entropy: world.clone(),
+            sign_in: Some(OpenId::new(sign_in.clone(), http, clock.clone(), secrets)),
             settings: RespondSettings {
                 table: "unused".to_owned(),
                 base: base.clone(),
@@ -47,6 +70,7 @@ impl Site {
                 approver_role: None,
                 zone: "Europe/Berlin".parse().expect("a zone"),
                 revoked: shared::approval::settings::Revoked::default(),
+                sign_in: Some(sign_in),
             },
         });
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -62,6 +86,7 @@ impl Site {
             base,
             world,
             clock,
+            provider,
             seen,
         }
     }

@@ -8,7 +8,7 @@ use crate::Respond;
 /// Length of our cookie's value: 16 random bytes, base64url.
 const COOKIE_LENGTH: usize = 22;
 
-impl<S, R, C, E: Entropy> Respond<S, R, C, E> {
+impl<S, R, C, E: Entropy, P> Respond<S, R, C, E, P> {
     /// The browser's cookie, and how to set it where it has none of ours.
     pub(crate) fn cookie(&self, request: &HttpRequest) -> (String, Option<String>) {
         let name = self.cookie_name();
@@ -22,14 +22,24 @@ impl<S, R, C, E: Entropy> Respond<S, R, C, E> {
             return (value.to_owned(), None);
         }
         let value = URL_SAFE_NO_PAD.encode(self.entropy.bytes::<16>());
+        let scope = self.scope();
+        let set = format!("{name}={value}; {scope}; HttpOnly; SameSite=Strict; Max-Age=3600");
+        (value, Some(set))
+    }
+
+    /// How to set a cookie that comes along when another site leads here: the identity provider, a mail in a browser.
+    pub(crate) fn lax(&self, name: &str, value: &str, seconds: i64) -> String {
+        let scope = self.scope();
+        format!("{name}={value}; {scope}; HttpOnly; SameSite=Lax; Max-Age={seconds}")
+    }
+
+    fn scope(&self) -> String {
         let base = &self.settings.base;
-        let scope = if base.is_https() {
+        if base.is_https() {
             "Path=/; Secure".to_owned()
         } else {
             format!("Path={}/", base.path())
-        };
-        let set = format!("{name}={value}; {scope}; HttpOnly; SameSite=Strict; Max-Age=3600");
-        (value, Some(set))
+        }
     }
 
     /// `__Host-` cookies need https; plain http is for loopback addresses only.

@@ -2,8 +2,12 @@
 
 use shared::approval::{http::HttpRequest, settings::BaseUrl};
 
+use crate::sign_in::BACK;
+
 /// Longest path and query together.
 const URL_LIMIT: usize = 2048;
+/// The same for what an identity provider sends back: codes of some have more than a thousand characters.
+const BACK_LIMIT: usize = 4096;
 
 /// A request that may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +18,10 @@ pub enum Route<'a> {
     Show(&'a str),
     /// Its form.
     Decide(&'a str),
+    /// Off to the identity provider.
+    SignIn(&'a str),
+    /// Back from it.
+    SignedIn,
 }
 
 /// A request that ends here.
@@ -33,7 +41,9 @@ pub enum Stop {
 
 /// Finds the route. Under a base URL with a path, that path may or may not have been taken off in front of us.
 pub fn route<'a>(request: &'a HttpRequest, base: &BaseUrl) -> Result<Route<'a>, Stop> {
-    if request.path.len() + request.query.len() > URL_LIMIT {
+    let back = request.path.ends_with("/a/signed-in");
+    let limit = if back { BACK_LIMIT } else { URL_LIMIT };
+    if request.path.len() + request.query.len() > limit {
         return Err(Stop::TooLong);
     }
     if names_twice(&request.query) {
@@ -48,6 +58,9 @@ pub fn route<'a>(request: &'a HttpRequest, base: &BaseUrl) -> Result<Route<'a>, 
     match (path, path.strip_prefix("/a/")) {
         ("/style.css", _) if reading => Ok(Route::Style),
         ("/style.css", _) => Err(Stop::Method("GET, HEAD")),
+        (_, Some(BACK)) if reading => Ok(Route::SignedIn),
+        (_, Some(BACK)) => Err(Stop::Method("GET, HEAD")),
+        (_, Some(token)) if reading && request.query == "sign-in" => Ok(Route::SignIn(token)),
         (_, Some(token)) if reading => Ok(Route::Show(token)),
         (_, Some(token)) if request.method == "POST" => {
             if from_own_page(request, base) {
@@ -62,7 +75,7 @@ pub fn route<'a>(request: &'a HttpRequest, base: &BaseUrl) -> Result<Route<'a>, 
     }
 }
 
-/// We read no parameter. One that comes twice is somebody's attempt to be read differently by two readers.
+/// The page reads no parameter. One that comes twice is somebody's attempt to be read differently by two readers.
 fn names_twice(query: &str) -> bool {
     let name = |pair: &'_ str| pair.split('=').next().unwrap_or_default().to_owned();
     let mut names: Vec<String> = query.split('&').map(name).collect();
@@ -107,6 +120,8 @@ mod tests {
             ("HEAD", "/approvals/a/t", Ok(Route::Show("t"))),
             ("POST", "/approvals/a/t", Ok(Route::Decide("t"))),
             ("GET", "/style.css", Ok(Route::Style)),
+            ("GET", "/a/signed-in", Ok(Route::SignedIn)),
+            ("POST", "/a/signed-in", Err(Stop::Method("GET, HEAD"))),
             ("GET", "/", Err(Stop::NotFound)),
             ("POST", "/", Err(Stop::NotFound)),
             ("POST", "/style.css", Err(Stop::Method("GET, HEAD"))),

@@ -1,12 +1,14 @@
 //! Shows an approval request and takes the vote.
 //!
 //! **Trigger:** HTTP, payload version 2.0 (function URL or HTTP API), at the address `STAGEWRIGHT_APPROVAL_URL`.
-//! **Effects:** GET and HEAD read only, any number of times. POST records one approver's vote; the vote that decides
-//! sends exactly one PutApprovalResult, or one result to the state machine that waits.
+//! **Effects:** GET and HEAD read only, any number of times; whoever comes back from the identity provider (level L3)
+//! leaves a note for the audit. POST records one approver's vote; the vote that decides sends exactly one
+//! PutApprovalResult, or one result to the state machine that waits.
 //! **Permissions:** `dynamodb:GetItem`, `PutItem` on the table; `codepipeline:GetPipelineState`, `ListActionExecutions`
 //! on the pipelines; `sts:AssumeRole`, `SetSourceIdentity` of the approver role, which may send results (without that
 //! role, the sending of results itself); `states:SendTaskSuccess`, `SendTaskFailure`, `SendTaskHeartbeat`,
-//! `GetExecutionHistory` where state machines ask. None of KMS: it cannot make a link.
+//! `GetExecutionHistory` where state machines ask; reading the identity provider's client secret where there is one.
+//! None of KMS: it cannot make a link.
 //! **Failure:** always an HTTP answer. A decision that could not be delivered stays recorded; the page offers to send
 //! it again once its lease is over.
 
@@ -16,6 +18,7 @@ pub mod form;
 mod guard;
 mod page;
 mod plain;
+mod sign_in;
 mod told;
 
 use shared::{
@@ -24,12 +27,14 @@ use shared::{
         decide::{self, Ballot, Refusal},
         http::{HttpAnswer, HttpRequest},
         id::DecisionId,
+        level::Level,
         link::{self, Claims, LinkError},
         means::{Channel, Means},
         nonce::{self, Binding, NonceError},
         port::{ApprovalStore, Entropy, ResultSender},
-        request::{Record, State},
+        request::{Recipient, Record, State},
         settings::RespondSettings,
+        sign_in::IdentityProvider,
         words,
     },
     port::{Clock, PortError},
@@ -44,7 +49,7 @@ use crate::{
 
 /// The function and what it works with.
 #[derive(Debug)]
-pub struct Respond<S, R, C, E> {
+pub struct Respond<S, R, C, E, P> {
     /// Keeps requests.
     pub store: S,
     /// Tells CodePipeline.
@@ -53,6 +58,8 @@ pub struct Respond<S, R, C, E> {
     pub clock: C,
     /// Nonces and ids.
     pub entropy: E,
+    /// Signs people in, at level L3.
+    pub sign_in: Option<P>,
     /// What the environment says.
     pub settings: RespondSettings,
 }
@@ -64,12 +71,27 @@ struct Opened<'a> {
     record: Record,
 }
 
-impl<S, R, C, E> Respond<S, R, C, E>
+impl Opened<'_> {
+    fn recipient(&self) -> Option<&Recipient> {
+        self.record.recipient(&self.claims.recipient)
+    }
+
+    fn binding<'b>(&'b self, recipient: &'b Recipient, cookie: &'b str) -> Binding<'b> {
+        Binding {
+            key: &recipient.form_key,
+            link: &self.claims.link,
+            cookie,
+        }
+    }
+}
+
+impl<S, R, C, E, P> Respond<S, R, C, E, P>
 where
     S: ApprovalStore,
     R: ResultSender,
     C: Clock,
     E: Entropy,
+    P: IdentityProvider,
 {
     /// Answers one request.
     pub async fn handle(&self, request: &HttpRequest) -> HttpAnswer {
@@ -77,6 +99,8 @@ where
             Ok(Route::Style) => Ok(answer::style()),
             Ok(Route::Show(token)) => self.show(request, token).await,
             Ok(Route::Decide(token)) => self.decide(request, token).await,
+            Ok(Route::SignIn(token)) => self.to_provider(token).await,
+            Ok(Route::SignedIn) => self.from_provider(request).await,
             Err(stop) => Ok(self.stopped(stop)),
         };
         let mut answer = answered.unwrap_or_else(|error| {
@@ -96,18 +120,25 @@ where
     }
 
     async fn show(&self, request: &HttpRequest, token: &str) -> Result<HttpAnswer, PortError> {
-        let opened = match self.open(token).await? {
-            Ok(opened) => opened,
-            Err(LinkError::Expired) => {
-                return Ok(self.message(
-                    410,
-                    "This link has expired",
-                    "The time to answer is over. If the pipeline asks again, you get a new mail with a new link.",
-                ));
-            }
-            Err(LinkError::Invalid) => return Ok(self.invalid()),
-        };
-        Ok(self.page(200, request, &opened, VoteForm::default()))
+        Ok(match self.opened(token).await? {
+            Ok(opened) => self.page(200, request, &opened, VoteForm::default()),
+            Err(answer) => answer,
+        })
+    }
+
+    /// What a link opens, or the page that says why nothing.
+    async fn opened<'a>(
+        &self,
+        token: &'a str,
+    ) -> Result<Result<Opened<'a>, HttpAnswer>, PortError> {
+        Ok(self.open(token).await?.map_err(|error| match error {
+            LinkError::Expired => self.message(
+                410,
+                "This link has expired",
+                "The time to answer is over. If the pipeline asks again, you get a new mail with a new link.",
+            ),
+            LinkError::Invalid => self.invalid(),
+        }))
     }
 
     async fn decide(&self, request: &HttpRequest, token: &str) -> Result<HttpAnswer, PortError> {
@@ -123,6 +154,10 @@ where
         let Ok(opened) = self.open(token).await? else {
             return Ok(self.invalid());
         };
+        let signed_in = self.signed_in(request, &opened);
+        if opened.record.rule.level == Level::SignIn && !signed_in {
+            return Ok(self.ask_to_sign_in(403, &opened));
+        }
         let nonce = match self.check_nonce(request, &opened, &form) {
             Ok(nonce) => nonce,
             Err(NonceError::Foreign) => return Ok(self.foreign()),
@@ -131,6 +166,9 @@ where
                 return Ok(self.page(422, request, &opened, again));
             }
         };
+        if form.intent == "sign-out" {
+            return Ok(self.sign_out(token));
+        }
         let booth = Booth {
             store: &self.store,
             sender: &self.sender,
@@ -151,7 +189,7 @@ where
             link: opened.claims.link.clone(),
             purpose: opened.claims.purpose,
             link_digest: opened.claims.digest.clone(),
-            signed_in: false,
+            signed_in,
             verdict,
             comment: form.comment.clone(),
             code: form.code.clone(),
@@ -239,16 +277,11 @@ where
         opened: &Opened<'_>,
         form: &Form,
     ) -> Result<String, NonceError> {
-        let recipient = opened.record.recipient(&opened.claims.recipient);
-        let (Some(cookie), Some(recipient)) = (request.cookie(self.cookie_name()), recipient)
-        else {
+        let cookie = request.cookie(self.cookie_name());
+        let (Some(cookie), Some(recipient)) = (cookie, opened.recipient()) else {
             return Err(NonceError::Foreign);
         };
-        let binding = Binding {
-            key: &recipient.form_key,
-            link: &opened.claims.link,
-            cookie,
-        };
+        let binding = opened.binding(recipient, cookie);
         nonce::check(binding, form.nonce.reveal(), self.clock.now())
     }
 
@@ -274,7 +307,11 @@ where
         form: VoteForm,
     ) -> HttpAnswer {
         let now = self.clock.now();
-        let (record, who) = (&opened.record, &opened.claims.recipient);
+        let record = &opened.record;
+        let signs_in = record.rule.level == Level::SignIn;
+        if signs_in && !self.signed_in(request, opened) {
+            return self.ask_to_sign_in(status, opened);
+        }
         let mut page = RequestPage::new(
             (&self.settings.base, &self.settings.zone.0),
             opened.token,
@@ -286,14 +323,13 @@ where
         let left_unsent =
             matches!(&record.state, State::Deciding { lease_until, .. } if *lease_until <= now);
         let mut cookies = Vec::new();
-        if let (true, Some(recipient)) = (may_vote || left_unsent, record.recipient(who)) {
+        let asks = may_vote || left_unsent || signs_in;
+        if let (true, Some(recipient)) = (asks, opened.recipient()) {
             let (cookie, fresh) = self.cookie(request);
-            let binding = Binding {
-                key: &recipient.form_key,
-                link: &opened.claims.link,
-                cookie: &cookie,
-            };
-            let nonce = nonce::mint(binding, now, self.entropy.bytes());
+            let binding = opened.binding(recipient, &cookie);
+            let mint = || nonce::mint(binding, now, self.entropy.bytes());
+            page.sign_out = signs_in.then(mint);
+            let nonce = mint();
             page.ask = if may_vote {
                 Ask::Vote(VoteForm {
                     nonce,
@@ -301,8 +337,10 @@ where
                     comment_limit: form::COMMENT_LIMIT,
                     ..form
                 })
-            } else {
+            } else if left_unsent {
                 Ask::Deliver { nonce }
+            } else {
+                Ask::Nothing
             };
             cookies.extend(fresh);
         }

@@ -4,14 +4,16 @@ use std::process::ExitCode;
 
 use approval_respond::Respond;
 use serde_json::Value;
-use shared::{approval::settings::RespondSettings, config::ConfigError};
+use shared::approval::{settings::RespondSettings, sign_in::open_id::OpenId};
 use shared_aws::{
     approval_store::DynamoApprovals,
     bootstrap::{HandlerError, Invocation, run_events},
-    clock::SystemClock,
+    clock::{SystemClock, TokioTimer},
     entropy::SystemEntropy,
     http_entry,
     pipelines::Pipelines,
+    provider::ProviderHttp,
+    secrets::Secrets,
 };
 
 fn main() -> ExitCode {
@@ -22,12 +24,15 @@ fn main() -> ExitCode {
             sender: Pipelines::new(aws).answering_as(settings.approver_role.as_deref()),
             clock: SystemClock,
             entropy: SystemEntropy,
+            sign_in: settings.sign_in.clone().map(|provider| {
+                let (http, secrets) = (ProviderHttp::new(aws), Secrets::new(aws));
+                OpenId::new(provider, http, TokioTimer, secrets)
+            }),
             settings,
         };
-        Ok::<_, ConfigError>(async move |event: Value, _: Invocation| {
+        Ok::<_, shared::config::ConfigError>(async move |event: Value, _: Invocation| {
             let request = http_entry::request(event)?;
-            let answer = respond.handle(&request).await;
-            Ok::<_, HandlerError>(http_entry::answer(answer))
+            Ok::<_, HandlerError>(http_entry::answer(respond.handle(&request).await))
         })
     })
 }

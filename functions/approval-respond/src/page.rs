@@ -50,6 +50,8 @@ pub struct RequestPage<'a> {
     pub asker: &'a Asker,
     /// What the person may do.
     pub ask: Ask,
+    /// Hidden field of the form that signs out, where somebody is signed in.
+    pub sign_out: Option<String>,
 }
 
 /// What the person may do.
@@ -120,6 +122,20 @@ pub struct MessagePage<'a> {
     pub text: &'a str,
 }
 
+/// What is shown before somebody has signed in: no facts.
+#[derive(Template)]
+#[template(path = "sign-in.html")]
+pub struct SignInPage<'a> {
+    /// Base of every address.
+    pub base: &'a BaseUrl,
+    /// The link's token, already verified.
+    pub token: &'a str,
+    /// One line.
+    pub title: &'a str,
+    /// What to do.
+    pub text: &'a str,
+}
+
 impl VoteForm {
     /// The form again, with what was typed (but the code) and what is to be mended.
     pub fn again(form: &Form, mistakes: Vec<Mistake>) -> Self {
@@ -171,6 +187,7 @@ impl<'a> RequestPage<'a> {
             tally: tally(record, now),
             asker: &record.request.asker,
             ask: Ask::Nothing,
+            sign_out: None,
         }
     }
 }

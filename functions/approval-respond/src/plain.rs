@@ -5,7 +5,7 @@ use shared::approval::http::HttpAnswer;
 
 use crate::{Respond, answer, form::FormError, guard::Stop, page::MessagePage};
 
-impl<S, R, C, E> Respond<S, R, C, E> {
+impl<S, R, C, E, P> Respond<S, R, C, E, P> {
     pub(crate) fn stopped(&self, stop: Stop) -> HttpAnswer {
         match stop {
             Stop::NotFound => self.message(404, "Nothing is here", "Open the link from your mail."),

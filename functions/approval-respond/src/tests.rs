@@ -11,4 +11,5 @@ mod pages;
 mod races;
 mod rules;
 mod scene;
+mod sign_in;
 mod trace;

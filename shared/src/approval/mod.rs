@@ -1,6 +1,6 @@
 //! Approvals: what is asked, who may answer, how votes become exactly one decision, and the signed link.
 //!
-//! Reading order: [`request`] (the nouns), [`decide`] (votes to effects), [`link`], [`code`] and [`nonce`]
+//! Reading order: [`request`] (the nouns), [`decide`] (votes to effects), [`link`], [`code`], [`nonce`] and [`sign_in`]
 //! (what a person must hold, by [`level`]), [`facts`] (tying a message to its execution), [`history`] (what came before it), [`sheet`] and [`words`] (text for people).
 
 pub mod asker;
@@ -25,6 +25,7 @@ pub mod rules;
 pub mod session;
 pub mod settings;
 pub mod sheet;
+pub mod sign_in;
 mod snapshot;
 pub mod stored;
 pub mod sweep;

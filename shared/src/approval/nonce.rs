@@ -32,15 +32,38 @@ pub enum NonceError {
     Old,
 }
 
+const FORM: &str = "stagewright nonce v1";
+
 /// The hidden field of a form shown at `now`.
 pub fn mint(binding: Binding<'_>, now: Timestamp, random: [u8; 9]) -> String {
-    let head = format!("{}.{}", now.as_second(), URL_SAFE_NO_PAD.encode(random));
-    let tag = mac(binding, &head).finalize().into_bytes();
-    format!("{head}.{}", URL_SAFE_NO_PAD.encode(&tag[..16]))
+    mint_for(FORM, binding, now, random)
 }
 
 /// Checks a field that came back; answers what to remember so that it is not used twice.
 pub fn check(binding: Binding<'_>, field: &str, now: Timestamp) -> Result<String, NonceError> {
+    check_for(FORM, binding, field, now, LIFETIME)
+}
+
+/// A value made at `now` that only this use of it will accept.
+pub(super) fn mint_for(
+    label: &str,
+    binding: Binding<'_>,
+    now: Timestamp,
+    random: [u8; 9],
+) -> String {
+    let head = format!("{}.{}", now.as_second(), URL_SAFE_NO_PAD.encode(random));
+    let tag = mac(label, binding, &head).finalize().into_bytes();
+    format!("{head}.{}", URL_SAFE_NO_PAD.encode(&tag[..16]))
+}
+
+/// Checks what [`mint_for`] made for this use; answers its random part.
+pub(super) fn check_for(
+    label: &str,
+    binding: Binding<'_>,
+    field: &str,
+    now: Timestamp,
+    lifetime: SignedDuration,
+) -> Result<String, NonceError> {
     let (head, tag) = field.rsplit_once('.').ok_or(NonceError::Foreign)?;
     let tag = URL_SAFE_NO_PAD
         .decode(tag)
@@ -48,7 +71,7 @@ pub fn check(binding: Binding<'_>, field: &str, now: Timestamp) -> Result<String
     if tag.len() != 16 {
         return Err(NonceError::Foreign);
     }
-    mac(binding, head)
+    mac(label, binding, head)
         .verify_truncated_left(&tag)
         .map_err(|_| NonceError::Foreign)?;
     let (minted, random) = head.split_once('.').ok_or(NonceError::Foreign)?;
@@ -57,21 +80,17 @@ pub fn check(binding: Binding<'_>, field: &str, now: Timestamp) -> Result<String
         .ok()
         .and_then(|s| Timestamp::from_second(s).ok())
         .ok_or(NonceError::Foreign)?;
-    if now.duration_since(minted) > LIFETIME {
+    if now.duration_since(minted) > lifetime {
         return Err(NonceError::Old);
     }
     Ok(random.to_owned())
 }
 
-fn mac(binding: Binding<'_>, head: &str) -> Hmac<Sha256> {
+/// HMAC of a text for one use, under one link and browser.
+pub(super) fn mac(label: &str, binding: Binding<'_>, head: &str) -> Hmac<Sha256> {
     let mut mac = Hmac::<Sha256>::new_from_slice(binding.key.reveal())
         .expect("HMAC takes keys of any length");
-    for part in [
-        "stagewright nonce v1",
-        binding.link.as_str(),
-        binding.cookie,
-        head,
-    ] {
+    for part in [label, binding.link.as_str(), binding.cookie, head] {
         mac.update(&(part.len() as u64).to_le_bytes());
         mac.update(part.as_bytes());
     }
@@ -100,7 +119,7 @@ mod tests {
             let cut = format!("{head}.{cut}");
             assert_eq!(check(mine, &cut, now), Err(NonceError::Foreign), "{length}");
         }
-        let whole = mac(mine, head).finalize().into_bytes();
+        let whole = mac(FORM, mine, head).finalize().into_bytes();
         let long = format!("{head}.{}", URL_SAFE_NO_PAD.encode(whole));
         assert_eq!(check(mine, &long, now), Err(NonceError::Foreign));
     }

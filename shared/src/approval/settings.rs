@@ -3,6 +3,7 @@
 mod addresses;
 mod base;
 mod revoked;
+mod sign_in;
 mod sweep;
 mod whom;
 mod zone;
@@ -21,6 +22,7 @@ use crate::{
 
 pub use base::BaseUrl;
 pub use revoked::{Revocation, Revoked};
+pub use sign_in::{Issuer, SignInSettings};
 pub use zone::Zone;
 
 const BOTH: &[&str] = &["approval-notify", "approval-respond"];
@@ -144,6 +146,9 @@ pub const VARIABLES: &[Variable] = &[
     sweep::DAYS,
     ZONE,
     REVOKED,
+    sign_in::ISSUER,
+    sign_in::CLIENT,
+    sign_in::SECRET,
 ];
 
 /// DER of an Ed25519 SubjectPublicKeyInfo up to the key's 32 bytes (RFC 8410).
@@ -218,6 +223,8 @@ pub struct RespondSettings {
     pub revoked: Revoked,
     /// Results are sent through this role.
     pub approver_role: Option<String>,
+    /// Where approvers of level L3 sign in.
+    pub sign_in: Option<SignInSettings>,
 }
 
 impl NotifySettings {
@@ -271,6 +278,7 @@ impl RespondSettings {
                 .into_iter()
                 .collect(),
             approver_role: sweep::role(source)?,
+            sign_in: SignInSettings::read(source)?,
         })
     }
 }

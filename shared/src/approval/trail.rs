@@ -55,6 +55,10 @@ kinds! {
     Escalated = "escalated",
     /// A wrong code was typed.
     WrongCode = "wrong-code",
+    /// Somebody else signed in with an approver's link.
+    OtherPerson = "other-person",
+    /// An approver signed in.
+    SignedIn = "signed-in",
     /// An answer was counted.
     Voted = "voted",
     /// Opposite answers of one approver came at once: neither counts.

@@ -41,6 +41,13 @@ impl Clock for FixedClock {
     }
 }
 
+/// It stands still: no wait ends.
+impl Timer for FixedClock {
+    async fn sleep(&self, _: Duration) {
+        std::future::pending().await
+    }
+}
+
 /// Clock and timer of tokio's test runtime: with `#[tokio::test(start_paused = true)]` every sleep ends at once, in
 /// order, as soon as nothing else can run, and `tokio::time::advance` moves the clock by hand.
 #[derive(Debug, Clone, Copy)]

@@ -10,6 +10,7 @@ mod bad_answers;
 pub mod blazemeter_monitoring;
 pub mod code_host;
 pub mod ghost_inspector;
+pub mod identity;
 pub mod jenkins;
 pub mod loadrunner_cloud;
 mod memory;

@@ -8,20 +8,24 @@ use shared::approval::{
     request::Request,
     rules::{RuleSet, evaluate::Actor},
     settings::{BaseUrl, RespondSettings},
+    sign_in::open_id::OpenId,
 };
 use shared_aws::http_entry;
 use shared_testkit::{
-    FixedClock,
+    FixedClock, VirtualTime,
     approval::{ApprovalWorld, Invitation, sample_request},
+    memory::MemorySecrets,
     time::BEGINNING,
 };
+use stagewright_standins::{InMemory, identity::Identity};
 
 use super::{super::Respond, events};
 
 pub const BASE: &str = "https://approve.example.com";
 pub const CODEPIPELINE_TOKEN: &str = "1a2b3c4d-573f-4ea7-a67e-000000000000";
 
-pub type Page = Respond<ApprovalWorld, ApprovalWorld, FixedClock, ApprovalWorld>;
+pub type Provider = OpenId<InMemory<Identity, FixedClock>, VirtualTime, MemorySecrets>;
+pub type Page = Respond<ApprovalWorld, ApprovalWorld, FixedClock, ApprovalWorld, Provider>;
 
 /// A world with one open request, the function, and a browser for each approver.
 pub struct Scene {
@@ -37,6 +41,7 @@ pub fn page_at(world: &ApprovalWorld, clock: &FixedClock, base: &str) -> Page {
         sender: world.clone(),
         clock: clock.clone(),
         entropy: world.clone(),
+        sign_in: None,
         settings: RespondSettings {
             table: "unused".to_owned(),
             base: base.parse().unwrap(),
@@ -45,6 +50,7 @@ pub fn page_at(world: &ApprovalWorld, clock: &FixedClock, base: &str) -> Page {
             zone: shared::approval::settings::Zone::default(),
             revoked: shared::approval::settings::Revoked::default(),
             approver_role: None,
+            sign_in: None,
         },
     }
 }

@@ -7,6 +7,7 @@ use shared_testkit::{Fate, Mode, Plan};
 use super::{
     super::form,
     scene::{BASE, CODEPIPELINE_TOKEN, get, now, page_at, post, scene},
+    sign_in,
 };
 
 /// Collects everything that is logged at the finest level.
@@ -63,6 +64,9 @@ fn threat_22_nothing_secret_is_logged_or_printed() {
             scene.invitations[0].code.clone(),
         ]);
     }
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_time().build().unwrap();
+    secrets.extend(runtime.block_on(sign_in::whole_way(&mut printed)));
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(logged.contains("a form was answered"), "{logged}");
     for secret in secrets.iter().map(String::as_str).chain(["QQQQ"]) {

@@ -21,7 +21,7 @@ pub enum Source {
 }
 
 /// Whether a page may have this address: https, or http on this machine; no user, no fragment, no blanks.
-pub(super) fn is_address(url: &str) -> bool {
+pub(in crate::approval) fn is_address(url: &str) -> bool {
     let (scheme, rest) = url.split_once("://").unwrap_or_default();
     let host = rest.split(['/', '?']).next().unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);

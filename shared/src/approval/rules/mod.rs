@@ -207,18 +207,10 @@ impl RuleSet {
     /// The first thing that the approval functions cannot do yet, with its place: they refuse the file instead of
     /// leaving a part of a rule out.
     pub fn unserved(&self) -> Option<String> {
-        self.rules().enumerate().find_map(|(at, rule)| {
-            let part = if rule.break_glass.is_some() {
-                "breakGlass"
-            } else if rule.level == Level::SignIn {
-                "level L3"
-            } else {
-                return None;
-            };
-            Some(format!(
-                "rules[{at}].{part}: the approval functions cannot do this yet: leave it out"
-            ))
-        })
+        let at = self.rules().position(|rule| rule.break_glass.is_some())?;
+        Some(format!(
+            "rules[{at}].breakGlass: the approval functions cannot do this yet: leave it out"
+        ))
     }
 
     /// The rule that holds for this action: the most specific of those that match.

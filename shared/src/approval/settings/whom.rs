@@ -1,8 +1,8 @@
 //! Who must agree: a rules file, or one list of approvers and a number.
 
-use super::{APPROVERS, Address, NEEDED, RULES, some, wrong};
+use super::{APPROVERS, Address, NEEDED, RULES, sign_in, some, wrong};
 use crate::{
-    approval::rules::RuleSet,
+    approval::{level::Level, rules::RuleSet},
     config::{self, ConfigError, Source},
 };
 
@@ -33,6 +33,15 @@ pub(super) fn rules(
         file(&text).map_err(|problem| wrong(&RULES, problem))?
     };
     let set = RuleSet::parse(&text).map_err(|error| wrong(&RULES, error.to_string()))?;
+    if config::optional(source, &sign_in::ISSUER).is_none()
+        && let Some(rule) = set.rules().find(|rule| rule.level == Level::SignIn)
+    {
+        return refuse(format!(
+            "the rule {:?} wants level L3, and {} does not say where people sign in",
+            rule.name,
+            sign_in::ISSUER.name
+        ));
+    }
     match set.unserved() {
         Some(problem) => refuse(problem),
         None => Ok(set),
