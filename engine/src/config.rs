@@ -1,14 +1,23 @@
 //! `stagewright.toml`, typed; unknown keys are refused by name.
 
+mod error;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
+use engine_plan::definition::CustomActionType;
 use serde::Deserialize;
 use shared::approval::rules::RuleSet;
 
-use crate::{provider::codedeploy::Configuration, third_party::Partners};
+use crate::{
+    connector::{self, Connectors},
+    provider::codedeploy::Configuration,
+    third_party::{self, Partners},
+};
+
+pub use error::ConfigError;
 
 /// The whole file; every table may be absent. Relative paths are relative to the file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -38,6 +47,8 @@ pub struct Config {
     pub ecr: BTreeMap<String, EcrConfig>,
     /// Partners whose jobs a worker of the user does, by provider.
     pub third_party: Partners,
+    /// Vendors whose actions functions of this workspace do, by provider.
+    pub connector: Connectors,
     /// Topics by name.
     pub topic: BTreeMap<String, TopicConfig>,
     /// S3 buckets to create at start.
@@ -249,38 +260,6 @@ fn sender() -> String {
     "pipelines@stagewright.localhost".to_owned()
 }
 
-/// Why there is no configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{path} cannot be read")]
-    Read {
-        /// Which file.
-        path: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A key is unknown, or a value is of the wrong type.
-    #[error("{path}: {message}")]
-    Parse {
-        /// Which file.
-        path: String,
-        /// The parser's words with line and column.
-        message: String,
-    },
-    /// A value is outside its limits.
-    #[error("{path}: {key} {problem}")]
-    Value {
-        /// Which file.
-        path: String,
-        /// Which key.
-        key: String,
-        /// What is wrong.
-        problem: String,
-    },
-}
-
 impl Config {
     /// Reads the named file; without a name `stagewright.toml` in `folder` if there is one.
     ///
@@ -325,6 +304,13 @@ impl Config {
         self.folder.join(path)
     }
 
+    /// Action types that the file brings and CodePipeline's own list has not.
+    pub fn action_types(&self) -> Vec<CustomActionType> {
+        let mut all = third_party::action_types(&self.third_party);
+        all.extend(connector::action_types(&self.connector));
+        all
+    }
+
     fn check(&self) -> Result<(), (String, String)> {
         let wrong = |key: &str, problem: &str| Err((key.to_owned(), problem.to_owned()));
         if self.engine.account.len() != 12
@@ -362,6 +348,13 @@ impl Config {
         for (provider, partner) in &self.third_party {
             if let Some(problem) = partner.problem(provider) {
                 return wrong(&format!("third-party.{provider}:"), &problem);
+            }
+        }
+        for (provider, connector) in &self.connector {
+            let twice = self.third_party.contains_key(provider);
+            let twice = twice.then(|| format!("is also in [third-party.{provider}]: keep one"));
+            if let Some(problem) = twice.or_else(|| connector.problem(provider)) {
+                return wrong(&format!("connector.{provider}:"), &problem);
             }
         }
         if let Some(approval) = &self.approval {

@@ -17,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     clock::Busy,
+    connector,
     desk::{Desk, Perform},
-    provider::{Context, Held, Progress, Provider, failed},
+    provider::{Context, Held, Progress, Provider, connector::Connector, failed},
 };
 
 /// Tokens of actions that somebody else reports on are looked through when there are more than this.
@@ -170,11 +171,24 @@ async fn run(
         provider: name,
         version,
     } = &id;
-    let Some(provider) = provider else {
+    let connector = || {
+        let known = connector::route(&context.app.config.connector, &id).is_some();
+        known.then(|| -> Arc<dyn Provider> { Arc::new(Connector) })
+    };
+    let Some(provider) = provider.or_else(connector) else {
         let partner = owner == THIRD_PARTY;
         if owner == CUSTOM || (partner && context.app.config.third_party.contains_key(name)) {
             // A job worker takes it with PollForJobs or PollForThirdPartyJobs.
             return None;
+        }
+        if let Some(vendor) = connector::of_type(&id) {
+            return Some(failed(
+                "ConfigurationError",
+                format!(
+                    "action {}: the provider {name} is performed by {}: add [connector.{name}] to stagewright.toml",
+                    task.action, vendor.function
+                ),
+            ));
         }
         if partner {
             return Some(failed(

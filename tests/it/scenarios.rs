@@ -129,6 +129,11 @@ scenarios! {
     an_unknown_provider: "definition-unknown-provider",
     a_missing_artifact: "definition-missing-artifact",
     an_undefined_variable: "definition-undefined-variable",
+    a_template_of_the_console: "template-console",
+    a_template_of_the_cdk: "template-cdk",
+    a_template_of_sam: "template-sam",
+    a_document_of_terraform: "template-terraform",
+    a_template_written_by_hand: "template-yaml",
     a_good_definition_as_yaml: "definition-good-yaml",
     a_good_template: "definition-good-template",
 }

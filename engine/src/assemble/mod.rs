@@ -36,7 +36,6 @@ use crate::{
         objects::{ObjectStore, StoreError},
         tables::{Tables, TablesError},
     },
-    third_party,
     topic::{TopicSettings, Topics},
     vault::Vault,
 };
@@ -203,7 +202,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
         account: config.engine.account.clone(),
         region: config.engine.region.clone(),
         continuation_seconds: config.engine.continuation_seconds,
-        third_party: third_party::action_types(&config.third_party),
+        third_party: config.action_types(),
     };
     let home = Home {
         account: config.engine.account.clone(),
@@ -239,6 +238,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
     )
     .await?;
 
+    wire::connectors(&mut config, &tables).await?;
     let config = Arc::new(config);
     let logs = Logs::new(&state_dir);
     let notices = logs.follow_notices();

@@ -261,6 +261,33 @@ fn sweep(config: &Config, wake: Wake<'_>) -> Result<(), WireError> {
     made.map_err(WireError::Rule)
 }
 
+/// Gives the functions of connectors their table and their time. Without `[connector]` nothing is done.
+///
+/// # Errors
+/// When the table cannot be made.
+pub async fn connectors(config: &mut Config, tables: &Tables) -> Result<(), WireError> {
+    if config.connector.is_empty() {
+        return Ok(());
+    }
+    make_table(tables).await?;
+    let names = config.connector.iter();
+    let names = names.filter_map(|(provider, connector)| connector.function(provider));
+    let names: Vec<String> = names.map(str::to_owned).collect();
+    for name in names {
+        let function = config
+            .function
+            .entry(name)
+            .or_insert_with(|| FunctionConfig {
+                timeout_seconds: TIMEOUT_SECONDS,
+                ..FunctionConfig::default()
+            });
+        let table = "STAGEWRIGHT_TABLE".to_owned();
+        let variables = &mut function.environment;
+        variables.entry(table).or_insert_with(|| TABLE.to_owned());
+    }
+    Ok(())
+}
+
 async fn make_table(tables: &Tables) -> Result<(), WireError> {
     let attribute = |name: &str| json!({"AttributeName": name, "AttributeType": "S"});
     let request = json!({

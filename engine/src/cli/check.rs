@@ -12,16 +12,13 @@ use super::{
     say::say,
     wrong,
 };
-use crate::{
-    config::{Config, EngineSettings},
-    third_party,
-};
+use crate::config::{Config, EngineSettings};
 
 /// Loads and checks; status 0 when nothing is wrong, 2 otherwise.
 pub fn check(arguments: &CheckArguments) -> Result<ExitCode, Stop> {
     let file = &arguments.definition.file;
     let config = Config::load(None, file.parent().unwrap_or(Path::new("."))).map_err(wrong)?;
-    let known = third_party::action_types(&config.third_party);
+    let known = config.action_types();
     let settings = config.engine;
     let (summary, findings) = match load::load(file, &choice(&arguments.definition, &settings)) {
         Ok(definition) => {

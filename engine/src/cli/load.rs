@@ -1,6 +1,6 @@
 //! Reads a pipeline definition from a file: API JSON, the same as YAML, or a CloudFormation template.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{fs, path::Path};
 
 use engine_plan::{
     check::{self, Finding},
@@ -8,8 +8,11 @@ use engine_plan::{
 };
 use serde_json::Value;
 
-use super::template;
-use crate::yaml;
+pub use crate::template::Choice;
+use crate::{
+    template::{self, found::Found},
+    yaml,
+};
 
 /// Definitions larger than this are refused before they are parsed.
 const MAX_BYTES: u64 = 4 << 20;
@@ -60,7 +63,7 @@ pub enum LoadError {
     },
     /// It holds no pipeline.
     #[error(
-        "{path} holds no pipeline: expected `pipeline`, `stages`, or `Resources` with an AWS::CodePipeline::Pipeline"
+        "{path} holds no pipeline: expected `pipeline`, `stages`, `Resources` with an AWS::CodePipeline::Pipeline, or Terraform's `resource` with an aws_codepipeline"
     )]
     NoPipeline {
         /// Which file.
@@ -71,24 +74,32 @@ pub enum LoadError {
     Shape(Box<Finding>),
 }
 
-/// What a template may need.
-#[derive(Debug, Clone, Default)]
-pub struct Choice {
-    /// Which resource, when there are several pipelines.
-    pub logical_id: Option<String>,
-    /// Parameter values.
-    pub parameters: BTreeMap<String, String>,
-    /// Region and account for pseudo parameters.
-    pub region: String,
-    /// 12 digits.
-    pub account: String,
-}
-
 /// Reads and types the definition; it is not checked yet.
 ///
 /// # Errors
 /// See [`LoadError`]; each names the file and the place.
 pub fn load(path: &Path, choice: &Choice) -> Result<PipelineDeclaration, LoadError> {
+    let (name, text) = read(path)?;
+    from_text(&name, &text, choice)
+}
+
+/// What the template defines beside its pipeline; nothing for a file that is no template of CloudFormation.
+///
+/// # Errors
+/// As [`load`].
+pub fn found(path: &Path, choice: &Choice) -> Result<Found, LoadError> {
+    let (name, text) = read(path)?;
+    let document = parse(&name, &text)?;
+    if document.get("Resources").is_none() {
+        return Ok(Found::default());
+    }
+    template::found::found(&document, choice).map_err(|problem| LoadError::Template {
+        path: name,
+        message: problem.to_string(),
+    })
+}
+
+fn read(path: &Path) -> Result<(String, String), LoadError> {
     let name = path.display().to_string();
     let read = |source| LoadError::Read {
         path: name.clone(),
@@ -99,7 +110,7 @@ pub fn load(path: &Path, choice: &Choice) -> Result<PipelineDeclaration, LoadErr
         return Err(LoadError::TooLarge { path: name, bytes });
     }
     let text = fs::read_to_string(path).map_err(read)?;
-    from_text(&name, &text, choice)
+    Ok((name, text))
 }
 
 /// As [`load`], of a text that is at hand; `name` is what errors call it.
@@ -118,6 +129,11 @@ pub fn from_text(
             path: path(),
             message: problem.to_string(),
         })?
+    } else if template::is_terraform(&document) {
+        template::of_terraform(&document, choice).map_err(|problem| LoadError::Template {
+            path: path(),
+            message: problem.to_string(),
+        })?
     } else if let Some(pipeline) = document.get("pipeline") {
         pipeline.clone()
     } else if document.get("stages").is_some() {
@@ -128,7 +144,7 @@ pub fn from_text(
     check::parse(pipeline).map_err(LoadError::Shape)
 }
 
-fn parse(path: &str, text: &str) -> Result<Value, LoadError> {
+pub(super) fn parse(path: &str, text: &str) -> Result<Value, LoadError> {
     if text.trim_start().starts_with(['{', '[']) {
         return serde_json::from_str(text).map_err(|e| LoadError::Json {
             path: path.to_owned(),

@@ -43,6 +43,12 @@ pub struct Memory {
     pub endpoints: BTreeMap<String, String>,
     /// `--upstream`.
     pub upstream: Option<String>,
+    /// The definition's file: a template defines more than its pipeline.
+    #[serde(default)]
+    pub file: Option<PathBuf>,
+    /// `--parameter`.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
 }
 
 impl Memory {
@@ -71,6 +77,8 @@ impl Memory {
             sources,
             endpoints: map(&arguments.engine.endpoints),
             upstream: arguments.engine.upstream.clone(),
+            file: arguments.file.as_deref().map(absolute).transpose()?,
+            parameters: map(&arguments.parameters),
             ..Self::default()
         })
     }

@@ -7,6 +7,7 @@ pub(crate) mod browser;
 mod check;
 mod describe;
 mod follow;
+mod found;
 pub mod load;
 mod memory;
 mod output;
@@ -18,7 +19,6 @@ mod run;
 mod say;
 mod serve;
 mod signals;
-mod template;
 pub(crate) mod view;
 
 pub use view::elapsed;

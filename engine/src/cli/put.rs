@@ -16,7 +16,7 @@ use super::{
     check::{choice, human},
     failed, load, wrong,
 };
-use crate::{assemble::Engine, config::Config, third_party};
+use crate::{assemble::Engine, config::Config};
 
 /// A definition from its file, checked.
 ///
@@ -30,7 +30,7 @@ pub(super) fn definition(
     let findings = findings_of(
         &definition,
         Surroundings {
-            known: &third_party::action_types(&config.third_party),
+            known: &config.action_types(),
             region: &config.engine.region,
         },
     );

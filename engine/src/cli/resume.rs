@@ -9,6 +9,8 @@ use super::{
     Stop,
     args::RunArguments,
     failed,
+    found::Surroundings,
+    load::Choice,
     memory::Memory,
     run::{Begun, apply, refused, start, status_of},
     wrong,
@@ -31,6 +33,15 @@ pub(super) async fn resume(
         &memory.sources,
         &memory.endpoints,
     );
+    if let Some(file) = &memory.file {
+        let choice = Choice {
+            logical_id: None,
+            parameters: memory.parameters.clone(),
+            region: config.engine.region.clone(),
+            account: config.engine.account.clone(),
+        };
+        Surroundings::of(file, &choice, state_dir)?.merge(&mut config)?;
+    }
     let listen = arguments.listen.or(memory.address);
     let (engine, mut notes) = start(arguments, listen, state_dir, config, None)
         .await

@@ -19,7 +19,9 @@ use engine_plan::{
 use super::{
     Stop,
     args::{DefinitionArguments, RunArguments},
+    check::choice,
     failed, follow,
+    found::Surroundings,
     memory::Memory,
     put::{configured, definition, put, rejected},
     report::{self, Opening},
@@ -75,13 +77,15 @@ async fn fresh(arguments: &RunArguments, state_dir: &Path) -> Result<Begun, Stop
         .as_deref()
         .ok_or_else(|| wrong(anyhow!("no definition was named")))?;
     let folder = file.parent().map(Path::to_owned).unwrap_or_default();
-    let config = configure(arguments, &folder)?;
+    let mut config = configure(arguments, &folder)?;
     let wanted = DefinitionArguments {
         file: file.to_owned(),
         logical_id: arguments.logical_id.clone(),
         parameters: arguments.parameters.clone(),
     };
     let definition = definition(&wanted, &config)?;
+    let mut around = Surroundings::of(file, &choice(&wanted, &config.engine), state_dir)?;
+    around.merge(&mut config)?;
     let others = configured(&config)?;
     let mut memory = Memory::of(arguments, &folder, &definition.name).map_err(failed)?;
 
@@ -97,7 +101,9 @@ async fn fresh(arguments: &RunArguments, state_dir: &Path) -> Result<Begun, Stop
     memory.address = Some(engine.address);
     memory.write(state_dir).map_err(failed)?;
 
+    around.machines(&engine.app)?;
     let mut notes = notes;
+    notes.append(&mut around.notes);
     notes.extend(abandon_leftovers(&engine).await?);
     for definition in others.iter().chain([&definition]) {
         let made = assemble::artifact_buckets(&engine.app, definition).await;

@@ -24,10 +24,13 @@ use crate::{
 };
 
 pub mod artifact;
+mod cloudformation;
 pub mod codebuild;
 pub mod codedeploy;
+pub(crate) mod connector;
 mod content_type;
 pub(crate) mod ecr;
+mod ecs;
 pub mod git;
 pub mod lambda;
 mod local;

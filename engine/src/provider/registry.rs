@@ -3,9 +3,20 @@
 use std::sync::Arc;
 
 use super::{
-    codebuild::CodeBuild, codedeploy::CodeDeploy, ecr::EcrSource, git::GitSource, lambda::Lambda,
-    manual::Manual, nested::NestedPipeline, rule_alarm::AlarmRule, rule_window::WindowRule,
-    s3_deploy::S3Deploy, s3_source::S3Source, step_functions::StepFunctions,
+    cloudformation::CloudFormation,
+    codebuild::CodeBuild,
+    codedeploy::CodeDeploy,
+    ecr::EcrSource,
+    ecs::{BlueGreen, Ecs},
+    git::GitSource,
+    lambda::Lambda,
+    manual::Manual,
+    nested::NestedPipeline,
+    rule_alarm::AlarmRule,
+    rule_window::WindowRule,
+    s3_deploy::S3Deploy,
+    s3_source::S3Source,
+    step_functions::StepFunctions,
 };
 use crate::perform::Providers;
 
@@ -30,6 +41,9 @@ pub fn all() -> Providers {
         .with("Rule", "AWS", "DeploymentWindow", Arc::new(WindowRule))
         .with("Deploy", "AWS", "S3", Arc::new(S3Deploy))
         .with("Deploy", "AWS", "CodeDeploy", Arc::new(CodeDeploy))
+        .with("Deploy", "AWS", "CloudFormation", Arc::new(CloudFormation))
+        .with("Deploy", "AWS", "ECS", Arc::new(Ecs))
+        .with("Deploy", "AWS", "CodeDeployToECS", Arc::new(BlueGreen))
         .with("Approval", "AWS", "Manual", Arc::new(Manual))
         .with("Invoke", "AWS", "Lambda", Arc::new(Lambda))
         .with("Invoke", "AWS", "StepFunctions", Arc::new(StepFunctions))

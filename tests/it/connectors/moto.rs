@@ -13,13 +13,13 @@ use harness::{
 use serde_json::{Value, json};
 
 /// A server; ends with the value.
-struct Moto {
-    url: String,
+pub(super) struct Moto {
+    pub(super) url: String,
     child: Child,
 }
 
 impl Moto {
-    fn start() -> Option<Self> {
+    pub(super) fn start() -> Option<Self> {
         let program = client("moto_server")?;
         let mut child = Command::new(program)
             .args(["-H", "127.0.0.1", "-p", "0"])
@@ -37,7 +37,7 @@ impl Moto {
         Some(Self { url, child })
     }
 
-    fn ask(&self, service: &str, target: &str, input: &Value) -> Value {
+    pub(super) fn ask(&self, service: &str, target: &str, input: &Value) -> Value {
         let answer = json(&self.url, service, target, input).expect("an answer");
         assert_eq!(answer.status, 200, "{target}: {}", answer.text());
         serde_json::from_slice(&answer.body).unwrap_or_default()

@@ -19,7 +19,7 @@ mod object;
 mod operation;
 mod range;
 pub mod site;
-mod xml;
+pub(crate) mod xml;
 
 pub use fault::S3Fault;
 use operation::Operation;

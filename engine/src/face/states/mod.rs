@@ -21,6 +21,7 @@ mod tags;
 mod tasks;
 
 pub use executions::start;
+pub use machines::{create, update};
 
 /// Answers one operation.
 ///

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
-use super::{Problem, problem};
-use crate::cli::load::Choice;
+use super::{Choice, Problem, problem};
 
 /// Nesting of functions deeper than this is refused.
 const MAX_DEPTH: usize = 64;
@@ -50,6 +50,33 @@ impl Resolver<'_> {
                 Ok(Some(Value::Array(out)))
             }
             other => Ok(Some(other.clone())),
+        }
+    }
+
+    /// A member of a resource's properties.
+    pub(super) fn member(
+        &self,
+        properties: &Value,
+        name: &str,
+        place: &str,
+    ) -> Result<Option<Value>, Problem> {
+        match properties.get(name) {
+            Some(value) => self.value(value, &format!("{place}.{name}"), 0),
+            None => Ok(None),
+        }
+    }
+
+    /// SAM's `Globals.Function`.
+    pub(super) fn global(&self, name: &str) -> Option<String> {
+        let value = self.template["Globals"]["Function"][name].as_str();
+        value.map(str::to_owned)
+    }
+
+    /// Whether the resource's condition holds.
+    pub(super) fn exists(&self, id: &str, resource: &Value) -> Result<bool, Problem> {
+        match resource["Condition"].as_str() {
+            Some(name) => self.condition(name, &format!("Resources.{id}"), 0),
+            None => Ok(true),
         }
     }
 
@@ -121,6 +148,22 @@ impl Resolver<'_> {
                     _ => problem(format!("{place}: Fn::FindInMap finds nothing for {keys:?}")),
                 }
             }
+            "Fn::Base64" => {
+                let inner = self.text(argument, place, depth)?;
+                text(STANDARD.encode(inner))
+            }
+            "Fn::GetAZs" => Ok(Some(
+                ["a", "b", "c"]
+                    .map(|zone| Value::String(format!("{}{zone}", self.choice.region)))
+                    .to_vec()
+                    .into(),
+            )),
+            "Fn::Length" => {
+                let list = self.value(argument, place, depth)?;
+                let length = list.as_ref().and_then(Value::as_array).map(Vec::len);
+                let length = length.ok_or_else(|| Problem(format!("{place} should be a list")))?;
+                Ok(Some(Value::from(length)))
+            }
             "Fn::ToJsonString" => {
                 let inner = self.value(argument, place, depth)?.unwrap_or(Value::Null);
                 text(inner.to_string())
@@ -153,8 +196,8 @@ impl Resolver<'_> {
         }
         if let Some(parameter) = self.template["Parameters"].get(id) {
             return match (self.choice.parameters.get(id), parameter.get("Default")) {
-                (Some(given), _) => Ok(Value::String(given.clone())),
-                (None, Some(Value::String(default))) => Ok(Value::String(default.clone())),
+                (Some(given), _) => Ok(typed(parameter, given)),
+                (None, Some(Value::String(default))) => Ok(typed(parameter, default)),
                 (None, Some(default)) => Ok(Value::String(default.to_string())),
                 (None, None) => problem(format!(
                     "{place}: parameter {id} has no default: give --parameter {id}=VALUE"
@@ -235,5 +278,14 @@ impl Resolver<'_> {
             "Fn::Not" => Ok(!all(argument)?.into_iter().any(|b| b)),
             other => problem(format!("{place}: {other} is no condition function")),
         }
+    }
+}
+
+/// A parameter of a list type is a list; one that names a parameter of Systems Manager stays its name.
+fn typed(parameter: &Value, text: &str) -> Value {
+    let kind = parameter["Type"].as_str().unwrap_or_default();
+    match kind == "CommaDelimitedList" || kind.starts_with("List<") {
+        true => text.split(',').map(str::trim).collect::<Vec<_>>().into(),
+        false => Value::String(text.to_owned()),
     }
 }

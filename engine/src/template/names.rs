@@ -33,7 +33,7 @@ impl Resolver<'_> {
             None => Ok(otherwise),
         };
         match kind {
-            "AWS::S3::Bucket" => name("BucketName", format!("stagewright-{}", id.to_lowercase())),
+            "AWS::S3::Bucket" => name("BucketName", bucket_of(id)),
             "AWS::Lambda::Function" | "AWS::Serverless::Function" => {
                 name("FunctionName", id.to_owned())
             }
@@ -51,6 +51,42 @@ impl Resolver<'_> {
                 Ok(self.arn("codestar-connections", &format!("connection/{connection}")))
             }
             "AWS::KMS::Key" => Ok(id.to_owned()),
+            "AWS::KMS::Alias" => name("AliasName", format!("alias/{}", id.to_lowercase())),
+            "AWS::CodeDeploy::Application" => name("ApplicationName", id.to_owned()),
+            "AWS::CodeDeploy::DeploymentGroup" => name("DeploymentGroupName", id.to_owned()),
+            "AWS::ECS::Cluster" => name("ClusterName", id.to_owned()),
+            // Ref gives the ARN; an ECS action takes it as well as the name
+            "AWS::ECS::Service" => {
+                let service = name("ServiceName", id.to_owned())?;
+                Ok(self.arn("ecs", &format!("service/{service}")))
+            }
+            "AWS::ElasticBeanstalk::Application" => name("ApplicationName", id.to_owned()),
+            "AWS::ElasticBeanstalk::Environment" => name("EnvironmentName", id.to_owned()),
+            "AWS::Lambda::Alias" | "AWS::Lambda::Version" => {
+                let function = self.member(&resource["Properties"], "FunctionName", place)?;
+                let function = function.as_ref().and_then(Value::as_str).unwrap_or(id);
+                let plain = function.rsplit(':').next().unwrap_or(function);
+                let qualifier = name("Name", "1".to_owned())?;
+                Ok(self.arn("lambda", &format!("function:{plain}:{qualifier}")))
+            }
+            "AWS::SecretsManager::Secret" => {
+                let secret = name("Name", id.to_owned())?;
+                Ok(self.arn("secretsmanager", &format!("secret:{secret}")))
+            }
+            "AWS::SSM::Parameter" => name("Name", format!("/{id}")),
+            "AWS::Events::EventBus"
+            | "AWS::DynamoDB::Table"
+            | "AWS::Logs::LogGroup"
+            | "AWS::CloudWatch::Alarm"
+            | "AWS::CodePipeline::Pipeline" => {
+                let property = match kind {
+                    "AWS::DynamoDB::Table" => "TableName",
+                    "AWS::Logs::LogGroup" => "LogGroupName",
+                    "AWS::CloudWatch::Alarm" => "AlarmName",
+                    _ => "Name",
+                };
+                name(property, id.to_owned())
+            }
             _ => problem(format!(
                 "{place}: Ref of {id} ({kind}) is not known here; write the value out"
             )),
@@ -84,6 +120,34 @@ impl Resolver<'_> {
             ("AWS::CodeCommit::Repository", "Name") | ("AWS::SNS::Topic", "TopicArn") => {
                 Ok(physical)
             }
+            (
+                "AWS::ECS::Service"
+                | "AWS::StepFunctions::StateMachine"
+                | "AWS::Serverless::StateMachine",
+                "Name",
+            ) => {
+                let last = physical.rsplit([':', '/']).next();
+                Ok(last.unwrap_or_default().to_owned())
+            }
+            ("AWS::ECR::Repository", "RepositoryUri") => Ok(format!(
+                "{}.dkr.ecr.{}.amazonaws.com/{physical}",
+                self.choice.account, self.choice.region
+            )),
+            ("AWS::CodeCommit::Repository", "Arn") => Ok(self.arn("codecommit", &physical)),
+            ("AWS::ECR::Repository", "Arn") => {
+                Ok(self.arn("ecr", &format!("repository/{physical}")))
+            }
+            ("AWS::S3::Bucket", "DomainName" | "RegionalDomainName") => Ok(format!(
+                "{physical}.s3.{}.amazonaws.com",
+                self.choice.region
+            )),
+            ("AWS::S3::Bucket", "WebsiteURL") => Ok(format!(
+                "http://{physical}.s3-website-{}.amazonaws.com",
+                self.choice.region
+            )),
+            ("AWS::SSM::Parameter", "Value") => {
+                self.text(&resource["Properties"]["Value"], place, 0)
+            }
             ("AWS::SNS::Topic", "TopicName") => {
                 Ok(physical.rsplit(':').next().unwrap_or_default().to_owned())
             }
@@ -100,4 +164,9 @@ impl Resolver<'_> {
             self.choice.region, self.choice.account
         )
     }
+}
+
+/// A bucket's name has at most 63 characters.
+fn bucket_of(id: &str) -> String {
+    format!("stagewright-{:.51}", id.to_lowercase())
 }

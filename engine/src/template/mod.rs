@@ -1,14 +1,31 @@
 //! CloudFormation templates: finds the pipeline and resolves what refers to this template itself.
 
+pub mod found;
 mod names;
 mod resolve;
+mod terraform;
 mod yaml;
+
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::load::Choice;
 use resolve::Resolver;
+pub use terraform::{is_terraform, pipeline as of_terraform};
 pub use yaml::from_yaml;
+
+/// What a template may need.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// Which resource, when there are several pipelines.
+    pub logical_id: Option<String>,
+    /// Parameter values.
+    pub parameters: BTreeMap<String, String>,
+    /// Region and account for pseudo parameters.
+    pub region: String,
+    /// 12 digits.
+    pub account: String,
+}
 
 /// What cannot be resolved, and where.
 #[derive(Debug, thiserror::Error)]
