@@ -68,6 +68,8 @@ impl Site {
                 keys: world.ring(),
                 addresses: Addresses::Short,
                 approver_role: None,
+                slack_secret: None,
+                slack_api: "https://slack.com/api".to_owned(),
                 zone: "Europe/Berlin".parse().expect("a zone"),
                 revoked: shared::approval::settings::Revoked::default(),
                 sign_in: Some(sign_in),

@@ -6,6 +6,11 @@ use harness::{
     process::wait,
 };
 use serde_json::{Value, json};
+use stagewright_standins::{
+    Stage,
+    secrets::Secrets,
+    slack::{self, Slack},
+};
 
 const CONFIG: &str = r#"
 [approval]
@@ -205,4 +210,167 @@ fn a_question_that_no_rule_answers_fails_its_state_by_name() {
         (&json!("FAILED"), &json!("ApprovalInput")),
         "{end}"
     );
+}
+
+/// `CONFIG` with these lines of environment for the two functions, and what comes after.
+fn with(notify: &str, respond: &str, more: &str) -> String {
+    let mut parts = CONFIG.split("STAGEWRIGHT_LOG = \"trace\"");
+    let mut next = || parts.next().expect("two functions").to_owned();
+    let (head, middle, end) = (next(), next(), next());
+    format!("{head}{notify}{middle}{respond}{end}{more}")
+}
+
+#[test]
+fn a_press_in_slack_resumes_the_machine_and_the_message_says_how_it_ended() {
+    const DANA: &str = "U0000DANA";
+    let slack = Stage::new(Slack::with(&[DANA])).serve();
+    let secrets = Stage::new(Secrets::of(&[
+        ("token", slack::TOKEN),
+        ("signing", slack::SECRET),
+    ]))
+    .serve();
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = folder.path().join("rules.json");
+    let text = json!({
+        "version": 1, "people": {"dana": {"mail": "dana@example.com", "slack": DANA}}, "groups": {"all": ["dana"]},
+        "rules": [{"name": "quick", "needs": [{"group": "all", "approvals": 1}], "level": "L1",
+            "fourEyes": {"trigger": false, "authors": false}}],
+    });
+    std::fs::write(&rules, text.to_string()).expect("written");
+    let shared = format!(
+        "STAGEWRIGHT_LOG = \"trace\", STAGEWRIGHT_SLACK_API = \"{}/api\", AWS_ENDPOINT_URL_SSM = \"{}\"",
+        slack.url, secrets.url
+    );
+    let config = with(
+        &format!("{shared}, STAGEWRIGHT_SLACK_TOKEN = \"ssm:token\""),
+        &format!("{shared}, STAGEWRIGHT_SLACK_SIGNING_SECRET = \"ssm:signing\""),
+        "",
+    );
+    let approvers = "approvers = [\"dana@example.com\", \"lee@example.com\"]\nneeded = 2";
+    let engine = Engine::start(&config.replace(
+        approvers,
+        &format!("rules = {:?}", rules.display().to_string()),
+    ));
+    let execution = start(&engine, &machine(&engine), "slack");
+    let message = wait("a message", || {
+        slack
+            .stage
+            .with(|slack| (slack.messages.len() == 1).then(|| slack.message(DANA)))
+    });
+    let reply = format!("{}/actions/T111/1/planted", slack.url);
+    let press = |user: &str| {
+        let now = jiff::Timestamp::now();
+        let pressed = slack
+            .stage
+            .with(|s| s.press(user, &message, slack::APPROVE, &reply, now));
+        let headers: Vec<(&str, &str)> = pressed
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let begin = std::time::Instant::now();
+        let path = "/_stagewright/function/approval-respond/slack";
+        let sent = request(
+            &engine.server.url,
+            "POST",
+            path,
+            &headers,
+            pressed.body.as_bytes(),
+        );
+        let status = sent.expect("an answer").status;
+        assert!(
+            begin.elapsed() < std::time::Duration::from_secs(3),
+            "Slack waits for three seconds"
+        );
+        status
+    };
+    assert_eq!(press("U000OTHER"), 403);
+    assert_eq!(press(DANA), 200);
+    assert_eq!(press(DANA), 200, "a second press changes nothing");
+    // A decision of the lowest level is held for ten seconds.
+    let end = wait("the machine's end", || {
+        engine.invoke("approval-sweep", &json!({}));
+        let now = states(
+            &engine,
+            "DescribeExecution",
+            &json!({"executionArn": execution}),
+        );
+        (now["status"] != "RUNNING").then_some(now)
+    });
+    assert_eq!(end["status"], "SUCCEEDED", "{end}");
+    wait("the message's end", || {
+        engine.invoke("approval-sweep", &json!({}));
+        let now = slack.stage.with(|slack| slack.message(DANA)).to_string();
+        (now.contains("Approved: shop-release") && !now.contains("actions")).then_some(())
+    });
+    let replies = slack.stage.with(|slack| slack.replies.clone());
+    let kinds: Vec<&str> = replies
+        .iter()
+        .filter_map(|reply| reply["response_type"].as_str())
+        .collect();
+    assert_eq!(kinds, ["ephemeral", "in_channel", "ephemeral"]);
+    for planted in [
+        slack::TOKEN,
+        slack::SECRET,
+        "planted-trigger",
+        "/actions/T111",
+    ] {
+        let found = engine.files_with(&[planted]);
+        assert!(found.is_empty(), "{planted} is in {found:?}");
+    }
+}
+
+#[test]
+fn without_ses_each_approvers_own_subscription_gets_their_mail_alone() {
+    let topic = "arn:aws:sns:eu-west-1:123456789012:approval-mails";
+    let engine = Engine::start(&with(
+        &format!("STAGEWRIGHT_LOG = \"trace\", STAGEWRIGHT_APPROVAL_MAIL_TOPIC = \"{topic}\""),
+        "STAGEWRIGHT_LOG = \"trace\"",
+        "[topic.approval-mails]\n",
+    ));
+    for to in ["dana@example.com", "lee@example.com"] {
+        let policy = json!({"recipient": [to]}).to_string();
+        let fields = [
+            ("Action", "Subscribe"),
+            ("Version", "2010-03-31"),
+            ("TopicArn", topic),
+            ("Protocol", "email"),
+            ("Endpoint", to),
+            ("Attributes.entry.1.key", "FilterPolicy"),
+            ("Attributes.entry.1.value", &policy),
+            ("Attributes.entry.2.key", "FilterPolicyScope"),
+            ("Attributes.entry.2.value", "MessageAttributes"),
+        ];
+        let own = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let answer = http::form(&engine.server.url, "sns", &shared::provider::form(&own));
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        // They confirm, as with every subscription by mail.
+        let link = wait("the mail that asks to confirm", || {
+            let list = get(&engine, "/_stagewright/mail.json").json();
+            let ids = list["mails"].as_array().cloned().unwrap_or_default();
+            ids.iter().find_map(|mail| {
+                let id = mail["id"].as_str()?;
+                let mail = get(&engine, &format!("/_stagewright/mail/{id}.json")).json();
+                let text = mail["text"].as_str().filter(|_| mail["to"][0] == to)?;
+                let (_, rest) = text.split_once(&engine.server.url)?;
+                Some(rest.split_whitespace().next()?.to_owned())
+            })
+        });
+        assert_eq!(get(&engine, &link).status, 200);
+    }
+    let execution = start(&engine, &machine(&engine), "by-sns");
+    let dana = mail(&engine, "dana@example.com", "by-sns");
+    let lee = mail(&engine, "lee@example.com", "by-sns");
+    assert_ne!(dana, lee);
+    let list = get(&engine, "/_stagewright/mail.json").json();
+    let mails = list["mails"].as_array().cloned().unwrap_or_default();
+    assert_eq!(
+        mails.len(),
+        4,
+        "two to confirm, one question each: {mails:#?}"
+    );
+    answer(&engine, &dana, "approve");
+    answer(&engine, &lee, "approve");
+    assert_eq!(ended(&engine, &execution)["status"], "SUCCEEDED");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use shared::{
-    approval::port::{ApprovalStore, Entropy, LinkSigner, Mailer, PipelineReader},
+    approval::port::{ApprovalStore, Chat, Entropy, LinkSigner, Mailer, PipelineReader},
     port::Clock,
     wire::{approval_mail::due, approval_task::asked},
 };
@@ -15,7 +15,7 @@ where
     S: ApprovalStore,
     P: PipelineReader,
     K: LinkSigner,
-    M: Mailer,
+    M: Mailer + Chat,
     C: Clock,
     E: Entropy,
 {

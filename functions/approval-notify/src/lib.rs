@@ -1,13 +1,16 @@
 //! Stores an approval request and mails each approver a signed link.
 //!
 //! **Trigger:** SNS topics that approval actions name (`NotificationArn`), subscribed as Lambda; state machines that wait
-//! with a token (`lambda:invoke.waitForTaskToken`); `approval-sweep`, which asks for the mails that are due of a request: reminders, and how it ended.
-//! **Effects:** one request in the table for each approval that waits; one mail for each approver, reminder and outcome.
+//! with a token (`lambda:invoke.waitForTaskToken`); `approval-sweep`, which asks for the mails that are due of a request:
+//! reminders, and how it ended.
+//! **Effects:** one request in the table for each approval that waits; one mail for each approver, reminder and outcome,
+//! and a message beside it for whoever has a chat.
 //! **Permissions:** `codepipeline:GetPipelineState`, `GetPipelineExecution`, `ListActionExecutions` on the pipelines;
-//! `kms:Sign` with the link key; `ses:SendEmail`; `dynamodb:GetItem`, `PutItem` on the table. It cannot decide anything.
-//! **Failure:** a state machine's task fails, where the request could not be stored; another event fails and Lambda repeats it (twice, then the dead-letter queue). Repeats are harmless: who was
-//! mailed is recorded. Only where the function dies between SES's answer and that record is a mail sent again, with
-//! another code; both mails work.
+//! `kms:Sign` with the link key; `ses:SendEmail`; publishing to the topic of mails and reading the tokens of
+//! chats, where there are any (`docs/chats.md`); `dynamodb:GetItem`, `PutItem` on the table. It cannot decide anything.
+//! **Failure:** a state machine's task fails, where the request could not be stored; another event fails and Lambda
+//! repeats it (twice, then the dead-letter queue). Repeats are harmless: who was mailed is recorded. Only where the
+//! function dies between SES's answer and that record is a mail sent again, with another code; both mails work.
 
 mod entry;
 mod error;
@@ -25,7 +28,7 @@ use shared::{
         history::{self, Past},
         id::{ApprovalId, RecipientId},
         key::MessageKey,
-        port::{ApprovalStore, Entropy, LinkSigner, Mailer, PipelineReader},
+        port::{ApprovalStore, Chat, Entropy, LinkSigner, Mailer, PipelineReader},
         request::{Facts, Record, Request, Target},
         rules::Rule,
         settings::NotifySettings,
@@ -62,7 +65,7 @@ where
     S: ApprovalStore,
     P: PipelineReader,
     K: LinkSigner,
-    M: Mailer,
+    M: Mailer + Chat,
     C: Clock,
     E: Entropy,
 {

@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use approval_notify::{Notify, read};
 use serde_json::Value;
-use shared::{approval::settings::NotifySettings, config::ConfigError};
+use shared::{approval::chat::send::Post, approval::settings::NotifySettings, config::ConfigError};
 use shared_aws::{
     approval_store::DynamoApprovals,
     bootstrap::{Invocation, run_events},
+    chats::notify_chats,
     clock::SystemClock,
     entropy::SystemEntropy,
-    mail::SesMailer,
+    mail::Mails,
     pipelines::Pipelines,
     signer::KmsSigner,
 };
@@ -18,11 +19,13 @@ use shared_aws::{
 fn main() -> ExitCode {
     run_events("approval-notify", |aws| {
         let settings = NotifySettings::read(aws.environment(), read)?;
+        let mail = Mails::new(aws, settings.mail_topic.as_deref());
+        let chat = notify_chats(aws, &settings);
         let notify = Notify {
             store: DynamoApprovals::new(aws, &settings.table),
             pipelines: Pipelines::new(aws),
             signer: KmsSigner::new(aws, &settings.key),
-            mailer: SesMailer::new(aws),
+            mailer: Post { mail, chat },
             clock: SystemClock,
             entropy: SystemEntropy,
             settings,

@@ -2,15 +2,17 @@
 
 use shared::{
     approval::{
+        chat::{self, ChatPlace},
         code::Code,
         decide,
         id::{LinkId, RecipientId},
-        link::Claims,
-        port::{ApprovalStore, Entropy, LinkSigner, Mail, Mailer, PipelineReader},
+        link::{Claims, Purpose},
+        port::{ApprovalStore, Chat, Entropy, LinkSigner, Mail, Mailer, PipelineReader},
         post::{self, Due},
         request::{IssuedLink, Recipient, Record},
     },
     port::{Clock, PortError},
+    secret::Secret,
 };
 
 use crate::{Notify, NotifyError, error::port, letter, news};
@@ -30,7 +32,7 @@ where
     S: ApprovalStore,
     P: PipelineReader,
     K: LinkSigner,
-    M: Mailer,
+    M: Mailer + Chat,
     C: Clock,
     E: Entropy,
 {
@@ -130,14 +132,20 @@ where
         let Some(recipient) = record.recipient(id).cloned() else {
             return Ok(());
         };
-        let mail = match question {
+        let (mail, page) = match question {
             Some(question) => self.ask(record, &recipient, due, question).await?,
-            None => news::compose(record, &recipient, &self.settings)?,
+            None => (news::compose(record, &recipient, &self.settings)?, None),
         };
         self.mailer.send(&mail).await?;
+        let place = self
+            .chat(record, &recipient, due, question, page.as_ref())
+            .await;
         tracing::info!(approval = %record.request.id, recipient = %id, ?due, "an approver was mailed");
         for _ in 0..WRITES {
-            let next = post::mailed(record, id, due, self.clock.now());
+            let mut next = post::mailed(record, id, due, self.clock.now());
+            for who in next.recipients.iter_mut().filter(|r| r.id == *id) {
+                who.chat = place.clone().or(who.chat.take());
+            }
             match self.store.replace(&next).await {
                 Ok(()) => {
                     *record = next;
@@ -152,14 +160,48 @@ where
         })
     }
 
-    /// The question, with a link and a code of its own.
+    /// Beside the mail, which is there whatever becomes of this: asks in the person's chat, or writes there how it ended.
+    async fn chat(
+        &self,
+        record: &Record,
+        recipient: &Recipient,
+        due: Due,
+        question: Option<&Question>,
+        page: Option<&Secret>,
+    ) -> Option<ChatPlace> {
+        let told = match (due, question, &recipient.chat) {
+            (Due::Invitation, Some(question), None) => {
+                let asked = chat::Question {
+                    record,
+                    recipient,
+                    link: &question.link,
+                    page,
+                    zone: &self.settings.zone.0,
+                    now: self.clock.now(),
+                };
+                self.mailer.ask(&asked).await
+            }
+            (Due::Outcome, _, Some(place)) => {
+                let rewritten = self.mailer.rewrite(place, record).await;
+                rewritten.map(|()| None)
+            }
+            _ => Ok(None),
+        };
+        told.unwrap_or_else(|error| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(approval = %record.request.id, error = %error, cause, "an approver's chat was not told");
+            None
+        })
+    }
+
+    /// The question, with a link and a code of its own; and the link's address, where it only opens the page.
     async fn ask(
         &self,
         record: &Record,
         recipient: &Recipient,
         due: Due,
         question: &Question,
-    ) -> Result<Mail, PortError> {
+    ) -> Result<(Mail, Option<Secret>), PortError> {
         let base = &self.settings.base;
         let claims = |purpose| Claims {
             purpose,
@@ -187,7 +229,11 @@ where
         if matches!(due, Due::Reminder { .. }) {
             mail.subject = format!("Reminder: {}", mail.subject);
         }
-        Ok(mail)
+        let page = links
+            .iter()
+            .find(|(purpose, _)| *purpose == Purpose::Review);
+        let page = page.map(|(_, token)| Secret::new(format!("{base}/a/{}", token.reveal())));
+        Ok((mail, page))
     }
 
     async fn reload(&self, record: &mut Record) -> Result<(), PortError> {

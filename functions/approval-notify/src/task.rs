@@ -6,7 +6,7 @@ use shared::{
         asker::{Asker, MachineTask},
         id::ApprovalId,
         key::MessageKey,
-        port::{ApprovalStore, Entropy, LinkSigner, Mailer, PipelineReader},
+        port::{ApprovalStore, Chat, Entropy, LinkSigner, Mailer, PipelineReader},
         request::{Facts, Record, Request},
         rules::evaluate::Actor,
     },
@@ -21,7 +21,7 @@ where
     S: ApprovalStore,
     P: PipelineReader,
     K: LinkSigner,
-    M: Mailer,
+    M: Mailer + Chat,
     C: Clock,
     E: Entropy,
 {

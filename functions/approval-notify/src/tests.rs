@@ -22,6 +22,7 @@ use shared_testkit::{
 
 use super::*;
 
+mod chats;
 mod letters;
 mod tasks;
 
@@ -49,6 +50,9 @@ fn function(world: &ApprovalWorld, clock: &FixedClock) -> Function {
             kid: KID.parse().unwrap(),
             topics: vec![TOPIC.to_owned()],
             zone: shared::approval::settings::Zone::default(),
+            slack_token: None,
+            slack_api: "https://slack.com/api".to_owned(),
+            mail_topic: None,
         },
     }
 }

@@ -40,6 +40,11 @@ pub fn style() -> HttpAnswer {
     with_type(200, "text/css; charset=utf-8", STYLE.to_owned())
 }
 
+/// A status alone, for programs.
+pub fn empty(status: u16) -> HttpAnswer {
+    with_type(status, "text/plain; charset=utf-8", String::new())
+}
+
 /// Off to another address, read with GET.
 pub fn see_other(location: String) -> HttpAnswer {
     let mut answer = with_type(303, "text/html; charset=utf-8", String::new());

@@ -1,14 +1,15 @@
 //! Shows an approval request and takes the vote.
 //!
-//! **Trigger:** HTTP, payload version 2.0 (function URL or HTTP API), at the address `STAGEWRIGHT_APPROVAL_URL`.
+//! **Trigger:** HTTP, payload version 2.0 (function URL or HTTP API), at the address `STAGEWRIGHT_APPROVAL_URL`;
+//! buttons of Slack at `/slack` below it, where `STAGEWRIGHT_SLACK_SIGNING_SECRET` says so.
 //! **Effects:** GET and HEAD read only, any number of times; whoever comes back from the identity provider (level L3)
 //! leaves a note for the audit. POST records one approver's vote; the vote that decides sends exactly one
 //! PutApprovalResult, or one result to the state machine that waits.
 //! **Permissions:** `dynamodb:GetItem`, `PutItem` on the table; `codepipeline:GetPipelineState`, `ListActionExecutions`
 //! on the pipelines; `sts:AssumeRole`, `SetSourceIdentity` of the approver role, which may send results (without that
 //! role, the sending of results itself); `states:SendTaskSuccess`, `SendTaskFailure`, `SendTaskHeartbeat`,
-//! `GetExecutionHistory` where state machines ask; reading the identity provider's client secret where there is one.
-//! None of KMS: it cannot make a link.
+//! `GetExecutionHistory` where state machines ask; reading the identity provider's client secret and Slack's signing
+//! secret where there are any (`docs/chats.md`). None of KMS: it cannot make a link.
 //! **Failure:** always an HTTP answer. A decision that could not be delivered stays recorded; the page offers to send
 //! it again once its lease is over.
 
@@ -19,6 +20,7 @@ mod guard;
 mod page;
 mod plain;
 mod sign_in;
+pub mod slack;
 mod told;
 
 use shared::{

@@ -12,4 +12,5 @@ mod races;
 mod rules;
 mod scene;
 mod sign_in;
+mod slack;
 mod trace;

@@ -5,6 +5,7 @@ mod approver;
 pub mod artifacts;
 mod audit_store;
 pub mod bootstrap;
+pub mod chats;
 pub mod clock;
 pub mod cloudfront;
 pub mod codepipeline;

@@ -1,4 +1,4 @@
-//! Mail through SES.
+//! Mail through SES, or through an SNS topic with a filtered subscription for each approver.
 
 use std::sync::OnceLock;
 
@@ -15,7 +15,7 @@ use shared::{
     port::PortError,
 };
 
-use crate::sdk::Aws;
+use crate::{sdk::Aws, topic::Sns};
 
 /// `ses:SendEmail` with structured content: SES builds the message, so that no text of ours can add a header.
 #[derive(Debug)]
@@ -80,4 +80,50 @@ fn untracked() -> ConfigurationOverrides {
         .click_tracking_enabled(FeatureStatus::Disabled)
         .build();
     ConfigurationOverrides::builder().tracking(tracking).build()
+}
+
+/// SNS takes subjects of at most 99 ASCII characters.
+const LONGEST_SUBJECT: usize = 99;
+
+/// The way mails go.
+#[derive(Debug)]
+pub enum Mails {
+    /// SES.
+    Ses(SesMailer),
+    /// `sns:Publish`: text alone, to the subscription whose filter policy wants this `recipient`.
+    Sns {
+        /// SNS.
+        sns: Sns,
+        /// The topic.
+        topic: String,
+    },
+}
+
+impl Mails {
+    /// Through this topic, or else SES. Makes no client yet.
+    pub fn new(aws: &Aws, topic: Option<&str>) -> Self {
+        match topic {
+            Some(topic) => Self::Sns {
+                sns: Sns::new(aws),
+                topic: topic.to_owned(),
+            },
+            None => Self::Ses(SesMailer::new(aws)),
+        }
+    }
+}
+
+impl Mailer for Mails {
+    async fn send(&self, mail: &Mail) -> Result<(), PortError> {
+        match self {
+            Self::Ses(ses) => ses.send(mail).await,
+            Self::Sns { sns, topic } => {
+                let plain = |c: char| if c.is_ascii_graphic() { c } else { ' ' };
+                let subject = mail.subject.chars().map(plain);
+                let subject: String = subject.take(LONGEST_SUBJECT).collect();
+                let recipient = ("recipient", mail.to.as_str());
+                let text = mail.text.reveal();
+                sns.publish_to(topic, &subject, text, recipient).await
+            }
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use aws_sdk_sns::Client;
+use aws_sdk_sns::{Client, types::MessageAttributeValue};
 use shared::port::{PortError, Topic};
 
 use crate::sdk::Aws;
@@ -27,6 +27,40 @@ impl Sns {
     }
 }
 
+impl Sns {
+    /// Publishes to the subscriptions whose filter policies want this attribute, a string.
+    pub(crate) async fn publish_to(
+        &self,
+        topic_arn: &str,
+        subject: &str,
+        message: &str,
+        (name, value): (&str, &str),
+    ) -> Result<(), PortError> {
+        let what = format!("publishing to {topic_arn}");
+        let attribute = MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value(value)
+            .build()
+            .map_err(|error| PortError::Invalid {
+                what: what.clone(),
+                message: error.to_string(),
+            })?;
+        let request = self
+            .client()
+            .publish()
+            .topic_arn(topic_arn)
+            .subject(subject.trim())
+            .message(message)
+            .message_attributes(name, attribute);
+        self.aws.call(&what, request.send()).await.map(drop)
+    }
+
+    fn client(&self) -> &Client {
+        self.client
+            .get_or_init(|| Client::new(&self.aws.config("SNS")))
+    }
+}
+
 impl Topic for Sns {
     async fn publish(
         &self,
@@ -34,11 +68,9 @@ impl Topic for Sns {
         subject: &str,
         message: &str,
     ) -> Result<(), PortError> {
-        let client = self
-            .client
-            .get_or_init(|| Client::new(&self.aws.config("SNS")));
         let subject: String = subject.chars().take(LONGEST_SUBJECT).collect();
-        let request = client
+        let request = self
+            .client()
             .publish()
             .topic_arn(topic_arn)
             .set_subject(Some(subject).filter(|text| !text.is_empty()))

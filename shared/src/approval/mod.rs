@@ -6,6 +6,7 @@
 pub mod asker;
 pub mod audit;
 pub mod booth;
+pub mod chat;
 pub mod code;
 pub mod decide;
 pub mod facts;

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use crate::{
     approval::{
+        chat::{ChatPlace, Question, slack::Message},
         decide::{Finding, SendAnswer},
         facts::{ExecutionFacts, SourceOutput, Waiting},
         history::Past,
@@ -136,6 +137,36 @@ pub trait LinkSigner: Send + Sync {
 pub trait Mailer: Send + Sync {
     /// Hands one mail over, open and click tracking off.
     fn send(&self, mail: &Mail) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Asks people in their chats, beside the mail.
+pub trait Chat: Send + Sync {
+    /// Asks one person, where they have a chat; answers where the question can be rewritten.
+    fn ask(
+        &self,
+        question: &Question<'_>,
+    ) -> impl Future<Output = Result<Option<ChatPlace>, PortError>> + Send;
+
+    /// Writes in the question's place how it ended.
+    fn rewrite(
+        &self,
+        place: &ChatPlace,
+        record: &Record,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// What answers to pressed buttons are believed by, and where they go.
+pub trait Press: Send + Sync {
+    /// Slack's signing secret; `None`: no press is taken.
+    fn signing_secret(&self) -> impl Future<Output = Result<Option<Secret>, PortError>> + Send;
+
+    /// Tells whoever pressed, to them alone or in the message's place.
+    fn reply(
+        &self,
+        to: &Secret,
+        message: &Message,
+        private: bool,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// Has the mails sent that are due of a request, some time soon.

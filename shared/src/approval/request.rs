@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     approval::{
         asker::Asker,
+        chat::ChatPlace,
         code::CodeHash,
         history::History,
         id::{ApprovalId, DecisionId, LinkId, RecipientId},
@@ -139,6 +140,8 @@ pub struct Recipient {
     pub reminders: u8,
     /// When they were told how it ended.
     pub told_at: Option<Timestamp>,
+    /// Where the question stands in their chat.
+    pub chat: Option<ChatPlace>,
     /// Wrong codes typed.
     pub wrong_codes: u8,
     /// When links of this recipient said opposite things at once; nothing of theirs counts any more.
@@ -343,6 +346,7 @@ impl Recipient {
             mailed_at: None,
             reminders: 0,
             told_at: None,
+            chat: None,
             wrong_codes: 0,
             quarantined_at: None,
             spent: Vec::new(),

@@ -1,7 +1,9 @@
 //! Settings of the approval functions: every variable, typed and checked before the first event.
 
+mod address;
 mod addresses;
 mod base;
+mod chat;
 mod revoked;
 mod sign_in;
 mod sweep;
@@ -18,6 +20,7 @@ use base64::{
 use crate::{
     approval::{link::KeyRing, rules::RuleSet},
     config::{self, ConfigError, Source, Variable},
+    secret::SecretRef,
 };
 
 pub use base::BaseUrl;
@@ -30,6 +33,7 @@ const TABLED: &[&str] = &["approval-notify", "approval-respond", "approval-sweep
 const NOTIFY: &[&str] = &["approval-notify"];
 const RESPOND: &[&str] = &["approval-respond"];
 
+pub use address::Address;
 pub use addresses::Addresses;
 pub use sweep::SweepSettings;
 
@@ -149,6 +153,10 @@ pub const VARIABLES: &[Variable] = &[
     sign_in::ISSUER,
     sign_in::CLIENT,
     sign_in::SECRET,
+    chat::TOKEN,
+    chat::SECRET,
+    chat::API,
+    chat::MAIL_TOPIC,
 ];
 
 /// DER of an Ed25519 SubjectPublicKeyInfo up to the key's 32 bytes (RFC 8410).
@@ -204,6 +212,12 @@ pub struct NotifySettings {
     pub topics: Vec<String>,
     /// Where approvers are.
     pub zone: Zone,
+    /// Bot token of the Slack app.
+    pub slack_token: Option<SecretRef>,
+    /// Slack's Web API.
+    pub slack_api: String,
+    /// Mails go here in place of SES.
+    pub mail_topic: Option<String>,
 }
 
 /// What `approval-respond` is told.
@@ -225,6 +239,10 @@ pub struct RespondSettings {
     pub approver_role: Option<String>,
     /// Where approvers of level L3 sign in.
     pub sign_in: Option<SignInSettings>,
+    /// Signing secret of the Slack app.
+    pub slack_secret: Option<SecretRef>,
+    /// Slack's Web API.
+    pub slack_api: String,
 }
 
 impl NotifySettings {
@@ -244,6 +262,7 @@ impl NotifySettings {
                 format!("entry {} is not a topic ARN", bad + 1),
             ));
         }
+        let mail_topic = chat::mail_topic(source)?;
         Ok(Self {
             table: config::required(source, &TABLE)?,
             rules,
@@ -253,6 +272,9 @@ impl NotifySettings {
             kid: config::parsed_required(source, &KID)?,
             topics,
             zone: config::parsed_required(source, &ZONE)?,
+            slack_token: chat::secret(source, &chat::TOKEN)?,
+            slack_api: chat::api(source)?,
+            mail_topic,
         })
     }
 }
@@ -279,6 +301,8 @@ impl RespondSettings {
                 .collect(),
             approver_role: sweep::role(source)?,
             sign_in: SignInSettings::read(source)?,
+            slack_secret: chat::secret(source, &chat::SECRET)?,
+            slack_api: chat::api(source)?,
         })
     }
 }
@@ -343,51 +367,6 @@ impl FromStr for KeyId {
 }
 
 impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A bare mail address: no display name, no quoting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address(String);
-
-impl Address {
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The same for every spelling of one mailbox: case and `+tag` dropped.
-    pub(super) fn person(&self) -> String {
-        let (local, domain) = self.0.split_once('@').unwrap_or((&self.0, ""));
-        let local = local.split('+').next().unwrap_or(local);
-        format!("{local}@{domain}").to_lowercase()
-    }
-}
-
-impl FromStr for Address {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let fits = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
-        match text.split_once('@') {
-            Some((local, domain))
-                if !local.is_empty()
-                    && !domain.is_empty()
-                    && text.len() <= 254
-                    && local.chars().all(fits)
-                    && domain
-                        .chars()
-                        .all(|c| c.is_alphanumeric() || c == '-' || c == '.') =>
-            {
-                Ok(Self(text.to_owned()))
-            }
-            _ => Err("a mail address is written name@example.com".to_owned()),
-        }
-    }
-}
-
-impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -506,6 +485,10 @@ mod tests {
             ("STAGEWRIGHT_APPROVAL_TOPICS", "approvals"),
             ("STAGEWRIGHT_LINK_KEYS", "k1"),
             ("STAGEWRIGHT_LINK_KEYS", "k1:AAAA"),
+            ("STAGEWRIGHT_SLACK_TOKEN", "xoxb-planted"),
+            ("STAGEWRIGHT_SLACK_SIGNING_SECRET", "planted"),
+            ("STAGEWRIGHT_SLACK_API", "http://slack.example.com"),
+            ("STAGEWRIGHT_APPROVAL_MAIL_TOPIC", "mails"),
         ] {
             let mut map = good();
             map.0.insert(name, value.to_owned());
@@ -514,6 +497,7 @@ mod tests {
                 Ok(_) => RespondSettings::read(&map).unwrap_err().to_string(),
             };
             assert!(error.starts_with(name), "{name}={value}: {error}");
+            assert!(!error.contains("planted"), "{error}");
         }
     }
 }

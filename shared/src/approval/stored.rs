@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     approval::{
         asker::Asker,
+        chat::ChatPlace,
         code::CodeHash,
         history::History,
         request::{Facts, IssuedLink, Recipient, Record, Request, Revision, State, Target, Vote},
@@ -116,6 +117,9 @@ struct StoredRecipient {
     reminders: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     told_at: Option<Timestamp>,
+    /// Channel and time of the message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    chat: Option<(String, String)>,
     wrong_codes: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     quarantined_at: Option<Timestamp>,
@@ -246,6 +250,7 @@ impl From<&Recipient> for StoredRecipient {
             mailed_at: r.mailed_at,
             reminders: r.reminders,
             told_at: r.told_at,
+            chat: r.chat.clone().map(|place| (place.channel, place.at)),
             wrong_codes: r.wrong_codes,
             quarantined_at: r.quarantined_at,
             spent: r.spent.clone(),
@@ -279,6 +284,7 @@ impl TryFrom<StoredRecipient> for Recipient {
             mailed_at: r.mailed_at,
             reminders: r.reminders,
             told_at: r.told_at,
+            chat: r.chat.map(|(channel, at)| ChatPlace { channel, at }),
             wrong_codes: r.wrong_codes,
             quarantined_at: r.quarantined_at,
             spent: r.spent,

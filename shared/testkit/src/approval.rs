@@ -10,6 +10,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 use shared::{
     approval::{
         asker::{Asker, MachineTask},
+        chat::{ChatPlace, Question},
         code::Code,
         decide::{Finding, SendAnswer},
         facts::{ExecutionFacts, SourceOutput, Waiting},
@@ -18,7 +19,8 @@ use shared::{
         key::MessageKey,
         link::{Claims, KeyRing},
         port::{
-            Answer, ApprovalStore, Entropy, LinkSigner, Mail, Mailer, PipelineReader, ResultSender,
+            Answer, ApprovalStore, Chat, Entropy, LinkSigner, Mail, Mailer, PipelineReader,
+            ResultSender,
         },
         post,
         request::{IssuedLink, Record, Request, Target, Verdict},
@@ -606,6 +608,17 @@ impl Mailer for ApprovalWorld {
             Ok(())
         };
         self.call("mail", act).await
+    }
+}
+
+/// Nobody has a chat.
+impl Chat for ApprovalWorld {
+    async fn ask(&self, _: &Question<'_>) -> Result<Option<ChatPlace>, PortError> {
+        Ok(None)
+    }
+
+    async fn rewrite(&self, _: &ChatPlace, _: &Record) -> Result<(), PortError> {
+        Ok(())
     }
 }
 

@@ -67,6 +67,9 @@ fn mail(level: &str) -> String {
         kid: KID.parse().expect("a kid"),
         topics: Vec::new(),
         zone: "Europe/Berlin".parse().expect("a zone"),
+        slack_token: None,
+        slack_api: "https://slack.com/api".to_owned(),
+        mail_topic: None,
     };
     let links: Vec<(Purpose, Secret)> = record
         .rule

@@ -17,6 +17,7 @@ mod memory;
 mod message;
 pub mod secrets;
 mod serve;
+pub mod slack;
 mod stage;
 
 pub use bad_answers::{bad_answers, passing_trouble};

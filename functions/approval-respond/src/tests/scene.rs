@@ -51,6 +51,8 @@ pub fn page_at(world: &ApprovalWorld, clock: &FixedClock, base: &str) -> Page {
             revoked: shared::approval::settings::Revoked::default(),
             approver_role: None,
             sign_in: None,
+            slack_secret: None,
+            slack_api: "https://slack.com/api".to_owned(),
         },
     }
 }
@@ -174,8 +176,8 @@ impl Scene {
 /// A rules file over Dana, Kim and Lee, who are invited in this order as far as they are asked; Dana wrote the change of the sample.
 pub fn scene_by(rule: &str) -> Scene {
     let file = format!(
-        r#"{{"version":1,"people":{{"dana":{{"name":"Dana","mail":"dana@example.com","aliases":["Dana K."]}},
-        "kim":{{"mail":"kim@example.com"}},"lee":{{"mail":"lee@example.com"}}}},
+        r#"{{"version":1,"people":{{"dana":{{"name":"Dana","mail":"dana@example.com","slack":"U0000DANA","aliases":["Dana K."]}},
+        "kim":{{"mail":"kim@example.com","slack":"U00000KIM"}},"lee":{{"mail":"lee@example.com"}}}},
         "groups":{{"makers":["dana","lee"],"security":["kim"]}},"rules":[{{"name":"strict",{rule}}}]}}"#
     );
     let (world, clock) = (ApprovalWorld::new(9), FixedClock::default());

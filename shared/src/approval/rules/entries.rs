@@ -1,6 +1,9 @@
 //! The entries that rules name, checked: people, absences, groups, calendars, freezes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    str::FromStr,
+};
 
 use jiff::{
     civil::{Time, Weekday},
@@ -14,11 +17,15 @@ use super::{
     hours::{Freeze, Hours, Slot},
     normal, wire,
 };
-use crate::approval::settings::Address;
+use crate::{
+    approval::{chat::SlackUser, settings::Address},
+    secret::SecretRef,
+};
 
 pub(super) fn people(file: &wire::File) -> Checked<BTreeMap<PersonId, Person>> {
     let mut known = BTreeMap::new();
     let mut taken: BTreeMap<String, &str> = BTreeMap::new();
+    let mut chats: BTreeMap<SlackUser, &str> = BTreeMap::new();
     for (id, wire) in &file.people {
         let here = format!("people.{id}");
         let fits = |c: char| !c.is_whitespace() && !c.is_control();
@@ -28,12 +35,15 @@ pub(super) fn people(file: &wire::File) -> Checked<BTreeMap<PersonId, Person>> {
                 "a short name has 1 to 254 characters, no spaces",
             ));
         }
-        let mail = wire
-            .mail
-            .as_deref()
-            .map(str::parse::<Address>)
-            .transpose()
-            .map_err(|problem| error(format!("{here}.mail"), problem))?;
+        let mail = parsed::<Address>(&here, "mail", wire.mail.as_deref())?;
+        let slack = parsed::<SlackUser>(&here, "slack", wire.slack.as_deref())?;
+        if let Some(user) = &slack
+            && let Some(other) = chats.insert(user.clone(), id)
+        {
+            let problem = format!("{other} has this id already: an answer would count for either");
+            return Err(error(format!("{here}.slack"), problem));
+        }
+        let teams = parsed::<SecretRef>(&here, "teams", wire.teams.as_deref())?;
         let mut names = BTreeSet::from([normal(id)]);
         names.extend(mail.iter().map(|m| m.person()));
         for alias in &wire.aliases {
@@ -54,12 +64,23 @@ pub(super) fn people(file: &wire::File) -> Checked<BTreeMap<PersonId, Person>> {
         let person = Person {
             name: wire.name.clone().unwrap_or_else(|| id.clone()),
             mail,
+            slack,
+            teams,
             names,
             away: absences(file, id, wire)?,
         };
         known.insert(PersonId(id.clone()), person);
     }
     Ok(known)
+}
+
+fn parsed<V: FromStr<Err: ToString>>(
+    here: &str,
+    name: &str,
+    text: Option<&str>,
+) -> Checked<Option<V>> {
+    let read = text.map(str::parse).transpose();
+    read.map_err(|problem: V::Err| error(format!("{here}.{name}"), problem.to_string()))
 }
 
 fn absences(file: &wire::File, id: &str, wire: &wire::Person) -> Checked<Vec<Absence>> {

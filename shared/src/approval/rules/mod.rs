@@ -24,15 +24,19 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::approval::{
-    level::Level,
-    request::Target,
-    rules::{
-        gate::Gate,
-        hours::{Freeze, Hours},
-        pattern::Place,
+use crate::{
+    approval::{
+        chat::SlackUser,
+        level::Level,
+        request::Target,
+        rules::{
+            gate::Gate,
+            hours::{Freeze, Hours},
+            pattern::Place,
+        },
+        settings::Address,
     },
-    settings::Address,
+    secret::SecretRef,
 };
 
 pub use check::{LARGEST, RulesError};
@@ -134,6 +138,10 @@ pub struct Person {
     pub name: String,
     /// Where they are asked; who is only known as an author has none.
     pub mail: Option<Address>,
+    /// Who they are in Slack.
+    pub slack: Option<SlackUser>,
+    /// Where the address of their webhook in Teams lies.
+    pub teams: Option<SecretRef>,
     /// Every name that stands for them, normal.
     names: BTreeSet<String>,
     /// When they are away.

@@ -1,0 +1,142 @@
+//! Asking in people's chats beside the mail: Slack, with buttons at level L1, and Teams, with a link.
+//!
+//! Reading order: [`slack`] and [`teams`] (messages), [`press`] (what Slack says of a button), [`send`] (over HTTP).
+
+pub mod press;
+pub mod send;
+pub mod slack;
+pub mod teams;
+
+use std::str::FromStr;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{
+    approval::{
+        id::{ApprovalId, LinkId, RecipientId},
+        request::{Recipient, Record},
+    },
+    id::IdError,
+    secret::Secret,
+};
+
+/// A question to one person, as chats put it.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// What is asked.
+    pub record: &'a Record,
+    /// Whom.
+    pub recipient: &'a Recipient,
+    /// The link of the mail.
+    pub link: &'a LinkId,
+    /// Its address, which opens the page and decides nothing alone; none at level L1.
+    pub page: Option<&'a Secret>,
+    /// Where people are.
+    pub zone: &'a TimeZone,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Where a message stands that can be rewritten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatPlace {
+    /// Slack's channel.
+    pub channel: String,
+    /// Slack's time of the message, which is its id.
+    pub at: String,
+}
+
+/// A person's id in Slack, as `U012AB3CD`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SlackUser(String);
+
+/// What a button of ours carries: which request, to whom, with which link, and what was shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Button {
+    /// The request.
+    pub approval: ApprovalId,
+    /// Whom it was sent to.
+    pub recipient: RecipientId,
+    /// The link of the mail beside it.
+    pub link: LinkId,
+    /// Digest of what was shown.
+    pub seen: String,
+}
+
+impl SlackUser {
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for SlackUser {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fits = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
+        let begins = text.starts_with(['U', 'W']);
+        if begins && (9..=20).contains(&text.len()) && text.bytes().all(fits) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(
+                "a Slack user's id is written U012AB3CD: \"Copy member ID\" in the profile"
+                    .to_owned(),
+            )
+        }
+    }
+}
+
+impl Button {
+    /// As the button's value: opaque, and no authority by itself.
+    pub fn value(&self) -> String {
+        let Self {
+            approval,
+            recipient,
+            link,
+            seen,
+        } = self;
+        format!("{approval}.{recipient}.{link}.{seen}")
+    }
+}
+
+impl FromStr for Button {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let parts: Vec<&str> = text.split('.').collect();
+        match parts[..] {
+            [approval, recipient, link, seen] => Ok(Self {
+                approval: approval.parse()?,
+                recipient: recipient.parse()?,
+                link: link.parse()?,
+                seen: seen.to_owned(),
+            }),
+            _ => Err(IdError {
+                what: "button",
+                problem: "is not one of ours".to_owned(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_button_and_a_user_are_what_they_were() {
+        let button = Button {
+            approval: ApprovalId::from_random([1; 16]),
+            recipient: RecipientId::from_random([2; 8]),
+            link: LinkId::from_random([3; 12]),
+            seen: "digest".to_owned(),
+        };
+        assert_eq!(button.value().parse(), Ok(button.clone()));
+        for wrong in ["", "a.b.c.d", &button.value()[1..], "x.x"] {
+            assert!(wrong.parse::<Button>().is_err(), "{wrong}");
+        }
+        assert!("U012AB3CD".parse::<SlackUser>().is_ok());
+        for wrong in ["", "dana", "u012ab3cd", "C012AB3CD", "U012AB3CD/.."] {
+            assert!(wrong.parse::<SlackUser>().is_err(), "{wrong}");
+        }
+    }
+}

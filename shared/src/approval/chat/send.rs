@@ -1,0 +1,201 @@
+//! Chats over HTTP: Slack's Web API, the addresses Slack gives for replies, and webhooks of Teams.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{
+    ChatPlace, Question,
+    slack::{self, Message},
+    teams,
+};
+use crate::{
+    approval::{
+        port::{Chat, Mail, Mailer, Press},
+        request::Record,
+    },
+    port::{PortError, SecretStore},
+    provider::{Answer, Call, Http, Payload, SendError},
+    secret::{Secret, SecretRef},
+};
+
+/// Nobody waits for a chat: the mail is there.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Slack shows an error to whoever pressed a button after three seconds.
+const REPLY_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// Where Slack's replies go.
+const HOOKS: &str = "https://hooks.slack.com/";
+
+/// The chats of an install.
+#[derive(Debug)]
+pub struct Chats<H, S> {
+    /// HTTP.
+    pub http: H,
+    /// Where tokens lie.
+    pub secrets: S,
+    /// Bot token of the Slack app; without it nobody is asked there.
+    pub slack_token: Option<SecretRef>,
+    /// Signing secret of the Slack app; without it no press is taken.
+    pub slack_secret: Option<SecretRef>,
+    /// `https://slack.com/api`.
+    pub slack_api: String,
+}
+
+impl<H: Http, S: SecretStore> Chat for Chats<H, S> {
+    async fn ask(&self, question: &Question<'_>) -> Result<Option<ChatPlace>, PortError> {
+        let people = &question.record.rule.people;
+        let Some(person) = people.get(&question.recipient.person) else {
+            return Ok(None);
+        };
+        if let (Some(webhook), Some(page)) = (&person.teams, question.page) {
+            let card = teams::question(question, page.reveal());
+            self.post_card(webhook, card).await?;
+        }
+        match (&person.slack, &self.slack_token) {
+            (Some(user), Some(token)) => {
+                let message = slack::question(question);
+                let to = json!({"channel": user.as_str()});
+                let said = self.slack("chat.postMessage", token, to, &message).await?;
+                let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
+                Ok(Some(ChatPlace {
+                    channel: text("channel"),
+                    at: text("ts"),
+                }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    async fn rewrite(&self, place: &ChatPlace, record: &Record) -> Result<(), PortError> {
+        let Some(token) = &self.slack_token else {
+            return Ok(());
+        };
+        let at = json!({"channel": place.channel, "ts": place.at});
+        let message = slack::outcome(record);
+        self.slack("chat.update", token, at, &message)
+            .await
+            .map(drop)
+    }
+}
+
+impl<H: Http, S: SecretStore> Press for Chats<H, S> {
+    async fn signing_secret(&self) -> Result<Option<Secret>, PortError> {
+        match &self.slack_secret {
+            Some(at) => self.secrets.read(at).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn reply(&self, to: &Secret, message: &Message, private: bool) -> Result<(), PortError> {
+        let what = "replying in Slack";
+        let local = ["http://127.0.0.1:", "http://localhost:"];
+        let own = local.iter().any(|host| self.slack_api.starts_with(host));
+        let origin = self.slack_api.trim_end_matches("/api");
+        let known = to.reveal().starts_with(HOOKS) || own && to.reveal().starts_with(origin);
+        if !known {
+            let message = "the address for replies is none of Slack's".to_owned();
+            let what = what.to_owned();
+            return Err(PortError::Invalid { what, message });
+        }
+        let body = json!({
+            "text": message.text, "blocks": message.blocks, "unfurl_links": false, "unfurl_media": false,
+            "replace_original": !private,
+            "response_type": if private { "ephemeral" } else { "in_channel" },
+        });
+        let call = Call::post(what, to.reveal().clone(), Payload::Json(body)).hiding(to);
+        let answer = self.http.send(&call, REPLY_TIMEOUT).await;
+        good(what, answer.map_err(|error| lost(what, error))?).map(drop)
+    }
+}
+
+impl<H: Http, S: SecretStore> Chats<H, S> {
+    /// One call of the Web API, which says in the body what went wrong.
+    async fn slack(
+        &self,
+        method: &'static str,
+        token: &SecretRef,
+        mut body: Value,
+        message: &Message,
+    ) -> Result<Value, PortError> {
+        let token = self.secrets.read(token).await?;
+        body["text"] = json!(message.text);
+        body["blocks"] = message.blocks.clone();
+        if method == "chat.postMessage" {
+            // Slack would open the link to make a preview of it.
+            body["unfurl_links"] = json!(false);
+            body["unfurl_media"] = json!(false);
+        }
+        let payload = Payload::Bytes {
+            content_type: "application/json; charset=utf-8".to_owned(),
+            bytes: body.to_string().into_bytes(),
+        };
+        let url = format!("{}/{method}", self.slack_api);
+        let call = Call::post(method, url, payload).bearer(&token);
+        let sent = self.http.send(&call, TIMEOUT).await;
+        let answer = good(method, sent.map_err(|error| lost(method, error))?)?;
+        let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        if said["ok"] == true {
+            return Ok(said);
+        }
+        let code = said["error"].as_str().unwrap_or("no answer in JSON");
+        let plain = |c: &char| c.is_ascii_alphanumeric() || " _-".contains(*c);
+        Err(PortError::Invalid {
+            what: format!("Slack's {method}"),
+            message: code.chars().filter(plain).take(80).collect(),
+        })
+    }
+
+    async fn post_card(&self, webhook: &SecretRef, card: Value) -> Result<(), PortError> {
+        let what = "the message in Teams";
+        let url = self.secrets.read(webhook).await?;
+        let local = url.reveal().starts_with("http://127.0.0.1:");
+        if !local && !url.reveal().starts_with("https://") {
+            let message = format!("{webhook} is no https address");
+            let what = what.to_owned();
+            return Err(PortError::Invalid { what, message });
+        }
+        let call = Call::post(what, url.reveal().clone(), Payload::Json(card)).hiding(&url);
+        let sent = self.http.send(&call, TIMEOUT).await;
+        good(what, sent.map_err(|error| lost(what, error))?).map(drop)
+    }
+}
+
+fn lost(what: &str, error: SendError) -> PortError {
+    PortError::Unavailable {
+        what: what.to_owned(),
+        source: Some(Box::new(error)),
+    }
+}
+
+/// Nothing of the answer's body is told: it may repeat the address.
+fn good(what: &str, answer: Answer) -> Result<Answer, PortError> {
+    match answer.status {
+        200..300 => Ok(answer),
+        status => Err(PortError::of_answer(what, status, "", "")),
+    }
+}
+
+/// Mail, and chats beside it.
+#[derive(Debug)]
+pub struct Post<M, C> {
+    /// Mail.
+    pub mail: M,
+    /// Chats.
+    pub chat: C,
+}
+
+impl<M: Mailer, C: Send + Sync> Mailer for Post<M, C> {
+    async fn send(&self, mail: &Mail) -> Result<(), PortError> {
+        self.mail.send(mail).await
+    }
+}
+
+impl<M: Send + Sync, C: Chat> Chat for Post<M, C> {
+    async fn ask(&self, question: &Question<'_>) -> Result<Option<ChatPlace>, PortError> {
+        self.chat.ask(question).await
+    }
+
+    async fn rewrite(&self, place: &ChatPlace, record: &Record) -> Result<(), PortError> {
+        self.chat.rewrite(place, record).await
+    }
+}

@@ -1,0 +1,176 @@
+//! Messages in Slack's blocks. Foreign texts stand in `plain_text` only, where nothing is a link, a mention or markup.
+
+use serde_json::{Value, json};
+
+use super::{Button, Question};
+use crate::approval::{
+    level::Level,
+    request::{Record, State},
+    sheet::Sheet,
+    words,
+};
+
+/// The button that approves.
+pub const APPROVE: &str = "stagewright-approve";
+/// The button that rejects.
+pub const REJECT: &str = "stagewright-reject";
+/// The button that opens the page.
+const OPEN: &str = "stagewright-open";
+
+/// A message: its blocks, and the text of notifications.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Where blocks are not shown.
+    pub text: String,
+    /// Slack's blocks.
+    pub blocks: Value,
+}
+
+/// The question, with buttons that decide at level L1 and one that opens the page at any other.
+pub fn question(asked: &Question<'_>) -> Message {
+    let Question { record, .. } = *asked;
+    let sheet = Sheet::new(record, asked.zone, asked.now);
+    let title = format!("Approve {}?", sheet.pipeline);
+    let mut facts = vec![
+        format!("Stage {}, {} {}", sheet.stage, sheet.noun, sheet.place),
+        format!("Until {}", sheet.deadline),
+        format!("Rule {}", sheet.rule),
+    ];
+    facts.extend(
+        sheet
+            .started_by
+            .iter()
+            .map(|who| format!("Started by {who}")),
+    );
+    facts.extend(
+        sheet
+            .newer
+            .iter()
+            .map(|newer| format!("A newer run waits behind this one: {newer}")),
+    );
+    facts.extend(
+        sheet
+            .closed
+            .iter()
+            .map(|why| format!("Not a time for releases: {why}")),
+    );
+    let mut blocks = vec![header(&title)];
+    blocks.extend(sheet.subject.iter().map(|subject| plain(subject)));
+    for change in sheet.changes.iter().take(5) {
+        let words = change.headline.as_deref().unwrap_or(&change.name);
+        let by = change.author.as_deref().map(|by| format!(", by {by}"));
+        let by = by.unwrap_or_default();
+        blocks.push(plain(&format!("{words}\n{}{by}", change.id)));
+    }
+    if sheet.changes.len() > 5 {
+        blocks.push(plain(&format!("and {} more", sheet.changes.len() - 5)));
+    }
+    blocks.extend(sheet.note.iter().map(|note| plain(note)));
+    blocks.push(context(&facts.join("\n")));
+    blocks.push(json!({"type": "actions", "elements": elements(asked)}));
+    if record.rule.level == Level::Code {
+        blocks.push(context("The page asks for the code in your mail."));
+    }
+    Message {
+        text: escaped(&format!(
+            "{title} Stage {}, until {}.",
+            sheet.stage, sheet.deadline
+        )),
+        blocks: Value::Array(blocks),
+    }
+}
+
+/// The same message once the request has ended: without buttons.
+pub fn outcome(record: &Record) -> Message {
+    let (name, by) = (&record.request.target.pipeline, deciders(record));
+    let title = match &record.state {
+        State::Decided { decision, .. } | State::Deciding { decision, .. } => {
+            format!("{}: {name}", decision.verdict.past())
+        }
+        State::Elsewhere { .. } => format!("Answered elsewhere: {name}"),
+        State::Expired { .. } => format!("Not answered in time: {name}"),
+        State::Superseded { .. } | State::Open => format!("No longer waiting: {name}"),
+    };
+    let when = record.ended_at().map(words::moment).unwrap_or_default();
+    let told = format!("Stage {}. {when}{by}", record.request.target.stage);
+    Message {
+        text: escaped(&title),
+        blocks: json!([header(&title), context(&told)]),
+    }
+}
+
+/// What whoever pressed a button is told, in place of the message.
+pub fn note(title: &str, text: &str) -> Message {
+    Message {
+        text: escaped(title),
+        blocks: json!([plain(title), context(text)]),
+    }
+}
+
+fn deciders(record: &Record) -> String {
+    let votes = record.votes.iter().filter_map(|vote| {
+        let who = record.recipient(&vote.recipient)?;
+        let called = words::one_line(record.rule.called(&who.person), 60);
+        Some(format!("{called} {}", vote.verdict.past().to_lowercase()))
+    });
+    let votes: Vec<String> = votes.collect();
+    match votes.is_empty() {
+        true => String::new(),
+        false => format!("\n{}", votes.join(", ")),
+    }
+}
+
+fn elements(asked: &Question<'_>) -> Vec<Value> {
+    if let Some(page) = asked.page {
+        return vec![json!({
+            "type": "button", "action_id": OPEN, "style": "primary", "url": page.reveal(),
+            "text": {"type": "plain_text", "text": "Review and decide"},
+        })];
+    }
+    let value = Button {
+        approval: asked.record.request.id.clone(),
+        recipient: asked.recipient.id.clone(),
+        link: asked.link.clone(),
+        seen: asked.record.snapshot_digest(),
+    }
+    .value();
+    let button = |id: &str, word: &str, style: &str| {
+        let text = |text: &str| json!({"type": "plain_text", "text": text});
+        json!({
+            "type": "button", "action_id": id, "style": style, "value": value, "text": text(word),
+            "confirm": {
+                "title": text(&format!("{word}?")), "text": text("It cannot be changed afterwards."),
+                "confirm": text(word), "deny": text("Not now"),
+            },
+        })
+    };
+    vec![
+        button(APPROVE, "Approve", "primary"),
+        button(REJECT, "Reject", "danger"),
+    ]
+}
+
+/// Slack takes headers of at most 150 characters, sections of 3,000, contexts of 2,000 (an element).
+fn header(text: &str) -> Value {
+    let text = words::one_line(text, 150);
+    json!({"type": "header", "text": {"type": "plain_text", "text": text, "emoji": false}})
+}
+
+fn plain(text: &str) -> Value {
+    let text = words::lines(text, 2_900);
+    json!({"type": "section", "text": {"type": "plain_text", "text": text, "emoji": false}})
+}
+
+fn context(text: &str) -> Value {
+    let text = words::lines(text, 1_900);
+    json!({"type": "context", "elements": [{"type": "plain_text", "text": text, "emoji": false}]})
+}
+
+/// The three signs that begin markup in `text`.
+fn escaped(text: &str) -> String {
+    let plain = words::one_line(text, 300);
+    plain
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
