@@ -111,8 +111,24 @@ async fn a_pipeline_is_followed_answered_and_retried_from_the_command_line() {
         shown(&json)
     );
 
+    let listed = call(&app, &["approve"]).await;
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.starts_with("remote  Ask / Ok  "), "{listed}");
+    let sheet = call(&app, &["approve", "remote", "--show"]).await;
+    let sheet = String::from_utf8_lossy(&sheet.stdout).into_owned();
+    for words in [
+        "remote / Ask / Ok\n",
+        "  asked ",
+        "  execution ",
+        "  started    CreatePipeline",
+        "  source     Take ",
+    ] {
+        assert!(sheet.contains(words), "{words}: {sheet}");
+    }
     let approved = call(&app, &["approve", "remote", "--comment", "seen"]).await;
     assert_eq!(approved.status.code(), Some(0), "{}", shown(&approved));
+    let said = String::from_utf8_lossy(&approved.stdout).into_owned();
+    assert!(said.ends_with("\nApproved: Ask / Ok: seen\n"), "{said}");
     let again = call(&app, &["approve", "remote"]).await;
     assert_eq!(again.status.code(), Some(2), "{}", shown(&again));
     assert!(

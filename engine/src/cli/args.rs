@@ -229,11 +229,17 @@ pub struct LogsArguments {
 /// `stagewright approve`.
 #[derive(Debug, Args)]
 pub struct AnswerArguments {
-    /// The pipeline
-    pub pipeline: String,
+    /// The pipeline; lists what waits in all of them when absent
+    pub pipeline: Option<String>,
     /// Which approval, when several are open
     #[arg(long)]
     pub action: Option<String>,
+    /// Of which execution, when several wait (PARALLEL)
+    #[arg(long, value_name = "ID")]
+    pub execution: Option<String>,
+    /// Shows what is decided, and decides nothing
+    #[arg(long, conflicts_with_all = ["reject", "comment"])]
+    pub show: bool,
     /// Reject in place of approving
     #[arg(long)]
     pub reject: bool,
@@ -243,6 +249,9 @@ pub struct AnswerArguments {
     /// Which engine.
     #[command(flatten)]
     pub at: EndpointArguments,
+    /// How the list is printed
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    pub output: Output,
 }
 
 /// `stagewright retry`.

@@ -1,5 +1,6 @@
 //! Verbs that talk to a running engine over AWS's own protocol.
 
+mod approvals;
 mod client;
 mod show;
 
@@ -92,38 +93,79 @@ pub async fn logs(arguments: LogsArguments) -> Result<ExitCode, Stop> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `stagewright approve`: answers the open approval of a pipeline.
+/// `stagewright approve`: lists what waits, shows what is decided, or decides it. It answers as the AWS console does: past
+/// the approval rules, which `approval-sweep` then tells and records.
 pub async fn approve(arguments: AnswerArguments) -> Result<ExitCode, Stop> {
     let client = Client::new(&arguments.at.endpoint_url)?;
-    let name = &arguments.pipeline;
-    let state = client
-        .call("GetPipelineState", json!({"name": name}))
-        .await?;
-    let open = show::open_approvals(&state);
-    let wanted = |o: &&show::OpenApproval| arguments.action.as_ref().is_none_or(|a| *a == o.action);
+    let now = jiff::Timestamp::now();
+    let Some(name) = &arguments.pipeline else {
+        let list = client.call("ListPipelines", json!({})).await?;
+        let mut open = Vec::new();
+        for pipeline in list["pipelines"].as_array().into_iter().flatten() {
+            let name = pipeline["name"].as_str().unwrap_or_default();
+            open.extend(waiting(&client, name).await?);
+        }
+        print(arguments.output, &approvals::as_json(&open), || {
+            approvals::table(&open, now)
+        });
+        return Ok(ExitCode::SUCCESS);
+    };
+    let open = waiting(&client, name).await?;
+    let wanted = |one: &&approvals::Open| {
+        let action = arguments.action.as_ref().is_none_or(|a| *a == one.action);
+        let execution = arguments.execution.as_ref();
+        action && execution.is_none_or(|e| Some(e) == one.execution.as_ref())
+    };
     let found: Vec<_> = open.iter().filter(wanted).collect();
     let one = match found.as_slice() {
         [one] => *one,
         [] => return Err(wrong(anyhow!("nothing waits for an approval in {name}"))),
-        several => {
-            let names: Vec<&str> = several.iter().map(|o| o.action.as_str()).collect();
+        _ => {
             return Err(wrong(anyhow!(
-                "several approvals are open: choose one with --action from {names:?}"
+                "several approvals are open: choose one with --action or --execution\n{}",
+                approvals::table(&open, now)
             )));
         }
     };
+    let runs = json!({"pipelineName": name, "maxResults": 100});
+    let runs = client.call("ListPipelineExecutions", runs).await?;
+    let mut runs = runs["pipelineExecutionSummaries"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    let run = runs.find(|run| run["pipelineExecutionId"].as_str() == one.execution.as_deref());
+    let pipeline = client.call("GetPipeline", json!({"name": name})).await?;
+    let run = run.cloned().unwrap_or_default();
+    say(&approvals::sheet(one, &run, &pipeline, now));
+    if arguments.show {
+        return Ok(ExitCode::SUCCESS);
+    }
     let status = if arguments.reject {
         "Rejected"
     } else {
         "Approved"
     };
+    let comment = arguments.comment.as_deref();
+    let summary = comment.unwrap_or("answered with stagewright approve");
     let request = json!({
         "pipelineName": name, "stageName": one.stage, "actionName": one.action, "token": one.token.reveal(),
-        "result": {"status": status, "summary": arguments.comment.as_deref().unwrap_or("answered with stagewright approve")},
+        "result": {"status": status, "summary": summary},
     });
     client.call("PutApprovalResult", request).await?;
-    say(&format!("{status}: {} / {}\n", one.stage, one.action));
+    say(&format!(
+        "\n{status}: {} / {}: {summary}\n",
+        one.stage, one.action
+    ));
     Ok(ExitCode::SUCCESS)
+}
+
+async fn waiting(client: &Client, name: &str) -> Result<Vec<approvals::Open>, CallError> {
+    let state = client
+        .call("GetPipelineState", json!({"name": name}))
+        .await?;
+    let history = json!({"pipelineName": name, "maxResults": 100});
+    let history = client.call("ListActionExecutions", history).await?;
+    Ok(approvals::open(name, &state, &history))
 }
 
 /// `stagewright retry`: retries the failed stage of the newest execution.

@@ -1,18 +1,6 @@
 //! Answers of CodePipeline as people read them. Pure.
 
 use serde_json::Value;
-use shared::secret::Secret;
-
-/// An approval that somebody can answer.
-#[derive(Debug)]
-pub struct OpenApproval {
-    /// Its stage.
-    pub stage: String,
-    /// Its action.
-    pub action: String,
-    /// What PutApprovalResult wants to see.
-    pub token: Secret,
-}
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
@@ -111,26 +99,6 @@ fn line(out: &mut String, indent: &str, name: &str, latest: &Value) {
     out.push('\n');
 }
 
-/// Approvals that wait for an answer.
-pub fn open_approvals(state: &Value) -> Vec<OpenApproval> {
-    let mut open = Vec::new();
-    for stage in list(state, "stageStates") {
-        for action in list(stage, "actionStates") {
-            let latest = &action["latestExecution"];
-            if let (Some("InProgress"), Some(token)) =
-                (latest["status"].as_str(), latest["token"].as_str())
-            {
-                open.push(OpenApproval {
-                    stage: text(stage, "stageName").to_owned(),
-                    action: text(action, "actionName").to_owned(),
-                    token: Secret::new(token.to_owned()),
-                });
-            }
-        }
-    }
-    open
-}
-
 /// The stage to retry and its execution: the named one, or the last that failed or was stopped.
 pub fn failed_stage(state: &Value, wanted: Option<&str>) -> Option<(String, String)> {
     let stages = list(state, "stageStates").iter().rev();
@@ -186,7 +154,6 @@ mod tests {
             "p  Failed  e\n\nBuild  Failed\n  ✗ Make                 no\n\nAsk  -  (transition disabled: freeze)\n  · Ok\n"
         );
         assert!(!without_tokens(&waiting()).to_string().contains("planted"));
-        assert!(!format!("{:?}", open_approvals(&waiting())).contains("planted"));
     }
 
     #[test]
