@@ -22,11 +22,14 @@ use engine_states::{
 };
 use jiff::Timestamp;
 use shared::{
-    approval::link::{self, KeyRing},
+    approval::{
+        chat::press,
+        link::{self, KeyRing},
+    },
     archive::{self, Limits, Symlinks},
     drive::decide,
     event::StateChange,
-    wire::{approval_message::ApprovalMessage, eventbridge::Event},
+    wire::{approval_message::ApprovalMessage, approval_task, eventbridge::Event},
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -35,10 +38,12 @@ use tokio::runtime::Runtime;
 pub type Target = fn(&[u8]);
 
 /// The targets; each has a folder of seeds under `fuzz/seeds` and a file under `fuzz/fuzz_targets`.
-pub const ALL: [(&str, Target); 12] = [
+pub const ALL: [(&str, Target); 14] = [
     ("job_event", job_event),
     ("state_change", state_change),
     ("approval_message", approval_message),
+    ("approval_task", approval_task),
+    ("slack_press", slack_press),
     ("link_token", link_token),
     ("definition", definition),
     ("definition_file", definition_file),
@@ -80,6 +85,24 @@ pub fn state_change(bytes: &[u8]) {
 /// What CodePipeline publishes for an approval.
 pub fn approval_message(bytes: &[u8]) {
     let _ = ApprovalMessage::parse(&text(bytes)).map_err(|error| error.to_string());
+}
+
+/// What a state machine asks approval-notify.
+pub fn approval_task(bytes: &[u8]) {
+    if let Some(event) = json(bytes) {
+        let _ = approval_task::asked(&event).map_err(|error| error.to_string());
+    }
+}
+
+/// What Slack posts when a button is pressed; the first line stands for the signature too.
+pub fn slack_press(bytes: &[u8]) {
+    let (secret, time) = ("planted".to_owned().into(), "0");
+    let line = text(bytes.split(|b| *b == b'\n').next().unwrap_or_default());
+    let _ = press::verify(&secret, time, &line, bytes, Timestamp::UNIX_EPOCH);
+    let _ = press::verify(&secret, &line, "v0=", bytes, Timestamp::UNIX_EPOCH);
+    if let Some(pressed) = press::read(bytes) {
+        assert!(!format!("{pressed:?}").contains("planted-reply"));
+    }
 }
 
 /// The token of an approval link.

@@ -171,7 +171,7 @@ mod tests {
         let state = json!({"stageStates": [
             {"stageName": "Ask", "latestExecution": {"pipelineExecutionId": "e-1"},
              "actionStates": [{"actionName": "Ok", "latestExecution": {
-                "status": "InProgress", "token": "planted", "lastStatusChange": 1_795_427_400.5}}]}]});
+                "status": "InProgress", "token": "planted", "lastStatusChange": 1_795_426_200.0}}]}]});
         let run = |category: &str, token: &str, status: &str| {
             json!({"stageName": "Ask", "actionName": "Ok", "status": status, "pipelineExecutionId": "e-2",
                    "input": {"actionTypeId": {"category": category}},
