@@ -1,5 +1,5 @@
 //! `make bench`: measures what the README and `docs/performance.md` say. Prints one row per figure; with the argument
-//! `artifacts` or `approvals` only those of large artifacts or of the approval page.
+//! `artifacts`, `approvals` or `states` only those of large artifacts, of the approval page or of state machines.
 
 mod api;
 mod approvals;
@@ -9,6 +9,7 @@ mod executions;
 mod history;
 mod lambda;
 mod sizes;
+mod states;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,12 @@ fn main() -> ExitCode {
     println!("{:<70} {:>24}", "what", "measured");
     if first == Some("approvals") {
         for (what, figure) in approvals::measure() {
+            row(&what, &figure);
+        }
+        return ExitCode::SUCCESS;
+    }
+    if first == Some("states") {
+        for (what, figure) in states::measure() {
             row(&what, &figure);
         }
         return ExitCode::SUCCESS;
@@ -41,6 +48,9 @@ fn main() -> ExitCode {
         row(&what, &figure);
     }
     for (what, figure) in approvals::measure() {
+        row(&what, &figure);
+    }
+    for (what, figure) in states::measure() {
         row(&what, &figure);
     }
     for (what, figure) in api::measure() {

@@ -124,6 +124,8 @@ pub struct MapRun {
     pub status: &'static str,
     /// `MaxConcurrency`
     pub concurrency: u64,
+    /// Child executions that may fail.
+    pub tolerated: u64,
     /// Items in all.
     pub total: u64,
     /// Child executions that succeeded.

@@ -72,8 +72,23 @@ pub enum Event {
     },
     /// RedriveExecution.
     Redrive,
+    /// UpdateMapRun.
+    UpdateRun(RunUpdate),
     /// Go on after [`crate::effect::Effect::Continue`].
     Continue,
+}
+
+/// What UpdateMapRun changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunUpdate {
+    /// The map run's ARN.
+    pub run: String,
+    /// `maxConcurrency`; 0: as many as there may be.
+    pub concurrency: Option<u64>,
+    /// `toleratedFailureCount`
+    pub tolerated_count: Option<u64>,
+    /// `toleratedFailurePercentage`
+    pub tolerated_percentage: Option<u64>,
 }
 
 /// What an `ItemReader` got.

@@ -11,6 +11,7 @@ mod parallel;
 mod redrive;
 mod run;
 mod task;
+mod update;
 mod value;
 mod wait;
 
@@ -44,6 +45,9 @@ pub enum Refusal {
     /// The timer was cleared.
     #[error("Timer was cleared: {0}")]
     NoTimer(u64),
+    /// UpdateMapRun of one that does not run.
+    #[error("Map run does not run: {0}")]
+    NoRun(String),
     /// The execution is over.
     #[error("Execution is over")]
     Over,
@@ -127,6 +131,7 @@ pub fn step(
         (Status::Running, Event::Due { timer }) => turn.due(*timer)?,
         (Status::Running, Event::Stop { error, cause }) => turn.stop(error.clone(), cause.clone()),
         (Status::Running, Event::Redrive) => return Err(Refusal::NotRedrivable("it is running")),
+        (Status::Running, Event::UpdateRun(update)) => turn.update_run(update)?,
         (Status::Running, Event::Continue) => {}
         (Status::Succeeded, Event::Redrive) => return Err(Refusal::NotRedrivable("it succeeded")),
         (Status::Failed | Status::TimedOut | Status::Aborted, Event::Redrive) => turn.redrive()?,

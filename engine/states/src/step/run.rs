@@ -150,7 +150,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Tells the engine where the run stands.
-    fn show_run(&mut self, id: u32, status: &'static str) {
+    pub(super) fn show_run(&mut self, id: u32, status: &'static str) {
         let Some(mapping) = self.mapping(id) else {
             return;
         };
@@ -161,6 +161,7 @@ impl<'a> Turn<'a> {
             arn,
             status,
             concurrency: mapping.most as u64,
+            tolerated: mapping.tolerated,
             total: mapping.items.len() as u64,
             succeeded: mapping.results.iter().flatten().count() as u64,
             failed: mapping.failed,
