@@ -14,6 +14,7 @@ use shared::approval::rules::RuleSet;
 use crate::{
     connector::{self, Connectors},
     provider::codedeploy::Configuration,
+    states::declared::{ActivityConfig, HttpConnectionConfig, StateMachineConfig},
     third_party::{self, Partners},
 };
 
@@ -35,6 +36,12 @@ pub struct Config {
     pub function: BTreeMap<String, FunctionConfig>,
     /// Pipelines by name that are there from the start, beside the one that runs.
     pub pipeline: BTreeMap<String, PipelineConfig>,
+    /// State machines by name that are there from the start.
+    pub state_machine: BTreeMap<String, StateMachineConfig>,
+    /// Activities by name that are there from the start.
+    pub activity: BTreeMap<String, ActivityConfig>,
+    /// Connections of HTTP tasks by name.
+    pub http_connection: BTreeMap<String, HttpConnectionConfig>,
     /// CodeBuild projects by name.
     pub codebuild: BTreeMap<String, CodebuildConfig>,
     /// Connections by ARN: a git URL or path; `{FullRepositoryId}` is replaced.

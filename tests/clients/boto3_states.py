@@ -1,54 +1,37 @@
-"""A boto3 session with state machines: boto3_states.py URL ends with `ok`.
+"""A boto3 session with the example's state machines: boto3_states.py URL ends with `ok`.
 
-A release machine (tests in parallel, an approval by token, a pipeline-like callback, a roll back on failure) and a
-migration machine with Map and Catch; versions, tags, validation, history, stop, redrive.
+The release machine (tests in parallel, an approval, a pipeline, a rollback) and the migration machine with Map and Catch;
+versions, tags, validation, history, stop, redrive. The server runs with docs/examples/machines/stagewright.toml.
 """
 
+import io
 import json
 import sys
 import threading
+import zipfile
+from pathlib import Path
 
 from session import client, refused, wait
 
 url = sys.argv[1]
 states = client("stepfunctions", url)
 ROLE = "arn:aws:iam::123456789012:role/states"
+HERE = "arn:aws:states:eu-west-1:123456789012"
+release, migration = (f"{HERE}:stateMachine:{name}" for name in ["release", "migration"])
+asked = f"{HERE}:activity:approve"
 
-asked = states.create_activity(name="approve")["activityArn"]
-RELEASE = {
-    "StartAt": "Test",
-    "States": {
-        "Test": {
-            "Type": "Parallel",
-            "ResultPath": "$.tests",
-            "Branches": [
-                {"StartAt": name, "States": {name: {
-                    "Type": "Task",
-                    "Resource": "arn:aws:states:::lambda:invoke",
-                    "Parameters": {"FunctionName": "echo", "Payload": {"suite": name, "version.$": "$.version"}},
-                    "OutputPath": "$.Payload",
-                    "End": True,
-                }}}
-                for name in ["Unit", "Browser"]
-            ],
-            "Next": "Approve",
-        },
-        "Approve": {
-            "Type": "Task",
-            "Resource": asked,
-            "TimeoutSeconds": 3600,
-            "ResultPath": "$.approval",
-            "Catch": [{"ErrorEquals": ["Rejected"], "ResultPath": "$.why", "Next": "RollBack"}],
-            "Next": "Released",
-        },
-        "Released": {"Type": "Succeed"},
-        "RollBack": {"Type": "Fail", "Error": "RolledBack", "CausePath": "$.why.Cause"},
-    },
-}
-found = states.validate_state_machine_definition(definition=json.dumps(RELEASE))
+# What the pipeline `ship` ships.
+app = Path(__file__).parents[2] / "docs/examples/machines/app"
+archive = io.BytesIO()
+with zipfile.ZipFile(archive, "w") as packed:
+    packed.write(app / "index.html", "index.html")
+objects = client("s3", url)
+objects.put_object(Bucket="app-source", Key="app.zip", Body=archive.getvalue())
+
+machine = states.describe_state_machine(stateMachineArn=release)
+assert machine["status"] == "ACTIVE", machine
+found = states.validate_state_machine_definition(definition=machine["definition"])
 assert found["result"] == "OK", found
-release = states.create_state_machine(name="release", definition=json.dumps(RELEASE), roleArn=ROLE)["stateMachineArn"]
-assert states.describe_state_machine(stateMachineArn=release)["status"] == "ACTIVE"
 broken = json.dumps({"StartAt": "Nowhere", "States": {}})
 assert states.validate_state_machine_definition(definition=broken)["result"] == "FAIL"
 refused("InvalidDefinition", states.create_state_machine, name="bad", definition=broken, roleArn=ROLE)
@@ -62,7 +45,7 @@ def ended(arn):
 def answer(approve):
     task = states.get_activity_task(activityArn=asked, workerName="people")
     if approve:
-        states.send_task_success(taskToken=task["taskToken"], output=json.dumps({"by": "me"}))
+        states.send_task_success(taskToken=task["taskToken"], output=json.dumps({"by": "dana"}))
     else:
         states.send_task_failure(taskToken=task["taskToken"], error="Rejected", cause="not on a Friday")
     return task
@@ -72,23 +55,40 @@ def start(name, machine=release, **data):
     return states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(data))["executionArn"]
 
 
-good = start("good", version=7)
+def live():
+    return {item["Key"].split("/")[0] for item in objects.list_objects_v2(Bucket="app-live").get("Contents", [])}
+
+
+good = start("good", version="2.0", previous="1.9")
 task = answer(True)
-assert json.loads(task["input"])["tests"] == [{"suite": "Unit", "version": 7}, {"suite": "Browser", "version": 7}], task
+tests = json.loads(task["input"])["tests"]
+assert [(test["suite"], test["passed"]) for test in tests] == [("unit", True), ("browser", True)], tests
 done = ended(good)
-assert done["status"] == "SUCCEEDED" and json.loads(done["output"])["approval"] == {"by": "me"}, done
+assert done["status"] == "SUCCEEDED", done
+output = json.loads(done["output"])
+shipped = client("codepipeline", url).get_pipeline_execution(
+    pipelineName="ship", pipelineExecutionId=output["shipped"]["pipelineExecutionId"]
+)
+assert shipped["pipelineExecution"]["status"] == "Succeeded", shipped
+assert output["approval"] == {"by": "dana"} and live() == {"2.0"}, (output, live())
 refused("TaskTimedOut", states.send_task_heartbeat, taskToken=task["taskToken"])
 pages = states.get_paginator("get_execution_history").paginate(executionArn=good, PaginationConfig={"PageSize": 5})
 kinds = [event["type"] for page in pages for event in page["events"]]
-assert kinds[0] == "ExecutionStarted" and kinds[-1] == "ExecutionSucceeded" and kinds.count("TaskSucceeded") == 2, kinds
+assert kinds[0] == "ExecutionStarted" and kinds[-1] == "ExecutionSucceeded" and kinds.count("TaskSucceeded") == 4, kinds
 refused("ExecutionAlreadyExists", states.start_execution, stateMachineArn=release, name="good", input="{}")
 print("released", good)
 
-bad = start("bad", version=8)
-answer(False)
+bad = start("bad", version="unfit", previous="2.0")
+answer(True)
 done = ended(bad)
-assert (done["status"], done["error"], done["cause"]) == ("FAILED", "RolledBack", "not on a Friday"), done
-held = start("held", version=9)
+assert (done["status"], done["error"], done["cause"]) == ("FAILED", "RolledBack", "2.0 is live again"), done
+no = start("no", version="2.1", previous="2.0")
+answer(False)
+done = ended(no)
+assert (done["status"], done["error"], done["cause"]) == ("FAILED", "Rejected", "not on a Friday"), done
+done = ended(start("untested", version="untested", previous="2.0"))
+assert (done["status"], done["error"]) == ("FAILED", "Broken"), done
+held = start("held", version="2.2", previous="2.0")
 wait("the approval", lambda: "ActivityScheduled" in [e["type"] for e in states.get_execution_history(executionArn=held)["events"]])
 states.stop_execution(executionArn=held, error="Stopped", cause="enough")
 assert ended(held)["status"] == "ABORTED"
@@ -99,36 +99,14 @@ assert ended(held)["status"] == "SUCCEEDED" and ended(held)["redriveCount"] == 1
 again.join()
 names = [it["name"] for it in states.list_executions(stateMachineArn=release, statusFilter="SUCCEEDED")["executions"]]
 assert sorted(names) == ["good", "held"], names
-print("rolled back, stopped, redriven")
+assert live() == {"2.0", "2.2"}, live()
+print("rolled back, rejected, stopped, redriven")
 
-MIGRATION = {
-    "QueryLanguage": "JSONata",
-    "StartAt": "Tables",
-    "States": {
-        "Tables": {
-            "Type": "Map",
-            "Items": "{% $states.input.tables %}",
-            "MaxConcurrency": 2,
-            "ItemProcessor": {"StartAt": "Move", "States": {
-                "Move": {
-                    "Type": "Task",
-                    "Resource": "arn:aws:states:::lambda:invoke",
-                    "Arguments": {"FunctionName": "echo", "Payload": {"table": "{% $states.input %}"}},
-                    "Output": "{% $states.result.Payload.table %}",
-                    "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 1, "MaxAttempts": 2}],
-                    "Catch": [{"ErrorEquals": ["States.ALL"], "Output": "{% $states.errorOutput.Error %}", "Next": "Left"}],
-                    "End": True,
-                },
-                "Left": {"Type": "Pass", "Output": "{% 'left: ' & $states.input %}", "End": True},
-            }},
-            "Output": {"moved": "{% $states.result %}", "count": "{% $count($states.result) %}"},
-            "End": True,
-        }
-    },
-}
-migration = states.create_state_machine(name="migration", definition=json.dumps(MIGRATION), roleArn=ROLE, publish=True)
-done = ended(start("all", migration["stateMachineVersionArn"], tables=["a", "broken", "c"]))
-assert json.loads(done["output"]) == {"moved": ["a", "left: Broken", "c"], "count": 3}, done
+version = states.publish_state_machine_version(stateMachineArn=migration)["stateMachineVersionArn"]
+done = ended(start("all", version, tables=["a", "broken", "ccc"]))
+assert json.loads(done["output"]) == {"moved": ["a", "ccc"], "left": ["broken"], "rows": 400}, done
+done = ended(start("none", version, tables=["a", "broken", "broken2"]))
+assert (done["error"], done["cause"]) == ("TooManyLeft", "left: broken, broken2"), done
 print("migrated")
 
 sync = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": {"x": 1}, "End": True}}}
@@ -136,7 +114,7 @@ express = states.create_state_machine(name="quick", definition=json.dumps(sync),
 tags = [{"key": "team", "value": "web"}]
 states.tag_resource(resourceArn=release, tags=tags)
 assert states.list_tags_for_resource(resourceArn=release)["tags"] == tags
-assert [m["name"] for m in states.list_state_machines()["stateMachines"]] == ["migration", "quick", "release"]
+assert [m["name"] for m in states.list_state_machines()["stateMachines"]] == ["migration", "quick", "release", "ship"]
 states.delete_state_machine(stateMachineArn=express)
 refused("StateMachineDoesNotExist", states.start_execution, stateMachineArn=express)
 print("ok")

@@ -1,11 +1,18 @@
-//! State machines under the engine, as their clients see them.
+//! State machines under the engine, as their clients see them: the example's machines by a pipeline, boto3 and the CLI.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
 use harness::{
+    http,
     process::{Server, client, finish, shown},
-    workspace::root,
+    workspace::{root, stagewright},
 };
+use serde_json::{Value, json};
 
 fn session(interpreter: &Path, script: &str, arguments: &[&str]) {
     let output = finish(
@@ -18,37 +25,176 @@ fn session(interpreter: &Path, script: &str, arguments: &[&str]) {
     assert!(said.ends_with("ok\n"), "{}", shown(&output));
 }
 
-#[test]
-fn a_boto3_session_runs_a_release_and_a_migration() {
-    let Some(python) = client("python3") else {
-        return;
-    };
-    let ready = finish(Command::new(&python).args(["-c", "import awslambdaric"]));
-    if !ready.status.success() {
-        assert!(std::env::var_os("CI").is_none(), "{}", shown(&ready));
-        eprintln!("SKIPPED: awslambdaric is not installed under target/clients");
-        return;
-    }
-    let folder = tempfile::tempdir().expect("a folder");
-    let config = folder.path().join("stagewright.toml");
-    let text = format!(
-        "[function.echo]\ntimeout_seconds = 60\ncwd = {:?}\ncommand = [{:?}, \"-m\", \"awslambdaric\", \"states_function.handler\"]\n\
-         environment = {{ PYTHONDONTWRITEBYTECODE = \"1\" }}\n",
-        root().join("tests/clients"),
-        python,
+fn example() -> PathBuf {
+    root().join("docs/examples/machines")
+}
+
+/// The example's functions are Python; where there is none the test says so.
+fn python() -> bool {
+    let there = Command::new("python3").arg("--version").output().is_ok();
+    assert!(
+        there || std::env::var_os("CI").is_none(),
+        "python3 must be there in CI"
     );
-    fs::write(&config, text).expect("a file");
-    let config = config.display().to_string();
-    let server = Server::start(&folder.path().join("state"), &["--config", &config]);
-    session(&python, "boto3_states.py", &[&server.url]);
+    if !there {
+        eprintln!("SKIPPED: there is no python3 for the example's functions");
+    }
+    there
+}
+
+fn config() -> String {
+    example().join("stagewright.toml").display().to_string()
+}
+
+fn states(url: &str, operation: &str, input: &Value) -> Option<Value> {
+    let answer = http::json(
+        url,
+        "states",
+        &format!("AWSStepFunctions.{operation}"),
+        input,
+    )
+    .ok()?;
+    (answer.status == 200).then(|| answer.json())
+}
+
+/// A pipeline runs both machines; somebody answers the approval of the release.
+fn pipeline(approve: bool) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut child = Command::new(stagewright())
+        .args([
+            "run",
+            "pipeline.yaml",
+            "--source",
+            "Source=app",
+            "--listen",
+            "127.0.0.1:0",
+            "--state",
+        ])
+        .arg(folder.path().join("state"))
+        .current_dir(example())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .expect("stagewright is built");
+    let mut told = String::new();
+    let mut answered = false;
+    for line in BufReader::new(child.stdout.take().expect("piped")).lines() {
+        let line = line.expect("text");
+        told.push_str(&line);
+        told.push('\n');
+        let address = told.split_whitespace().find_map(|word| {
+            let at = word.find("http://127.0.0.1:")?;
+            let end = word[at + 7..]
+                .find('/')
+                .map_or(word.len(), |end| at + 7 + end);
+            Some(word[at..end].to_owned())
+        });
+        if let (Some(url), false) = (address, answered) {
+            answered = true;
+            std::thread::spawn(move || answer(&url, approve));
+        }
+    }
+    let status = child.wait().expect("it ends");
+    (status.code(), told)
+}
+
+fn answer(url: &str, approve: bool) {
+    let activity = json!({"activityArn": "arn:aws:states:eu-west-1:123456789012:activity:approve", "workerName": "dana"});
+    let token = loop {
+        let task = states(url, "GetActivityTask", &activity).unwrap_or_default();
+        if let Some(token) = task.get("taskToken").filter(|t| t.is_string()) {
+            break token.clone();
+        }
+        std::thread::yield_now();
+    };
+    if approve {
+        let output = r#"{"by": "dana"}"#;
+        states(
+            url,
+            "SendTaskSuccess",
+            &json!({"taskToken": token, "output": output}),
+        );
+    } else {
+        states(
+            url,
+            "SendTaskFailure",
+            &json!({"taskToken": token, "error": "Rejected", "cause": "not on a Friday"}),
+        );
+    }
 }
 
 #[test]
-fn an_aws_cli_session_runs_a_machine() {
-    if let Some(aws) = client("aws") {
-        let folder = tempfile::tempdir().expect("a folder");
-        let server = Server::start(folder.path(), &[]);
-        let aws = aws.display().to_string();
-        session(Path::new("sh"), "cli_states.sh", &[&aws, &server.url]);
+fn a_pipeline_runs_a_migration_and_a_release() {
+    if !python() {
+        return;
     }
+    let (status, told) = pipeline(true);
+    assert_eq!(status, Some(0), "{told}");
+    for expected in [
+        "Migrate",
+        "Release",
+        "The execution succeeded",
+        "Succeeded in",
+    ] {
+        assert!(told.contains(expected), "{expected:?} is missing:\n{told}");
+    }
+    let (status, told) = pipeline(false);
+    assert_eq!(status, Some(1), "{told}");
+    assert!(
+        told.contains("ended FAILED: Rejected: not on a Friday"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_machine_of_the_configuration_that_is_refused_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("stagewright.toml");
+    fs::write(&file, "[state-machine.bad]\ndefinition = \"bad.json\"\n").expect("a file");
+    for (text, told) in [
+        (None, "bad.json cannot be read"),
+        (
+            Some(r#"{"StartAt": "A", "States": {}}"#),
+            "bad.json is refused",
+        ),
+    ] {
+        if let Some(text) = text {
+            fs::write(folder.path().join("bad.json"), text).expect("a file");
+        }
+        let output = finish(
+            Command::new(stagewright())
+                .args(["serve", "--listen", "127.0.0.1:0", "--state", "state"])
+                .current_dir(folder.path()),
+        );
+        assert_eq!(output.status.code(), Some(2), "{}", shown(&output));
+        assert!(shown(&output).contains(told), "{}", shown(&output));
+    }
+}
+
+#[test]
+fn a_boto3_session_runs_a_release_and_a_migration() {
+    let Some(interpreter) = client("python3") else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&folder.path().join("state"), &["--config", &config()]);
+    session(&interpreter, "boto3_states.py", &[&server.url]);
+}
+
+#[test]
+fn an_aws_cli_session_runs_machines() {
+    let Some(aws) = client("aws") else {
+        return;
+    };
+    if !python() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&folder.path().join("state"), &["--config", &config()]);
+    let (aws, app) = (
+        aws.display().to_string(),
+        example().join("app").display().to_string(),
+    );
+    session(Path::new("sh"), "cli_states.sh", &[&aws, &server.url, &app]);
 }

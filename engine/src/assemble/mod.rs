@@ -30,7 +30,7 @@ use crate::{
     mail::MailSink,
     perform::Performer,
     provider,
-    states::{self, StoreError as StoreFailure, Workflows},
+    states::{self, StoreError as StoreFailure, Workflows, declared::DeclaredError},
     store::{
         keys::Keys,
         objects::{ObjectStore, StoreError},
@@ -108,6 +108,9 @@ pub enum StartError {
     /// The state machines.
     #[error("the state machines cannot be opened")]
     States(#[source] StoreFailure),
+    /// A state machine of the configuration.
+    #[error(transparent)]
+    Machine(#[from] DeclaredError),
     /// The objects.
     #[error("the objects cannot be opened")]
     Objects(#[source] StoreError),
@@ -128,7 +131,7 @@ pub enum StartError {
 impl StartError {
     /// Whether the configuration is at fault, and not the engine or its machine.
     pub const fn is_request(&self) -> bool {
-        matches!(self, Self::Wire(WireError::NoTopic))
+        matches!(self, Self::Wire(WireError::NoTopic) | Self::Machine(_))
     }
 }
 
@@ -269,6 +272,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
     let alarms = state_dir.join("alarms.json");
     let file = state_dir.join("states.db");
     let workflows = Workflows::open(&file, home, clock.clone()).map_err(StartError::States)?;
+    workflows.declare(&config)?;
     let app = App {
         clock,
         desk,

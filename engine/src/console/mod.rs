@@ -3,6 +3,7 @@
 mod events;
 mod functions;
 mod gates;
+mod machines;
 mod model;
 mod raw;
 
@@ -46,6 +47,12 @@ pub fn routes() -> Router<App> {
         .route(
             "/_stagewright/pipeline/{name}/{execution}/log/{action}",
             get(log),
+        )
+        .route("/_stagewright/machines", get(machines::index))
+        .route("/_stagewright/machine/{name}", get(machines::newest))
+        .route(
+            "/_stagewright/machine/{name}/{execution}",
+            get(machines::one),
         )
         .route("/_stagewright/function-log", get(functions::all))
         .route("/_stagewright/function-log/{name}", get(functions::one))

@@ -43,6 +43,25 @@ pub struct StateMachine {
     pub aliases: BTreeMap<String, Alias>,
 }
 
+impl StateMachine {
+    /// A new one without a definition, versions, tags.
+    pub fn new(arn: String, kind: Type, role: String, created: Timestamp) -> Self {
+        Self {
+            arn,
+            kind,
+            definition: String::new(),
+            role,
+            created,
+            revision: String::new(),
+            settings: Value::Object(serde_json::Map::new()),
+            tags: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            last_version: 0,
+            aliases: BTreeMap::new(),
+        }
+    }
+}
+
 /// A published version: a machine that does not change.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Version {

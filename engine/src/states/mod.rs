@@ -5,7 +5,9 @@
 
 mod activity;
 mod book;
+pub mod declared;
 mod items;
+mod news;
 mod perform;
 mod record;
 mod run;
@@ -21,13 +23,13 @@ use std::{
 };
 
 use engine_events::book::Home;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use activity::Handed;
 pub use book::{Activity, Alias, Book, Chosen, StateMachine, Version};
 pub use record::VERSION as RECORD_VERSION;
-pub use record::{Begun, Ended, Listed, Look};
+pub use record::{Begun, Child, Ended, Listed, Look};
 pub use run::{Told, seed};
 pub use store::StoreError;
 
@@ -46,6 +48,7 @@ struct Inner {
     jobs: Mutex<HashMap<Job, CancellationToken>>,
     queue: activity::Queue,
     changed: watch::Sender<u64>,
+    news: Mutex<news::Channel>,
 }
 
 struct Kept {
@@ -69,6 +72,7 @@ impl Workflows {
     pub fn open(file: &Path, home: Home, clock: Clock) -> Result<Self, StoreError> {
         let store = store::Store::open(file)?;
         let book = store.book()?;
+        let (to, from) = mpsc::unbounded_channel();
         let kept = Kept {
             store,
             book,
@@ -82,6 +86,7 @@ impl Workflows {
                 jobs: Mutex::default(),
                 queue: activity::Queue::default(),
                 changed: watch::Sender::new(0),
+                news: Mutex::new((to, Some(from))),
             }),
         })
     }
@@ -132,6 +137,13 @@ impl Workflows {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn news(&self) -> MutexGuard<'_, news::Channel> {
+        self.inner
+            .news
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Remembers that something goes on; what it gets is cancelled when it no longer counts.
     fn job(&self, job: Job) -> CancellationToken {
         let stop = CancellationToken::new();
@@ -154,6 +166,11 @@ impl fmt::Debug for Workflows {
 
 /// Goes on with the executions of an earlier run. Needs a tokio runtime.
 pub fn start(app: &App) {
+    if let Some(news) = app.workflows.news().1.take() {
+        // Before anything new begins.
+        let untold = app.workflows.untold();
+        tokio::spawn(news::run(app.clone(), untold, news));
+    }
     for arn in app.workflows.running() {
         app.workflows.resume(app, &arn);
     }

@@ -70,7 +70,8 @@ impl Open {
                 self.timers.remove(timer);
             }
             Event::Continue => self.again = false,
-            Event::Heartbeat { .. } | Event::Stop { .. } | Event::Redrive => {}
+            Event::Heartbeat { .. } | Event::Stop { .. } | Event::Redrive | Event::UpdateRun(_) => {
+            }
         }
     }
 

@@ -15,8 +15,9 @@ use serde_json::Value;
 
 use super::{
     Kept, Workflows,
+    news::News,
     perform::{self, Open},
-    record::{Begun, Ended, Listed, Look},
+    record::{Begun, Child, Ended, Listed, Look},
     store::StoreError,
 };
 use crate::app::App;
@@ -29,6 +30,7 @@ pub struct Live {
     seq: i64,
     history: Vec<HistoryEvent>,
     runs: BTreeMap<String, MapRun>,
+    children: BTreeMap<u32, Child>,
     ended: Option<Ended>,
     redriven: Option<Timestamp>,
     open: Open,
@@ -55,7 +57,7 @@ pub fn seed() -> u128 {
 
 impl Live {
     /// From the beginning through all inputs; what is open then is in `open`.
-    fn replay(begun: Begun, inputs: &[Input]) -> Result<Self, StoreError> {
+    pub(super) fn replay(begun: Begun, inputs: &[Input]) -> Result<Self, StoreError> {
         let refused = |_| StoreError::Definition(begun.identity.machine_arn.clone());
         let definition = parse(&begun.definition, begun.kind).map_err(refused)?;
         let (machine, effects) = step::start(
@@ -73,6 +75,7 @@ impl Live {
             seq: 0,
             history: Vec::new(),
             runs: BTreeMap::new(),
+            children: BTreeMap::new(),
             ended: None,
             redriven: None,
             open: Open::default(),
@@ -89,6 +92,24 @@ impl Live {
             live.seq += 1;
         }
         Ok(live)
+    }
+
+    #[cfg(test)]
+    pub(super) fn history(&self) -> &[HistoryEvent] {
+        &self.history
+    }
+
+    /// What is to be told: that it runs (from its beginning or again), that it has ended.
+    fn news(&self, app: &App, runs: bool) -> Vec<News> {
+        let news = |ended: Option<Ended>| News {
+            begun: Arc::clone(&self.begun),
+            ended,
+            redriven: (self.machine.redrives(), self.redriven),
+            busy: app.clock.busy(),
+        };
+        let runs = runs.then(|| news(None));
+        let ended = self.ended.clone().map(|ended| news(Some(ended)));
+        runs.into_iter().chain(ended).collect()
     }
 
     fn took(&mut self, event: &Event, at: Timestamp) {
@@ -110,26 +131,46 @@ impl Live {
                 Effect::MapRun(run) => {
                     self.runs.insert(run.arn.clone(), run.clone());
                 }
-                Effect::Finished(outcome) => self.ended = Some(ended(outcome, at)),
+                Effect::ChildStarted {
+                    stream,
+                    arn,
+                    map_run,
+                    input,
+                } => {
+                    if let Some(run) = self.runs.get_mut(map_run) {
+                        run.running += 1;
+                    }
+                    let child = Child {
+                        stream: *stream,
+                        arn: arn.clone(),
+                        run: map_run.clone(),
+                        input: Arc::clone(input),
+                        at,
+                        ended: None,
+                    };
+                    self.children.insert(*stream, child);
+                }
+                Effect::ChildFinished { stream, outcome } => self.child_ended(*stream, outcome, at),
+                Effect::Finished(outcome) => self.ended = Some(Ended::of(outcome, at)),
                 _ => {}
             }
         }
     }
 }
 
-fn ended(outcome: &Outcome, at: Timestamp) -> Ended {
-    let (status, output, error, cause) = match outcome {
-        Outcome::Succeeded(output) => ("SUCCEEDED", Some(Value::clone(output)), None, None),
-        Outcome::Failed(error, cause) => ("FAILED", None, error.clone(), cause.clone()),
-        Outcome::TimedOut(error, cause) => ("TIMED_OUT", None, error.clone(), cause.clone()),
-        Outcome::Aborted(error, cause) => ("ABORTED", None, error.clone(), cause.clone()),
-    };
-    Ended {
-        status: status.to_owned(),
-        at,
-        output,
-        error,
-        cause,
+impl Live {
+    fn child_ended(&mut self, stream: u32, outcome: &Outcome, at: Timestamp) {
+        let Some(child) = self.children.get_mut(&stream) else {
+            return;
+        };
+        child.ended = Some(Ended::of(outcome, at));
+        if let Some(run) = self.runs.get_mut(&child.run) {
+            run.running = run.running.saturating_sub(1);
+            match outcome {
+                Outcome::Succeeded(_) => run.succeeded += 1,
+                _ => run.failed += 1,
+            }
+        }
     }
 }
 
@@ -140,19 +181,21 @@ impl Workflows {
     /// It cannot be kept.
     pub fn begin(&self, app: &App, begun: Begun) -> Result<(), StoreError> {
         let arn = begun.identity.arn.clone();
-        let open = {
+        let (open, news) = {
             let mut kept = self.kept();
             let mut live = Live::replay(begun, &[])?;
             let transaction = kept.store.db.unchecked_transaction()?;
             kept.store.begin(&live.begun)?;
             keep(&kept, &arn, &live)?;
             transaction.commit()?;
+            let news = live.news(app, true);
             let open = std::mem::take(&mut live.open);
             if live.machine.status() == Status::Running {
                 kept.live.insert(arn.clone(), live);
             }
-            open
+            (open, news)
         };
+        news.into_iter().for_each(|n| self.announce(n));
         perform::all(app, &arn, open);
         self.inner.changed.send_modify(|n| *n += 1);
         Ok(())
@@ -163,7 +206,8 @@ impl Workflows {
     /// # Errors
     /// [`Told`]
     pub fn tell(&self, app: &App, arn: &str, event: Event) -> Result<(), Told> {
-        let open = {
+        let redriven = event == Event::Redrive;
+        let (open, news) = {
             let mut guard = self.kept();
             let kept = &mut *guard;
             let mut live = match kept.live.remove(arn) {
@@ -174,11 +218,13 @@ impl Workflows {
             let open = std::mem::take(&mut live.open);
             // After a failure of the disk the machine may be ahead of the file: it is read again when it is next needed.
             let sound = !matches!(result, Err(Told::Store(_)));
+            let news = live.news(app, redriven);
             if sound && live.machine.status() == Status::Running {
                 kept.live.insert(arn.to_owned(), live);
             }
-            result.map(|()| open)?
+            result.map(|()| (open, news))?
         };
+        news.into_iter().for_each(|n| self.announce(n));
         perform::all(app, arn, open);
         self.inner.changed.send_modify(|n| *n += 1);
         Ok(())
@@ -202,6 +248,7 @@ impl Workflows {
             begun: Begun::clone(&live.begun),
             ended: live.ended.clone(),
             history: live.history.clone(),
+            children: live.children.values().cloned().collect(),
             runs: live.runs.clone(),
             redriven: (live.machine.redrives(), live.redriven),
         })
@@ -229,6 +276,14 @@ impl Workflows {
     /// The disk's.
     pub fn task_of(&self, token: &str) -> Result<Option<(String, u64)>, StoreError> {
         self.kept().store.task_of(token)
+    }
+
+    /// The execution that a map run belongs to, with the run's own ARN; `run` may end with `:%` for any id.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn execution_of(&self, run: &str) -> Result<Option<(String, String)>, StoreError> {
+        self.kept().store.execution_of(run)
     }
 
     /// Waits until an execution has ended.
@@ -321,6 +376,9 @@ fn keep(kept: &Kept, arn: &str, live: &Live) -> Result<(), StoreError> {
         if let Some(token) = &order.token {
             kept.store.token(token, arn, order.task)?;
         }
+    }
+    for run in live.runs.keys() {
+        kept.store.map_run(run, arn)?;
     }
     if live.ended.is_some() {
         kept.store.stand(arn, live.ended.as_ref())?;

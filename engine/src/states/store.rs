@@ -19,6 +19,8 @@ const TABLES: &str = "
     CREATE INDEX IF NOT EXISTS execution_status ON execution (status);
     CREATE TABLE IF NOT EXISTS input (execution TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL,
         PRIMARY KEY (execution, seq)) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS map_run (arn TEXT PRIMARY KEY, execution TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS told (execution TEXT PRIMARY KEY, status TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS token (token TEXT PRIMARY KEY, execution TEXT NOT NULL, task INTEGER NOT NULL)
         STRICT, WITHOUT ROWID;";
 
@@ -130,6 +132,44 @@ impl Store {
             )
             .optional()?;
         Ok(found.map(|(arn, task)| (arn, u64::try_from(task).unwrap_or_default())))
+    }
+
+    pub fn map_run(&self, run: &str, arn: &str) -> Result<(), StoreError> {
+        let mut statement = self
+            .db
+            .prepare_cached("INSERT OR IGNORE INTO map_run (arn, execution) VALUES (?1, ?2)")?;
+        statement.execute([run, arn])?;
+        Ok(())
+    }
+
+    /// A map run and its execution; `run` as SQL's LIKE takes it.
+    pub fn execution_of(&self, run: &str) -> Result<Option<(String, String)>, StoreError> {
+        Ok(self
+            .db
+            .query_row(
+                "SELECT arn, execution FROM map_run WHERE arn LIKE ?1 ORDER BY arn = ?1 DESC",
+                [run],
+                |r| Ok((r.get(0)?, r.get(1)?)),
+            )
+            .optional()?)
+    }
+
+    /// Notes that EventBridge was told of this status.
+    pub fn told(&self, arn: &str, status: &str) -> Result<(), StoreError> {
+        let mut statement = self
+            .db
+            .prepare_cached("INSERT OR REPLACE INTO told (execution, status) VALUES (?1, ?2)")?;
+        statement.execute([arn, status])?;
+        Ok(())
+    }
+
+    /// Executions whose status EventBridge was not told of.
+    pub fn untold(&self) -> Result<Vec<String>, StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT arn FROM execution WHERE status IS NOT (SELECT status FROM told WHERE execution = arn) ORDER BY started",
+        )?;
+        let rows = statement.query_map([], |r| r.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     pub fn execution(&self, arn: &str) -> Result<Option<Listed>, StoreError> {

@@ -41,6 +41,19 @@ impl Failed {
     }
 }
 
+impl Failed {
+    /// A service of which there is none here, and no endpoint that has it.
+    pub fn nowhere(signing: &str, service: &str, action: &str) -> Self {
+        Self::new(
+            "Stagewright.NotBuilt",
+            format!(
+                "stagewright has no {service}:{action} for state machines; name an endpoint that has it with --upstream URL \
+                 or [endpoint] {signing} in stagewright.toml"
+            ),
+        )
+    }
+}
+
 /// Begins a task; its end is told to the execution.
 pub fn begin(app: &App, arn: &str, order: Order) {
     if let Resource::Activity(activity) = &order.resource {
@@ -54,7 +67,7 @@ pub fn begin(app: &App, arn: &str, order: Order) {
         let task = order.task;
         let waits = order.resource.waits_for_token();
         let done = tokio::select! {
-            done = perform(&app, order, stop.clone()) => done,
+            done = perform(&app, &arn, order, stop.clone()) => done,
             () = stop.cancelled() => return,
         };
         let event = match done {
@@ -75,7 +88,13 @@ pub fn begin(app: &App, arn: &str, order: Order) {
     });
 }
 
-async fn perform(app: &App, order: Order, stop: CancellationToken) -> Result<Value, Failed> {
+async fn perform(
+    app: &App,
+    arn: &str,
+    order: Order,
+    stop: CancellationToken,
+) -> Result<Value, Failed> {
+    let origin = format!("{arn}#{}", order.task);
     match &order.resource {
         Resource::Lambda(arn) => {
             let payload = Bytes::from(order.input.to_string());
@@ -87,7 +106,7 @@ async fn perform(app: &App, order: Order, stop: CancellationToken) -> Result<Val
             pattern,
         } => match (service.as_str(), action.as_str()) {
             ("lambda", "invoke") => invoke(app, &order.input, stop).await,
-            _ => service::call(app, service, action, *pattern, &order.input).await,
+            _ => service::call(app, service, action, *pattern, &order.input, &origin).await,
         },
         Resource::Activity(_) => Err(Failed::not_built("activity", "call")),
     }

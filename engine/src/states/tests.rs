@@ -13,7 +13,9 @@ use crate::{
     face::{self, Call, Caller, Fault},
 };
 
+mod kills;
 mod requests;
+mod tasks;
 
 async fn engine(folder: &Path) -> Engine {
     let mut options = Options::new(Config::default(), folder);
@@ -81,102 +83,8 @@ async fn kinds(app: &App, execution: &str) -> Vec<String> {
         .collect()
 }
 
-/// Waits, runs side by side, maps, writes to DynamoDB and reads it again, and tells a topic.
-fn tour(topic: &str) -> Value {
-    json!({"StartAt": "W", "States": {
-        "W": {"Type": "Wait", "Seconds": 3600, "Next": "P"},
-        "P": {"Type": "Parallel", "ResultPath": "$.both", "Next": "Put", "Branches": [
-            {"StartAt": "M", "States": {"M": {"Type": "Map", "ItemsPath": "$.items", "End": true, "ItemProcessor": {
-                "StartAt": "I", "States": {"I": {"Type": "Pass", "Parameters": {"v.$": "$"}, "End": true}}}}}},
-            {"StartAt": "W2", "States": {"W2": {"Type": "Wait", "Seconds": 60, "Next": "T"},
-                "T": {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "End": true, "ResultSelector": {"told": true},
-                    "Parameters": {"TopicArn": topic, "Message.$": "$"}}}},
-        ]},
-        "Put": {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:putItem", "ResultPath": null, "Next": "Get",
-            "Parameters": {"TableName": "kept", "Item": {"id": {"S": "a"}, "n": {"N.$": "States.Format('{}', $.n)"}}}},
-        "Get": {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:getItem", "ResultPath": "$.kept", "End": true,
-            "ResultSelector": {"n.$": "$.Item.n.N"},
-            "Parameters": {"TableName": "kept", "Key": {"id": {"S": "a"}}}},
-    }})
-}
-
-async fn prepare(app: &App) -> String {
-    let table = json!({"TableName": "kept", "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}]});
-    app.tables
-        .call("CreateTable", &table.to_string())
-        .await
-        .unwrap()
-        .unwrap();
-    app.topics
-        .create("news", std::collections::BTreeMap::new())
-        .unwrap()
-}
-
-const END: &str =
-    r#"{"both":[[{"v":1},{"v":2}],{"told":true}],"items":[1,2],"kept":{"n":"7"},"n":7}"#;
-
 fn output(described: &Value) -> Value {
     serde_json::from_str(described["output"].as_str().unwrap_or("null")).unwrap()
-}
-
-#[tokio::test]
-async fn a_restart_after_any_input_gives_the_same_end() {
-    let folder = TempDir::new().unwrap();
-    let first = engine(folder.path()).await;
-    let topic = prepare(&first.app).await;
-    let machine = machine(&first.app, "tour", &tour(&topic)).await;
-    let execution = begin(&first.app, &machine, json!({"items": [1, 2], "n": 7})).await;
-    let described = end(&first.app, &execution).await;
-    assert_eq!(described["status"], "SUCCEEDED", "{described}");
-    assert_eq!(
-        output(&described),
-        serde_json::from_str::<Value>(END).unwrap()
-    );
-    let history = kinds(&first.app, &execution).await;
-    first.shut_down().await;
-
-    let file = folder.path().join("states.db");
-    let whole = TempDir::new().unwrap();
-    let copy = whole.path().join("states.db");
-    Connection::open(&file)
-        .unwrap()
-        .execute("VACUUM INTO ?1", [copy.display().to_string()])
-        .unwrap();
-    let inputs: i64 = Connection::open(&copy)
-        .unwrap()
-        .query_row("SELECT count(*) FROM input", [], |r| r.get(0))
-        .unwrap();
-    assert!(inputs >= 5, "{inputs} inputs");
-    for kept in 0..inputs {
-        // As if the engine had been killed right after this record.
-        let db = Connection::open(&file).unwrap();
-        db.execute_batch(&format!(
-            "ATTACH '{}' AS whole; DELETE FROM input; INSERT INTO input SELECT * FROM whole.input WHERE seq < {kept};
-             UPDATE execution SET status = 'RUNNING', ended = NULL;",
-            copy.display()
-        ))
-        .unwrap();
-        drop(db);
-        let again = engine(folder.path()).await;
-        let described = end(&again.app, &execution).await;
-        assert_eq!(
-            described["status"], "SUCCEEDED",
-            "after {kept}: {described}"
-        );
-        assert_eq!(
-            output(&described),
-            serde_json::from_str::<Value>(END).unwrap(),
-            "after {kept}"
-        );
-        let mut found = kinds(&again.app, &execution).await;
-        let mut wanted = history.clone();
-        found.sort();
-        wanted.sort();
-        assert_eq!(found, wanted, "after {kept}");
-        again.shut_down().await;
-    }
 }
 
 #[tokio::test]

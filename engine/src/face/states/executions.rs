@@ -3,10 +3,10 @@
 use engine_states::{definition::Type, event::Event, machine::Identity};
 use serde_json::{Value, json};
 
-use super::{JsonAnswer, check_name, need, need_arn, no_machine, page::page, refuse, time};
+use super::{JsonAnswer, check_name, need, need_arn, no_machine, page::page, refuse, runs, time};
 use crate::{
     app::App,
-    states::{Begun, Chosen, Listed, RECORD_VERSION, seed},
+    states::{Begun, Chosen, Ended, Listed, RECORD_VERSION, seed},
 };
 
 /// Bytes of an execution's input (API reference).
@@ -65,6 +65,7 @@ fn begun(app: &App, chosen: &Chosen, name: &str, input: Value) -> Begun {
         seed: seed(),
         machine_version: chosen.version.clone(),
         machine_alias: chosen.alias.clone(),
+        origin: None,
     }
 }
 
@@ -83,13 +84,23 @@ fn name(body: &Value) -> Result<String, super::Fault> {
 /// # Errors
 /// StartExecution's own refusals.
 pub fn start(app: &App, body: &Value) -> JsonAnswer {
+    start_by(app, body, None)
+}
+
+/// StartExecution by a task of another machine: the same task starts its execution once, however often it is done.
+///
+/// # Errors
+/// StartExecution's own refusals.
+pub fn start_by(app: &App, body: &Value, origin: Option<&str>) -> JsonAnswer {
     let chosen = choose(app, body)?;
     let name = name(body)?;
     let input = input(body)?;
-    let begun = begun(app, &chosen, &name, input);
+    let mut begun = begun(app, &chosen, &name, input);
+    begun.origin = origin.map(str::to_owned);
     let arn = begun.identity.arn.clone();
     if let Some(there) = app.workflows.listed(&arn)? {
-        if there.ended.is_none() && there.begun.input == begun.input {
+        let own = origin.is_some() && there.begun.origin == begun.origin;
+        if own || (there.ended.is_none() && there.begun.input == begun.input) {
             return Ok(json!({"executionArn": arn, "startDate": time(there.begun.at)}));
         }
         return Err(refuse(
@@ -141,23 +152,40 @@ fn shown(listed: &Listed) -> Value {
             out[key] = arn.as_str().into();
         }
     }
-    if let Some(ended) = &listed.ended {
-        out["stopDate"] = time(ended.at);
-        if let Some(output) = &ended.output {
-            out["output"] = output.to_string().into();
-            out["outputDetails"] = json!({"included": true});
-        }
-        for (key, text) in [("error", &ended.error), ("cause", &ended.cause)] {
-            if let Some(text) = text {
-                out[key] = text.as_str().into();
-            }
-        }
-    }
+    end(&mut out, listed.ended.as_ref());
     out
 }
 
+/// How it ended, if it did.
+pub fn end(out: &mut Value, ended: Option<&Ended>) {
+    let Some(ended) = ended else { return };
+    out["stopDate"] = time(ended.at);
+    if let Some(output) = &ended.output {
+        out["output"] = output.to_string().into();
+        out["outputDetails"] = json!({"included": true});
+    }
+    for (key, text) in [("error", &ended.error), ("cause", &ended.cause)] {
+        if let Some(text) = text {
+            out[key] = text.as_str().into();
+        }
+    }
+}
+
+/// What a list leaves out.
+pub const DETAILS: [&str; 6] = [
+    "input",
+    "inputDetails",
+    "output",
+    "outputDetails",
+    "error",
+    "cause",
+];
+
 pub fn describe(app: &App, body: &Value) -> JsonAnswer {
     let arn = need_arn(body, "executionArn", &["execution"])?;
+    if let Some((look, child)) = runs::child(app, arn)? {
+        return Ok(runs::shown(&look, &child));
+    }
     let look = app.workflows.look(arn)?;
     let (count, at) = look.redriven;
     let redrivable = look.ended.as_ref().is_some_and(|e| e.status != "SUCCEEDED");
@@ -216,10 +244,7 @@ pub fn redrive(app: &App, body: &Value) -> JsonAnswer {
 
 pub fn list(app: &App, body: &Value) -> JsonAnswer {
     if body.get("mapRunArn").is_some_and(|v| !v.is_null()) {
-        return Err(super::Fault::not_built(
-            "states",
-            "ListExecutions of a map run",
-        ));
+        return runs::children(app, body);
     }
     let arn = need(body, "stateMachineArn")?;
     let machine = app.workflows.read(|book| {
@@ -241,14 +266,7 @@ pub fn list(app: &App, body: &Value) -> JsonAnswer {
         .map(|listed| {
             let mut out = shown(listed);
             if let Some(fields) = out.as_object_mut() {
-                for key in [
-                    "input",
-                    "inputDetails",
-                    "output",
-                    "outputDetails",
-                    "error",
-                    "cause",
-                ] {
+                for key in DETAILS {
                     fields.shift_remove(key);
                 }
             }

@@ -7,12 +7,15 @@ use crate::app::App;
 
 pub fn get(app: &App, body: &Value) -> JsonAnswer {
     let arn = need_arn(body, "executionArn", &["execution"])?;
-    let look = app.workflows.look(arn)?;
+    let (look, stream) = match super::runs::child(app, arn)? {
+        Some((look, child)) => (look, child.stream),
+        None => (app.workflows.look(arn)?, 0),
+    };
     let payloads = body["includeExecutionData"] != false;
     let mut events: Vec<Value> = look
         .history
         .iter()
-        .filter(|event| event.stream == 0)
+        .filter(|event| event.stream == stream)
         .map(|event| event.wire(payloads))
         .collect();
     if body["reverseOrder"] == true {

@@ -1,7 +1,5 @@
 //! State machines and their versions.
 
-use std::collections::BTreeMap;
-
 use engine_states::{
     definition::{Type, parse},
     diagnostic::Refused,
@@ -64,17 +62,11 @@ pub fn create(app: &App, body: &Value) -> JsonAnswer {
             ));
         }
         let mut machine = StateMachine {
-            arn: arn.clone(),
-            kind,
             definition: definition.to_owned(),
-            role: role.to_owned(),
-            created: now,
             revision: revision(),
             settings: Value::Object(sent(body, &SETTINGS)),
             tags: read_tags(body),
-            versions: BTreeMap::new(),
-            last_version: 0,
-            aliases: BTreeMap::new(),
+            ..StateMachine::new(arn.clone(), kind, role.to_owned(), now)
         };
         let mut answer = json!({"stateMachineArn": arn, "creationDate": time(now)});
         if publish {

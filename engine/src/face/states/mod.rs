@@ -20,7 +20,7 @@ mod runs;
 mod tags;
 mod tasks;
 
-pub use executions::start;
+pub use executions::{start, start_by};
 pub use machines::{create, update};
 
 /// Answers one operation.
@@ -63,6 +63,7 @@ pub async fn call(app: &App, call: &Call) -> JsonAnswer {
         "GetActivityTask" => activities::task(app, body).await,
         "ListMapRuns" => runs::list(app, body),
         "DescribeMapRun" => runs::describe(app, body),
+        "UpdateMapRun" => runs::update(app, body),
         "TagResource" => tags::add(app, body),
         "UntagResource" => tags::remove(app, body),
         "ListTagsForResource" => tags::list(app, body),
@@ -179,6 +180,10 @@ impl From<Told> for Fault {
             Told::Refused(Refusal::NotRedrivable(why)) => refuse(
                 "ExecutionNotRedrivable",
                 format!("Execution is not RedriveExecution eligible: {why}"),
+            ),
+            Told::Refused(Refusal::NoRun(arn)) => refuse(
+                "ValidationException",
+                format!("Map Run is not running: '{arn}'"),
             ),
             Told::Refused(refusal) => {
                 refuse("TaskTimedOut", format!("Task Timed Out: '{refusal}'"))

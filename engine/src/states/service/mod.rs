@@ -1,11 +1,17 @@
-//! Service integrations: what this engine has a face for.
+//! Service integrations: what this engine has a face for, or an endpoint that has it.
 
-use axum::response::Response;
-use bytes::Bytes;
+mod http;
+mod json;
+mod s3;
+mod sign;
+
+use std::sync::OnceLock;
+
 use engine_states::resource::Pattern;
-use http_body_util::BodyExt as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
+use self::json::refused;
 use super::{
     Told,
     record::Listed,
@@ -13,50 +19,56 @@ use super::{
 };
 use crate::{
     app::App,
-    face::{self, Call, Caller, Fault},
-    topic::Message,
+    face::{self, Fault},
+    topic::{Message, MessageAttribute},
 };
 
-/// Calls a service; its answer as the state gets it.
+/// Calls a service; its answer as the state gets it. `origin` names the execution and the task.
 pub async fn call(
     app: &App,
     service: &str,
     action: &str,
     pattern: Pattern,
     input: &Value,
+    origin: &str,
 ) -> Result<Value, Failed> {
     match (service, action) {
-        ("states", "startExecution") => start_execution(app, pattern, input).await,
+        ("states", "startExecution") => start_execution(app, pattern, input, origin).await,
         _ if waits_for_end(pattern) => Err(Failed::not_built(service, &format!("{action}.sync"))),
         ("sns", "publish") => publish(app, input),
+        ("sqs", "sendMessage") => send_message(app, input).await,
         ("events", "putEvents") => put_events(app, input).await,
+        ("http", "invoke") => http::invoke(app, input).await,
         ("dynamodb", "getItem" | "putItem" | "updateItem" | "deleteItem") => {
-            json_service(app, "dynamodb", "DynamoDB", action, input, Names::Same).await
+            json::call(app, "dynamodb", Some("DynamoDB"), action, input).await
         }
         _ => match service.strip_prefix("aws-sdk:") {
-            Some("codepipeline") => {
-                json_service(
-                    app,
-                    "codepipeline",
-                    "CodePipeline",
-                    action,
-                    input,
-                    Names::Lower,
-                )
-                .await
-            }
-            Some("sfn") => json_service(app, "states", "Sfn", action, input, Names::Lower).await,
-            Some("dynamodb") => {
-                json_service(app, "dynamodb", "DynamoDb", action, input, Names::Same).await
-            }
-            Some("eventbridge") => {
-                json_service(app, "events", "EventBridge", action, input, Names::Same).await
-            }
-            Some("kms") => json_service(app, "kms", "Kms", action, input, Names::Same).await,
-            _ => Err(Failed::not_built(service, action)),
+            Some("s3") => s3::call(app, action, input).await,
+            Some("sns") if action == "publish" => publish(app, input),
+            Some(name) => json::call(app, name, None, action, input).await,
+            None => Err(Failed::not_built(service, action)),
         },
     }
 }
+
+/// The client of what lies outside the engine, made when it is first needed.
+fn client() -> Result<reqwest::Client, Fault> {
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    if let Some(client) = CLIENT.get() {
+        return Ok(client.clone());
+    }
+    // Another part of the process may have installed it already: that is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(CALL_TIMEOUT)
+        .build()
+        .map_err(|e| Fault::new(500, "SdkClientException", e.to_string()))?;
+    Ok(CLIENT.get_or_init(|| client).clone())
+}
+
+/// An HTTP task ends after 60 seconds (Step Functions quota); calls of other endpoints get the same.
+const CALL_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
 
 fn text(value: &Value) -> String {
     match value {
@@ -65,17 +77,24 @@ fn text(value: &Value) -> String {
     }
 }
 
-async fn start_execution(app: &App, pattern: Pattern, input: &Value) -> Result<Value, Failed> {
+async fn start_execution(
+    app: &App,
+    pattern: Pattern,
+    input: &Value,
+    origin: &str,
+) -> Result<Value, Failed> {
     let mut body = json!({"stateMachineArn": input["StateMachineArn"]});
     body["input"] = input
         .get("Input")
         .map_or_else(|| "{}".to_owned(), text)
         .into();
-    if let Some(name) = input.get("Name") {
-        body["name"] = name.clone();
-    }
-    let answer =
-        face::states::start(app, &body).map_err(|fault| refused("StepFunctions", &fault))?;
+    body["name"] = match input.get("Name") {
+        Some(name) => name.clone(),
+        // The same in every attempt at this task.
+        None => hex::encode(&Sha256::digest(origin)[..16]).into(),
+    };
+    let answer = face::states::start_by(app, &body, Some(origin))
+        .map_err(|fault| refused("StepFunctions", &fault))?;
     let arn = answer["executionArn"].as_str().unwrap_or_default();
     if !waits_for_end(pattern) {
         return Ok(json!({"ExecutionArn": arn, "StartDate": answer["startDate"]}));
@@ -125,26 +144,42 @@ fn described(listed: &Listed, pattern: Pattern) -> Value {
 }
 
 fn publish(app: &App, input: &Value) -> Result<Value, Failed> {
-    let known = ["TopicArn", "Message", "Subject"];
+    let known = ["TopicArn", "Message", "Subject", "MessageAttributes"];
     if let Some(other) = input
         .as_object()
         .and_then(|m| m.keys().find(|k| !known.contains(&k.as_str())))
     {
         return Err(Failed::not_built("sns", &format!("publish with {other}")));
     }
-    let message = Message {
+    let mut message = Message {
         subject: input.get("Subject").map(text),
         body: input.get("Message").map(text).unwrap_or_default(),
         ..Message::default()
     };
+    for (name, attribute) in input["MessageAttributes"].as_object().into_iter().flatten() {
+        let attribute = MessageAttribute {
+            data_type: attribute["DataType"]
+                .as_str()
+                .unwrap_or("String")
+                .to_owned(),
+            value: attribute.get("StringValue").map(text).unwrap_or_default(),
+        };
+        message.attributes.insert(name.clone(), attribute);
+    }
     let topic = input["TopicArn"].as_str().unwrap_or_default();
     match app.topics.publish(topic, message) {
         Ok(id) => Ok(json!({"MessageId": id, "SdkHttpMetadata": {"HttpStatusCode": 200}})),
-        Err(error) => Err(Failed::new(
-            "SNS.InvalidParameterException",
-            error.to_string(),
-        )),
+        Err(error) => Err(refused("SNS", &Fault::new(400, error.code, error.message))),
     }
+}
+
+/// There is no queue in the engine: the message goes to the endpoint that has one. A body that is no text is sent as JSON.
+async fn send_message(app: &App, input: &Value) -> Result<Value, Failed> {
+    let mut body = input.clone();
+    if let Some(message) = body.get_mut("MessageBody") {
+        *message = text(message).into();
+    }
+    json::call(app, "sqs", Some("SQS"), "sendMessage", &body).await
 }
 
 async fn put_events(app: &App, input: &Value) -> Result<Value, Failed> {
@@ -159,127 +194,9 @@ async fn put_events(app: &App, input: &Value) -> Result<Value, Failed> {
             *detail = text(detail).into();
         }
     }
-    let answer = json_service(
-        app,
-        "events",
-        "EventBridge",
-        "putEvents",
-        &body,
-        Names::Same,
-    )
-    .await?;
+    let answer = json::call(app, "eventbridge", Some("EventBridge"), "putEvents", &body).await?;
     if answer["FailedEntryCount"].as_u64().unwrap_or_default() > 0 {
         return Err(Failed::new("EventBridge.FailedEntry", answer.to_string()));
     }
     Ok(answer)
-}
-
-/// How a service writes its members; state machines always begin them with capitals.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Names {
-    Same,
-    Lower,
-}
-
-async fn json_service(
-    app: &App,
-    service: &str,
-    shown: &str,
-    action: &str,
-    input: &Value,
-    names: Names,
-) -> Result<Value, Failed> {
-    let mut letters = action.chars();
-    let first = letters.next().map(|c| c.to_ascii_uppercase());
-    let operation: String = first.into_iter().chain(letters).collect();
-    let body = match names {
-        Names::Same => input.clone(),
-        Names::Lower => renamed(input, |c| c.to_ascii_lowercase()),
-    };
-    let call = Call {
-        service: service.to_owned(),
-        operation,
-        caller: Caller {
-            access_key: "states".to_owned(),
-            arn: format!(
-                "arn:aws:sts::{}:assumed-role/states/execution",
-                app.config.engine.account
-            ),
-        },
-        method: http::Method::POST,
-        uri: http::Uri::from_static("/"),
-        headers: http::HeaderMap::new(),
-        body: Bytes::from(body.to_string()),
-        request_id: uuid::Uuid::new_v4().to_string(),
-    };
-    // Boxed: a state machine may start another one.
-    let answer: Result<Value, Fault> = match service {
-        "codepipeline" => face::codepipeline::call(app, &call).await,
-        "events" => face::events::call(app, &call).await,
-        "kms" => face::kms::call(app, &call).await,
-        "states" => Box::pin(face::states::call(app, &call)).await,
-        _ => match face::dynamodb::call(app, &call.operation, &call.body).await {
-            Ok(response) => read(response).await,
-            Err(fault) => Err(fault),
-        },
-    };
-    let answer = answer.map_err(|fault| refused(shown, &fault))?;
-    Ok(match names {
-        Names::Same => answer,
-        Names::Lower => renamed(&answer, |c| c.to_ascii_uppercase()),
-    })
-}
-
-/// A JSON service's response, or its refusal.
-async fn read(response: Response) -> Result<Value, Fault> {
-    let status = response.status().as_u16();
-    let bytes = response
-        .into_body()
-        .collect()
-        .await
-        .map_err(|e| Fault::new(500, "InternalFailure", e.to_string()))?
-        .to_bytes();
-    let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    if status < 300 {
-        return Ok(value);
-    }
-    let code = value["__type"].as_str().unwrap_or("Unknown");
-    let code = code.rsplit('#').next().unwrap_or(code);
-    let message = value["message"]
-        .as_str()
-        .or(value["Message"].as_str())
-        .unwrap_or_default();
-    Err(Fault::new(status, code, message))
-}
-
-fn refused(service: &str, fault: &Fault) -> Failed {
-    Failed::new(
-        format!("{service}.{}", fault.code),
-        format!(
-            "{} (Service: {service}, Status Code: {})",
-            fault.message, fault.status
-        ),
-    )
-}
-
-/// The same with other first letters of all members.
-fn renamed(value: &Value, letter: fn(char) -> char) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let fields: Map<String, Value> = fields
-                .iter()
-                .map(|(key, value)| {
-                    let mut letters = key.chars();
-                    let first = letters.next().map(letter);
-                    (
-                        first.into_iter().chain(letters).collect(),
-                        renamed(value, letter),
-                    )
-                })
-                .collect();
-            Value::Object(fields)
-        }
-        Value::Array(items) => items.iter().map(|v| renamed(v, letter)).collect(),
-        other => other.clone(),
-    }
 }
