@@ -11,7 +11,6 @@ use engine_states::{
     step::{self, Refusal},
 };
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::{
     Kept, Workflows,

@@ -11,7 +11,7 @@ use crate::face::call::escape;
 
 /// Letters of a name and of the line under it that fit a box.
 const NAME: usize = 20;
-const UNDER: usize = 26;
+const UNDER: usize = 23;
 /// Around the whole picture, and the room of the mark where it starts.
 const MARGIN: f64 = 8.0;
 const START: f64 = 34.0;

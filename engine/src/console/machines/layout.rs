@@ -10,7 +10,7 @@ const LINE: f64 = 14.0;
 const GAP: (f64, f64) = (28.0, 40.0);
 /// Around what is inside a state, and the room of its heading.
 const PAD: f64 = 14.0;
-const HEAD: f64 = 46.0;
+const HEAD: f64 = 54.0;
 /// Between two lines back up.
 const LANE: f64 = 14.0;
 /// How often neighbours are ordered and moved towards what they belong to.

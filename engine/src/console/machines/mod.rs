@@ -27,6 +27,8 @@ use crate::{
 const HISTORY: usize = 20;
 /// Letters of an input or output on the page; GetExecutionHistory and DescribeExecution give the rest.
 const PAYLOAD: usize = 20_000;
+/// Letters of an error beside its state; the notice and the history have the rest.
+const ERROR: usize = 240;
 
 #[derive(Template)]
 #[template(path = "console/machines.html")]
@@ -204,7 +206,7 @@ fn show(app: &App, name: &str, execution: Option<&str>, query: Option<&str>) -> 
         Some(Notice {
             status: Look::Failed,
             title: error.clone(),
-            text: cut(e.cause.as_deref().unwrap_or_default()),
+            text: cut(e.cause.as_deref().unwrap_or_default(), PAYLOAD),
             link: None,
         })
     });
@@ -219,7 +221,7 @@ fn show(app: &App, name: &str, execution: Option<&str>, query: Option<&str>) -> 
     let text = |value: Option<&Value>| {
         value
             .and_then(|v| serde_json::to_string_pretty(v).ok())
-            .map_or_else(String::new, |text| cut(&text))
+            .map_or_else(String::new, |text| cut(&text, PAYLOAD))
     };
     let shown = Machine {
         live,
@@ -256,7 +258,7 @@ fn row(node: &graph::Node, run: &draw::Run<'_>) -> Row {
         .as_ref()
         .map_or_else(String::new, |(error, cause)| {
             let colon = if cause.is_empty() { "" } else { ": " };
-            cut(&format!("{error}{colon}{cause}"))
+            cut(&format!("{error}{colon}{cause}"), ERROR)
         });
     Row {
         name: node.name.clone(),
@@ -271,8 +273,8 @@ fn row(node: &graph::Node, run: &draw::Run<'_>) -> Row {
     }
 }
 
-fn cut(text: &str) -> String {
-    let mut cut: String = text.chars().take(PAYLOAD).collect();
+fn cut(text: &str, most: usize) -> String {
+    let mut cut: String = text.chars().take(most).collect();
     if cut.len() < text.len() {
         cut.push('…');
     }
