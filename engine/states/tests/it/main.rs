@@ -3,5 +3,6 @@
 
 mod cases;
 mod drive;
+mod looped;
 mod recorded;
 mod soak;
