@@ -5,10 +5,10 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value};
 
-use super::sign::{self, Keys};
 use crate::{
     app::App,
-    face::{self, Call, Caller, Fault, upstream},
+    cloud::{Client, CloudError},
+    face::{self, Call, Caller, Fault},
     states::task::Failed,
 };
 
@@ -94,9 +94,10 @@ pub async fn call(
     };
     let answer = match own(app, service, &operation, &body).await {
         Some(answer) => answer,
-        None => match upstream::target(app, service.signing) {
-            Some(target) => elsewhere(app, service, &target, &operation, &body).await,
-            None => return Err(Failed::nowhere(service.signing, name, action)),
+        None => match Client::configured(app, service.signing, &app.config.engine.region) {
+            Ok(Some(client)) => elsewhere(&client, service, &operation, &body).await,
+            Ok(None) => return Err(Failed::nowhere(service.signing, name, action)),
+            Err(error) => Err(unreachable(&error)),
         },
     };
     let answer = answer.map_err(|fault| refused(shown, &fault))?;
@@ -157,45 +158,29 @@ async fn collected(response: Response) -> Result<Value, Fault> {
 
 /// Another endpoint, signed.
 async fn elsewhere(
-    app: &App,
+    client: &Client,
     service: &Service,
-    endpoint: &str,
     operation: &str,
     body: &Value,
 ) -> Result<Value, Fault> {
-    let unreachable =
-        |e: &dyn std::fmt::Display| Fault::new(502, "SdkClientException", e.to_string());
-    let url = reqwest::Url::parse(endpoint).map_err(|e| unreachable(&e))?;
-    let host = match (url.host_str(), url.port()) {
-        (Some(host), Some(port)) => format!("{host}:{port}"),
-        (host, _) => host.unwrap_or_default().to_owned(),
-    };
-    let content_type = format!("application/x-amz-json-{}", service.version);
     let target = format!("{}.{operation}", service.target);
-    let body = body.to_string();
-    let request = sign::Request {
-        host: &host,
-        path: url.path(),
-        region: &app.config.engine.region,
-        service: service.signing,
-        content_type: &content_type,
-        target: &target,
-        body: body.as_bytes(),
-    };
-    let keys = Keys::read(|name| std::env::var(name).ok());
-    let mut asked = super::client()?.post(url.clone());
-    // Signed by the clock on the wall: the other end may look at it.
-    for (name, value) in sign::headers(&request, &keys, jiff::Timestamp::now()) {
-        asked = asked.header(name, value);
-    }
-    let answer = asked
-        .body(body)
-        .send()
-        .await
-        .map_err(|e| unreachable(&format!("{endpoint} did not answer: {e}")))?;
-    let status = answer.status().as_u16();
-    let bytes = answer.bytes().await.map_err(|e| unreachable(&e))?;
-    read(status, &bytes)
+    let answer = client.json(&target, service.version, body).await;
+    answer.map_err(|error| match error {
+        CloudError::Refused {
+            code,
+            message,
+            status,
+            ..
+        } => Fault::new(status, code, message),
+        other => unreachable(&other),
+    })
+}
+
+fn unreachable(error: &dyn std::error::Error) -> Fault {
+    let cause = error
+        .source()
+        .map_or_else(String::new, |e| format!(": {e}"));
+    Fault::new(502, "SdkClientException", format!("{error}{cause}"))
 }
 
 /// A JSON service's response, or its refusal.

@@ -3,7 +3,6 @@
 mod http;
 mod json;
 mod s3;
-mod sign;
 
 use std::sync::OnceLock;
 
@@ -51,7 +50,7 @@ pub async fn call(
     }
 }
 
-/// The client of what lies outside the engine, made when it is first needed.
+/// The client of HTTP tasks, made when it is first needed.
 fn client() -> Result<reqwest::Client, Fault> {
     static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
     if let Some(client) = CLIENT.get() {
@@ -67,7 +66,7 @@ fn client() -> Result<reqwest::Client, Fault> {
     Ok(CLIENT.get_or_init(|| client).clone())
 }
 
-/// An HTTP task ends after 60 seconds (Step Functions quota); calls of other endpoints get the same.
+/// An HTTP task ends after 60 seconds (Step Functions quota).
 const CALL_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
 
 fn text(value: &Value) -> String {
