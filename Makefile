@@ -6,6 +6,7 @@ SITE_URLS := --variable 'PreviewUrl={base-url}/_stagewright/site/corner-bakery-p
              --variable 'SiteUrl={base-url}/_stagewright/site/corner-bakery-live/'
 VENV      := target/clients
 TOOLS     := target/infra
+CALLS     := $(CURDIR)/target/calls
 BROWSER   := target/browser
 CARGO     := cargo
 
@@ -23,9 +24,11 @@ run: build ## run the example release pipeline on this machine
 build: ## build the engine and the functions
 	@$(CARGO) build --quiet
 
-test: $(VENV)/ready ## run all tests but those in a browser
+test: $(VENV)/ready ## run all tests but those in a browser, then hold what functions used against their roles
 	@$(CARGO) build --workspace --bins --tests --quiet
-	$(CARGO) test --workspace --quiet -- --skip browser::
+	@rm -f $(CALLS)
+	STAGEWRIGHT_CALLS=$(CALLS) $(CARGO) test --workspace --quiet -- --skip browser:: --skip seen_calls::
+	STAGEWRIGHT_CALLS=$(CALLS) $(CARGO) test --workspace --test it --quiet -- seen_calls::
 
 check: ## formatting, lints, and the repository's own rules
 	$(CARGO) fmt --all --check

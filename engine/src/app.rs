@@ -9,6 +9,7 @@ use crate::{
     config::Config,
     desk::Desk,
     eventbridge::EventRules,
+    face::calls::Calls,
     lambda::LambdaHost,
     logs::Logs,
     mail::MailSink,
@@ -49,6 +50,8 @@ pub struct App {
     pub lambda: LambdaHost,
     /// Endpoint that gets calls of services without a face (`--upstream`).
     pub upstream: Option<Arc<str>>,
+    /// What functions use of AWS.
+    pub calls: Calls,
     /// Credentials that open one job's artifacts.
     pub vault: Vault,
     /// What `stagewright.toml` and the options say.

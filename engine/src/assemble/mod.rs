@@ -24,7 +24,7 @@ use crate::{
     config::Config,
     desk::{Desk, OpenError},
     eventbridge::{self, EventRules},
-    face,
+    face::{self, calls::Calls},
     lambda::{HostSettings, LambdaHost},
     logs::{LogLine, Logs},
     mail::MailSink,
@@ -42,6 +42,9 @@ use crate::{
 pub use buckets::artifact_buckets;
 use buckets::make_bucket;
 use wire::{Wake, WireError};
+
+/// Names a file: what functions use of AWS is added to it.
+const CALLS: &str = "STAGEWRIGHT_CALLS";
 
 /// What an engine is made from.
 pub struct Options {
@@ -273,7 +276,12 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
     let file = state_dir.join("states.db");
     let workflows = Workflows::open(&file, home, clock.clone()).map_err(StartError::States)?;
     workflows.declare(&config)?;
+    let calls = match std::env::var_os(CALLS).map(PathBuf::from) {
+        Some(file) => Calls::to(&file).map_err(unusable("the file of calls", &file))?,
+        None => Calls::default(),
+    };
     let app = App {
+        calls,
         clock,
         desk,
         objects: ObjectStore::open(&state_dir.join("s3")).map_err(StartError::Objects)?,

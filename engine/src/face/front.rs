@@ -16,7 +16,7 @@ use tower::ServiceExt as _;
 
 use super::{
     call::{BODY_LIMIT, Call, Caller, Fault, respond},
-    cloudwatch, codepipeline, dynamodb, events, kms, lambda,
+    calls, cloudwatch, codepipeline, dynamodb, events, kms, lambda,
     route::{self, Presigned, Route, Signature},
     s3::{self, Access, S3Fault},
     ses, sns, states, sts,
@@ -104,6 +104,13 @@ impl Front {
         if let Some(name) = without_face(&self.app, &route)
             && let Some(target) = upstream::target(&self.app, name)
         {
+            if let Route::Json {
+                service, operation, ..
+            } = &route
+            {
+                let actions = calls::actions(service, operation, &[]);
+                self.app.calls.note(signature.as_ref(), &actions);
+            }
             return self.upstream.forward(&target, head, body).await;
         }
         let refuse = |fault: Fault| write_fault(&route, fault, request_id);
@@ -112,6 +119,8 @@ impl Front {
             Err(fault) => return refuse(fault),
         };
         if let Route::S3 { host_bucket } = route {
+            let actions = s3::actions(&head, host_bucket.as_deref());
+            self.app.calls.note(signature.as_ref(), &actions);
             let access = match (&signature, scope) {
                 (None, _) => Access::Anonymous,
                 (Some(_), None) => Access::Full,
@@ -138,7 +147,7 @@ impl Front {
             }
         };
         let mut call = Call {
-            service: signature.service,
+            service: signature.service.clone(),
             operation: String::new(),
             caller,
             method: head.method,
@@ -160,6 +169,14 @@ impl Front {
             }
             Route::Rest { .. } | Route::Page | Route::S3 { .. } => {}
         }
+        let operation = match &route {
+            Route::Rest { service } => {
+                calls::rest_operation(service, &call.method, call.uri.path())
+            }
+            _ => call.operation.clone(),
+        };
+        let actions = calls::actions(&call.service, &operation, &call.body);
+        self.app.calls.note(Some(&signature), &actions);
         match self.dispatch(&route, scope.is_some(), &call).await {
             Ok(response) => response,
             Err(fault) => refuse(fault),

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 
 pub mod call;
+pub mod calls;
 pub mod cloudwatch;
 pub mod codepipeline;
 mod constraint;

@@ -289,6 +289,7 @@ fn assemble(folder: &Path, base_url: &str) -> App {
         vault: Vault::open(&folder.join("vault.key")).unwrap(),
         state_dir: Arc::new(folder.to_owned()),
         upstream: None,
+        calls: super::calls::Calls::default(),
         rules: EventRules::open(
             &folder.join("rules"),
             Home {

@@ -3,6 +3,7 @@
 mod patterns;
 mod permissions;
 mod pipeline;
+mod seen_calls;
 
 use std::{collections::BTreeSet, fs};
 

@@ -20,7 +20,7 @@ const LAMBDA: [&str; 5] = [
     "xray:PutTelemetryRecords",
 ];
 /// An action's hosts (docs/hosts.md): jobs, the table of workers and tasks, stops.
-const HOSTS: [&str; 10] = [
+pub const HOSTS: [&str; 10] = [
     "codepipeline:PutJobSuccessResult",
     "codepipeline:PutJobFailureResult",
     "codepipeline:GetJobDetails",
@@ -33,7 +33,7 @@ const HOSTS: [&str; 10] = [
     "dynamodb:Query",
 ];
 /// Where a state machine gives the action a task token.
-const TOKENS: [&str; 3] = [
+pub const TOKENS: [&str; 3] = [
     "states:SendTaskSuccess",
     "states:SendTaskFailure",
     "states:SendTaskHeartbeat",

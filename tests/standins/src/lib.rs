@@ -8,6 +8,7 @@ pub mod alexa;
 pub mod aws;
 mod bad_answers;
 pub mod blazemeter_monitoring;
+mod calls;
 pub mod code_host;
 pub mod ghost_inspector;
 pub mod identity;

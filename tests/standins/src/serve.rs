@@ -13,7 +13,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::{Asked, Reply, Stage, StandIn, stage::Wire};
+use crate::{Asked, Reply, Stage, StandIn, calls, stage::Wire};
 
 /// A stage that listens on loopback until this value ends.
 #[derive(Debug)]
@@ -81,6 +81,7 @@ fn talk<S: StandIn>(stage: &Stage<S>, stream: &TcpStream) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
     while let Some(asked) = read(&mut reader, stream)? {
         let last = asked.header("connection") == Some("close");
+        calls::note(&asked);
         match stage.ask(asked, Timestamp::now()) {
             Wire::Whole(reply) => write(stream, &reply, reply.body.len())?,
             Wire::Late(reply, time) => {

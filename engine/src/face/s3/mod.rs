@@ -87,6 +87,22 @@ pub async fn answer(
     response
 }
 
+/// The IAM actions of a request; none of what is not built.
+pub fn actions(head: &Parts, host_bucket: Option<&str>) -> Vec<&'static str> {
+    let (bucket, key) = names(head.uri.path(), host_bucket.map(str::to_owned));
+    let query = form(head.uri.query().unwrap_or_default().as_bytes());
+    let copies = head.headers.contains_key("x-amz-copy-source");
+    let (bucket, key) = (!bucket.is_empty(), !key.is_empty());
+    let Ok(operation) = operation::operation(&head.method, bucket, key, &query, copies) else {
+        return Vec::new();
+    };
+    let mut actions = operation.actions().to_vec();
+    if head.headers.contains_key("x-amz-object-lock-mode") {
+        actions.push("s3:PutObjectRetention");
+    }
+    actions
+}
+
 /// Bucket and key of a path, decoded.
 fn names(path: &str, host_bucket: Option<String>) -> (String, String) {
     let path = path.strip_prefix('/').unwrap_or(path);

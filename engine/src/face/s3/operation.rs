@@ -60,6 +60,40 @@ impl Operation {
     }
 }
 
+impl Operation {
+    /// What a policy must allow for it.
+    pub const fn actions(self) -> &'static [&'static str] {
+        match self {
+            Self::ListBuckets => &["s3:ListAllMyBuckets"],
+            Self::CreateBucket => &["s3:CreateBucket"],
+            Self::DeleteBucket => &["s3:DeleteBucket"],
+            Self::GetBucketLocation => &["s3:GetBucketLocation"],
+            Self::GetBucketVersioning => &["s3:GetBucketVersioning"],
+            Self::PutBucketVersioning => &["s3:PutBucketVersioning"],
+            Self::GetBucketNotificationConfiguration => &["s3:GetBucketNotification"],
+            Self::PutBucketNotificationConfiguration => &["s3:PutBucketNotification"],
+            Self::GetBucketWebsite => &["s3:GetBucketWebsite"],
+            Self::PutBucketWebsite => &["s3:PutBucketWebsite"],
+            Self::DeleteBucketWebsite => &["s3:DeleteBucketWebsite"],
+            Self::HeadBucket | Self::ListObjects | Self::ListObjectsV2 => &["s3:ListBucket"],
+            Self::ListObjectVersions => &["s3:ListBucketVersions"],
+            Self::ListMultipartUploads => &["s3:ListBucketMultipartUploads"],
+            Self::GetObject | Self::HeadObject => &["s3:GetObject"],
+            Self::PutObject
+            | Self::CreateMultipartUpload
+            | Self::UploadPart
+            | Self::CompleteMultipartUpload => &["s3:PutObject"],
+            Self::CopyObject | Self::UploadPartCopy => &["s3:GetObject", "s3:PutObject"],
+            Self::DeleteObject | Self::DeleteObjects => &["s3:DeleteObject"],
+            Self::GetObjectTagging => &["s3:GetObjectTagging"],
+            Self::PutObjectTagging => &["s3:PutObjectTagging"],
+            Self::DeleteObjectTagging => &["s3:DeleteObjectTagging"],
+            Self::AbortMultipartUpload => &["s3:AbortMultipartUpload"],
+            Self::ListParts => &["s3:ListMultipartUploadParts"],
+        }
+    }
+}
+
 /// Query parameters that make a request another operation, as S3 lists them.
 const SUBRESOURCES: [&str; 38] = [
     "abac",
