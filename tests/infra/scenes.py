@@ -5,6 +5,9 @@ import contextlib
 import io
 import json
 import re
+import urllib.error
+import urllib.parse
+import urllib.request
 import zipfile
 
 from botocore.exceptions import ClientError
@@ -13,6 +16,7 @@ from browser import Page, open_page
 from emulate import ACCOUNT, REGION, ROOT, package, plain, same, say, stack, until
 
 FUNCTIONS = sorted(one.name for one in (ROOT / "functions").iterdir())
+CALLBACKS = "0123456789abcdef0123456789abcdef"
 ACTIONS = [name for name in FUNCTIONS if name.startswith("action-")]
 
 
@@ -27,6 +31,7 @@ def play(stage):
     schedule_to_worker(stage)
     machine(stage)
     update(stage)
+    callback(stage)
     others(stage)
     delete(stage)
 
@@ -59,7 +64,7 @@ def deploy(stage):
         "ApprovalSender": "pipelines@example.com", "LinkKeyArn": made["LinkKeyArn"], "DataKeyArn": made["DataKeyArn"],
         "LinkKeys": "k1:" + base64.b64encode(public).decode(), "TaskArtifacts": "artifacts",
         "DeletionProtection": "false", "AlarmEmail": "ops@example.com", "Tracing": "Active", "SiteDistribution": "E0EXAMPLE",
-        "ActionJenkinsQuery": "ProjectName=shop", "LogLevel": "DEBUG",
+        "ActionJenkinsQuery": "ProjectName=shop", "LogLevel": "DEBUG", "CallbackPath": CALLBACKS,
     }
     parameters |= {pascal(name) + "Mode": "worker" if name == "action-http-check" else "invoke" for name in ACTIONS}
     stage.parameters = parameters
@@ -195,12 +200,7 @@ def event_to_worker(stage):
     same("schedules that are on", sorted(map(whose, on)), ["stagewright-action-http-check", "stagewright-approval-sweep"])
     stage.schedule = next(one for one in on if whose(one) == "stagewright-action-http-check")
     switch(stage, "DISABLED")  # so that only the event can be what wakes it
-    kinds = plain(stage, "custom-action-types.yaml")["Resources"]["ActionHttpCheckType"]["Properties"]
-    detail = lambda one: {"minimumCount": one["MinimumCount"], "maximumCount": one["MaximumCount"]}
-    codepipeline(stage).create_custom_action_type(
-        category=kinds["Category"], provider=kinds["Provider"], version=kinds["Version"],
-        inputArtifactDetails=detail(kinds["InputArtifactDetails"]), outputArtifactDetails=detail(kinds["OutputArtifactDetails"]),
-        configurationProperties=[{key[0].lower() + key[1:]: value for key, value in one.items()} for one in kinds["ConfigurationProperties"]])
+    custom_type(stage, "action-http-check")
     check = action("Answers", "Test", "Custom", "HttpCheck", {"url": stage.url + "/_ministack/health"})
     pipeline(stage, "worked", check)
     until("the job", lambda: state(stage, "worked").get("status") == "InProgress")
@@ -213,6 +213,16 @@ def event_to_worker(stage):
     send(stage, [started])
     until("the check", lambda: state(stage, "worked")["status"] == "Succeeded")
     say("  the custom action succeeded: " + state(stage, "worked")["summary"])
+
+
+def custom_type(stage, name):
+    """The action's type in the engine, as the template describes it."""
+    kinds = plain(stage, "custom-action-types.yaml")["Resources"][pascal(name) + "Type"]["Properties"]
+    detail = lambda one: {"minimumCount": one["MinimumCount"], "maximumCount": one["MaximumCount"]}
+    codepipeline(stage).create_custom_action_type(
+        category=kinds["Category"], provider=kinds["Provider"], version=kinds["Version"],
+        inputArtifactDetails=detail(kinds["InputArtifactDetails"]), outputArtifactDetails=detail(kinds["OutputArtifactDetails"]),
+        configurationProperties=[{key[0].lower() + key[1:]: value for key, value in one.items()} for one in kinds["ConfigurationProperties"]])
 
 
 def calls(stage):
@@ -288,6 +298,27 @@ def update(stage):
         raise SystemExit("another revision published no version")
     settings = stage.client("lambda").get_function_configuration(FunctionName="stagewright-approval-notify", Qualifier="live")
     same("the alias has the new setting", settings["Environment"]["Variables"]["STAGEWRIGHT_APPROVALS_NEEDED"], "2")
+
+
+def callback(stage):
+    say("a vendor's callback wakes its worker, and nothing else is open")
+    address = urllib.parse.urlsplit(stage.outputs["CallbackUrl"]).netloc
+
+    def called(path, method="POST"):
+        request = urllib.request.Request(f"http://127.0.0.1:{stage.port}{path}", data=b"{}" if method == "POST" else None, method=method)
+        request.add_header("Host", address)
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return answer.status
+        except urllib.error.HTTPError as refused:
+            return refused.code
+
+    for name in ("action-blazemeter-monitoring", "action-ghost-inspector", "action-jenkins"):
+        custom_type(stage, name)
+        same(f"a callback of {name}", called(f"/{CALLBACKS}/{name}"), 204)
+    same("another path", called("/guessed/action-jenkins"), 404)
+    same("another action", called(f"/{CALLBACKS}/action-gate"), 404)
+    same("another method", called(f"/{CALLBACKS}/action-jenkins", "GET"), 404)
 
 
 def others(stage):
