@@ -6,8 +6,9 @@
 //! **Effects:** one request in the table for each approval that waits; one mail for each approver, reminder and outcome,
 //! and a message beside it for whoever has a chat.
 //! **Permissions:** `codepipeline:GetPipelineState`, `GetPipelineExecution`, `ListActionExecutions` on the pipelines;
-//! `kms:Sign` with the link key; `ses:SendEmail`; publishing to the topic of mails and reading the tokens of
-//! chats, where there are any (`docs/chats.md`); `dynamodb:GetItem`, `PutItem` on the table. It cannot decide anything.
+//! `kms:Sign` with the link key; `ses:SendEmail`; `sns:Publish` to the topic of mails, and `secretsmanager:GetSecretValue`,
+//! `ssm:GetParameter`, `kms:Decrypt` of the tokens of chats, where there are any (`docs/chats.md`);
+//! `dynamodb:GetItem`, `PutItem` on the table. It cannot decide anything.
 //! **Failure:** a state machine's task fails, where the request could not be stored; another event fails and Lambda
 //! repeats it (twice, then the dead-letter queue). Repeats are harmless: who was mailed is recorded. Only where the
 //! function dies between SES's answer and that record is a mail sent again, with another code; both mails work.

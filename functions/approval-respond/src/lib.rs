@@ -8,8 +8,9 @@
 //! **Permissions:** `dynamodb:GetItem`, `PutItem` on the table; `codepipeline:GetPipelineState`, `ListActionExecutions`
 //! on the pipelines; `sts:AssumeRole`, `SetSourceIdentity` of the approver role, which may send results (without that
 //! role, the sending of results itself); `states:SendTaskSuccess`, `SendTaskFailure`, `SendTaskHeartbeat`,
-//! `GetExecutionHistory` where state machines ask; reading the identity provider's client secret and Slack's signing
-//! secret where there are any (`docs/chats.md`). None of KMS: it cannot make a link.
+//! `GetExecutionHistory` where state machines ask; `secretsmanager:GetSecretValue`, `ssm:GetParameter`, `kms:Decrypt` of
+//! the identity provider's client secret and Slack's signing secret where there are any (`docs/chats.md`). It cannot
+//! sign, so it cannot make a link.
 //! **Failure:** always an HTTP answer. A decision that could not be delivered stays recorded; the page offers to send
 //! it again once its lease is over.
 
