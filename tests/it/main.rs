@@ -19,6 +19,7 @@ mod matrix;
 mod python;
 mod remote;
 mod rules;
+mod sarif;
 mod scenarios;
 mod secrets;
 mod states;

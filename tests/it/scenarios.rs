@@ -134,6 +134,8 @@ scenarios! {
     a_template_of_sam: "template-sam",
     a_document_of_terraform: "template-terraform",
     a_template_written_by_hand: "template-yaml",
+    a_check_advises: "check-advice",
+    a_check_speaks_sarif: "check-sarif",
     a_good_definition_as_yaml: "definition-good-yaml",
     a_good_template: "definition-good-template",
 }

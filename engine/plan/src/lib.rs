@@ -15,6 +15,7 @@ pub mod hidden;
 mod ids;
 pub mod limit;
 pub mod model;
+pub mod policy;
 pub mod polling;
 mod queue;
 pub mod refusal;

@@ -129,9 +129,29 @@ pub struct CheckArguments {
     /// The definition.
     #[command(flatten)]
     pub definition: DefinitionArguments,
+    /// What AWS would know of the account; by default `stagewright.toml` beside FILE
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The policy of the pipeline's role, as JSON: permissions that are missing are told
+    #[arg(long, value_name = "FILE")]
+    pub role_policy: Option<PathBuf>,
+    /// Findings that refuse nothing count as errors
+    #[arg(long)]
+    pub strict: bool,
     /// What is printed
-    #[arg(long, value_enum, default_value_t = Output::Human)]
-    pub output: Output,
+    #[arg(long, value_enum, default_value_t = Findings::Human)]
+    pub output: Findings,
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Findings {
+    /// For people
+    Human,
+    /// One JSON object per line
+    Json,
+    /// SARIF 2.1.0, for code hosts
+    Sarif,
 }
 
 /// `stagewright describe`.

@@ -1,56 +1,192 @@
 //! `stagewright check`: validates a definition without running anything.
 
-use std::{path::Path, process::ExitCode};
+mod sarif;
 
-use engine_plan::check::{Finding, Surroundings, check as findings_of};
+use std::{collections::BTreeSet, path::Path, process::ExitCode};
+
+use anyhow::{Context as _, anyhow};
+use engine_plan::{
+    check::{Facts, Finding, Surroundings, advise, check as findings_of},
+    policy::Policy,
+};
 use serde_json::json;
 
+use self::sarif::Told;
 use super::{
     Stop,
-    args::{CheckArguments, DefinitionArguments, Output},
+    args::{CheckArguments, DefinitionArguments, Findings},
     load::{self, Choice, LoadError},
     say::say,
     wrong,
 };
-use crate::config::{Config, EngineSettings};
+use crate::{
+    config::{Config, EngineSettings},
+    template::found::Found,
+};
 
-/// Loads and checks; status 0 when nothing is wrong, 2 otherwise.
+/// Loads and checks; status 0 when AWS takes it, 2 otherwise.
 pub fn check(arguments: &CheckArguments) -> Result<ExitCode, Stop> {
     let file = &arguments.definition.file;
-    let config = Config::load(None, file.parent().unwrap_or(Path::new("."))).map_err(wrong)?;
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let config = Config::load(arguments.config.as_deref(), folder).map_err(wrong)?;
     let known = config.action_types();
-    let settings = config.engine;
-    let (summary, findings) = match load::load(file, &choice(&arguments.definition, &settings)) {
+    let choice = choice(&arguments.definition, &config.engine);
+    let policy = arguments.role_policy.as_deref().map(policy).transpose()?;
+    let mut checked = Checked::default();
+    match load::load(file, &choice) {
         Ok(definition) => {
-            let findings = findings_of(
-                &definition,
-                Surroundings {
-                    known: &known,
-                    region: &settings.region,
-                },
-            );
+            let region = &config.engine.region;
+            let surroundings = Surroundings {
+                known: &known,
+                region,
+            };
+            checked.errors = findings_of(&definition, surroundings);
+            let template = load::found(file, &choice).map_err(wrong)?;
+            let functions = functions(&template, &config);
+            let facts = Facts {
+                functions: Some(&functions),
+                policy: policy.as_ref(),
+            };
+            checked.warnings = advise(&definition, facts);
+            checked.names = definition
+                .stages
+                .iter()
+                .map(|stage| {
+                    let actions = stage.actions.iter().map(|action| action.name.clone());
+                    (stage.name.clone(), actions.collect())
+                })
+                .collect();
             let actions: usize = definition.stages.iter().map(|s| s.actions.len()).sum();
             let stages = definition.stages.len();
-            (
-                format!(
-                    "{} is valid: {stages} stages, {actions} actions",
-                    definition.name
-                ),
-                findings,
-            )
+            checked.summary = format!(
+                "{} is valid: {stages} stages, {actions} actions",
+                definition.name
+            );
         }
-        Err(LoadError::Shape(finding)) => (String::new(), vec![*finding]),
+        Err(LoadError::Shape(finding)) => checked.errors.push(*finding),
         Err(error) => return Err(wrong(error)),
-    };
-    match arguments.output {
-        Output::Human => say(&human(&file.display().to_string(), &summary, &findings)),
-        Output::Json => say(&lines(&findings)),
     }
-    Ok(if findings.is_empty() {
-        ExitCode::SUCCESS
-    } else {
+    let name = file.display().to_string();
+    match arguments.output {
+        Findings::Human => say(&checked.human(&name)),
+        Findings::Json => say(&checked.lines()),
+        Findings::Sarif => {
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            let log = sarif::log(&name, &checked.told(&text));
+            say(&format!(
+                "{}\n",
+                serde_json::to_string_pretty(&log).unwrap_or_default()
+            ));
+        }
+    }
+    let bad = !checked.errors.is_empty() || (arguments.strict && !checked.warnings.is_empty());
+    Ok(if bad {
         ExitCode::from(2)
+    } else {
+        ExitCode::SUCCESS
     })
+}
+
+/// Functions that somebody defines: the configuration, the template, the programs beside this one.
+fn functions(template: &Found, config: &Config) -> BTreeSet<String> {
+    let mut all: BTreeSet<String> = template.functions.keys().cloned().collect();
+    all.extend(config.function.keys().cloned());
+    let program = std::env::current_exe().ok();
+    let beside = program
+        .as_deref()
+        .and_then(Path::parent)
+        .map(std::fs::read_dir);
+    let names = beside.into_iter().flatten().flatten().flatten();
+    all.extend(names.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+    all
+}
+
+fn policy(file: &Path) -> Result<Policy, Stop> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("{name} cannot be read"))
+        .map_err(wrong)?;
+    let document: serde_json::Value = serde_json::from_str(&text)
+        .with_context(|| format!("{name} is not valid JSON"))
+        .map_err(wrong)?;
+    Policy::parse(&document).map_err(|problem| wrong(anyhow!("{name}: {problem}")))
+}
+
+/// What was found in one definition.
+#[derive(Debug, Default)]
+struct Checked {
+    summary: String,
+    /// What AWS refuses.
+    errors: Vec<Finding>,
+    /// What a run may stumble over.
+    warnings: Vec<Finding>,
+    /// Stages with their actions.
+    names: Vec<(String, Vec<String>)>,
+}
+
+impl Checked {
+    fn human(&self, file: &str) -> String {
+        let mut out = match self.errors.is_empty() {
+            true => human(file, &self.summary, &[]),
+            false => human(file, "", &self.errors),
+        };
+        for finding in &self.warnings {
+            out.push_str(&shown(finding, "warning "));
+        }
+        out
+    }
+
+    fn lines(&self) -> String {
+        let line = |level: &str, f: &Finding| {
+            let line = json!({"level": level, "place": f.place, "exception": f.refusal.exception, "message": f.refusal.message, "hint": f.hint});
+            format!("{line}\n")
+        };
+        let errors = self.errors.iter().map(|it| line("error", it));
+        let warnings = self.warnings.iter().map(|it| line("warning", it));
+        let mut out: String = errors.chain(warnings).collect();
+        out.push_str(&format!(
+            "{}\n",
+            json!({"valid": self.errors.is_empty(), "findings": self.errors.len(), "warnings": self.warnings.len()})
+        ));
+        out
+    }
+
+    fn told(&self, text: &str) -> Vec<Told<'_>> {
+        let errors = self.errors.iter().map(|it| ("error", it));
+        let warnings = self.warnings.iter().map(|it| ("warning", it));
+        errors
+            .chain(warnings)
+            .map(|(level, finding)| {
+                let (names, key) = self.way(&finding.place);
+                Told {
+                    finding,
+                    level,
+                    line: sarif::line(text, &names, key),
+                }
+            })
+            .collect()
+    }
+
+    /// The names that `stages[1].actions[0].configuration.Key` goes by, and its last key.
+    fn way<'a>(&'a self, place: &'a str) -> (Vec<&'a str>, Option<&'a str>) {
+        let (mut names, mut key) = (Vec::new(), None);
+        let number = |part: &str, name: &str| -> Option<usize> {
+            part.strip_prefix(name)?.strip_suffix(']')?.parse().ok()
+        };
+        let mut stage = None;
+        for part in place.split('.') {
+            if let Some((name, actions)) = number(part, "stages[").and_then(|at| self.names.get(at))
+            {
+                names.push(name.as_str());
+                stage = Some(actions);
+            } else if let Some(name) = number(part, "actions[").and_then(|at| stage?.get(at)) {
+                names.push(name.as_str());
+            } else {
+                key = part.split('[').next();
+            }
+        }
+        (names, key)
+    }
 }
 
 /// What a template needs, from the arguments and the account.
@@ -73,29 +209,19 @@ pub fn human(file: &str, summary: &str, findings: &[Finding]) -> String {
         n => format!("{file}: {n} findings\n"),
     };
     for finding in findings {
-        out.push_str(&format!(
-            "\n  {}\n    {}: {}\n",
-            finding.place, finding.refusal.exception, finding.refusal.message
-        ));
-        if let Some(hint) = &finding.hint {
-            out.push_str(&format!("    hint: {hint}\n"));
-        }
+        out.push_str(&shown(finding, ""));
     }
     out
 }
 
-fn lines(findings: &[Finding]) -> String {
-    let mut out: String = findings
-        .iter()
-        .map(|f| {
-            let line = json!({"place": f.place, "exception": f.refusal.exception, "message": f.refusal.message, "hint": f.hint});
-            format!("{line}\n")
-        })
-        .collect();
-    out.push_str(&format!(
-        "{}\n",
-        json!({"valid": findings.is_empty(), "findings": findings.len()})
-    ));
+fn shown(finding: &Finding, level: &str) -> String {
+    let mut out = format!(
+        "\n  {}\n    {level}{}: {}\n",
+        finding.place, finding.refusal.exception, finding.refusal.message
+    );
+    if let Some(hint) = &finding.hint {
+        out.push_str(&format!("    hint: {hint}\n"));
+    }
     out
 }
 

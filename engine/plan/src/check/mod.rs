@@ -12,6 +12,7 @@ use crate::{
 };
 
 mod action;
+mod advice;
 mod gates;
 mod reference;
 mod structure;
@@ -51,6 +52,8 @@ impl From<model::Broken> for Finding {
         }
     }
 }
+
+pub use advice::{Facts, advise};
 
 const STRUCTURE: &str = "InvalidStructureException";
 const STAGE: &str = "InvalidStageDeclarationException";
