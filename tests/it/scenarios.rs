@@ -96,6 +96,7 @@ macro_rules! scenarios {
 
 scenarios! {
     a_failing_build_names_its_command: "build-fails",
+    reports_of_a_build_are_counted: "build-reports",
     a_broken_buildspec_names_its_line: "buildspec-broken",
     a_crashing_function_fails_its_action: "function-crashes",
     a_failing_function_fails_its_action: "function-errs",

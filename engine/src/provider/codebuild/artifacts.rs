@@ -158,7 +158,7 @@ fn bases(base: &str, source: &Path) -> Result<Vec<PathBuf>, CollectError> {
     }
 }
 
-fn globs(patterns: &[String]) -> Result<GlobSet, CollectError> {
+pub(super) fn globs(patterns: &[String]) -> Result<GlobSet, CollectError> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
         let bad = |source| CollectError::Glob {

@@ -14,6 +14,7 @@ use super::{
     commands,
     environment::{self, BuildFacts},
     mark, primary,
+    reports::{self, Counts},
     run::{self, Ended, Watch},
     shell,
     work::Work,
@@ -100,12 +101,14 @@ impl Build<'_> {
         let ended = run::run(&parsed, setup, limit, stop, self)
             .await
             .map_err(|error| self.ended("INSTALL", &error.to_string()))?;
+        let tests = self.reports(&parsed, &source, &ended).await;
         let variables = match ended {
             Ended::Succeeded(variables) => variables,
             Ended::Stopped => return Ok(Outcome::Stopped),
             Ended::TimedOut(phase) => return Err(self.timed_out(phase, minutes)),
             Ended::Failed(failure) => {
-                let message = failure_text(&failure, &file);
+                let tests = tests.map_or_else(String::new, |it| format!("; {it}"));
+                let message = failure_text(&failure, &file) + &tests;
                 return Err(self.ended(failure.phase.name(), &message));
             }
         };
@@ -116,10 +119,26 @@ impl Build<'_> {
             "Build succeeded"
         };
         Ok(Outcome::Succeeded {
-            details: self.details(Some(summary.to_owned()), Some(100)),
+            details: self.details(Some(with_tests(summary, tests)), Some(100)),
             variables,
             revision: None,
         })
+    }
+
+    /// What the tests of a build that came to its end say, whether it succeeded or not.
+    async fn reports(&self, spec: &Buildspec, source: &Path, ended: &Ended) -> Option<Counts> {
+        if spec.reports.is_empty() || matches!(ended, Ended::Stopped | Ended::TimedOut(_)) {
+            return None;
+        }
+        let (specs, source) = (spec.reports.clone(), source.to_owned());
+        let read = tokio::task::spawn_blocking(move || {
+            let mut notes = Vec::new();
+            let counts = reports::read(&specs, &source, |note| notes.push(note));
+            (counts, notes)
+        });
+        let (counts, notes) = read.await.ok()?;
+        notes.iter().for_each(|note| self.note(note));
+        counts
     }
 
     /// Answers `false` when it was stopped meanwhile.
@@ -266,6 +285,13 @@ impl Watch for Build<'_> {
 
     async fn entering(&self, phase: Phase) {
         self.tell(&format!("Phase {}", phase.name())).await;
+    }
+}
+
+fn with_tests(summary: &str, tests: Option<Counts>) -> String {
+    match tests {
+        Some(tests) => format!("{summary}: {tests}"),
+        None => summary.to_owned(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use raw::{RawBuildspec, RawPhases};
 
+use super::reports::ReportSpec;
 use crate::yaml;
 
 mod lines;
@@ -27,6 +28,8 @@ pub struct Buildspec {
     pub artifacts: Option<ArtifactSpec>,
     /// `artifacts.secondary-artifacts` by identifier.
     pub secondary: BTreeMap<String, ArtifactSpec>,
+    /// `reports`, those in a format that is read.
+    pub reports: Vec<ReportSpec>,
     /// What was accepted and has no effect here; one sentence each, for the log.
     pub notices: Vec<String>,
 }
@@ -147,7 +150,8 @@ pub fn parse(file: &str, text: &str) -> Result<Buildspec, BuildspecError> {
         )));
     }
     yaml::check(text).map_err(|problem| unreadable(problem.to_string()))?;
-    let raw: RawBuildspec = yaml_serde::from_str(text).map_err(|error| yaml_error(file, &error))?;
+    let mut raw: RawBuildspec =
+        yaml_serde::from_str(text).map_err(|error| yaml_error(file, &error))?;
     let refuse = |needle: &str, message: String| BuildspecError {
         file: file.to_owned(),
         at: lines::of_key(text, needle)
@@ -165,6 +169,7 @@ pub fn parse(file: &str, text: &str) -> Result<Buildspec, BuildspecError> {
         ));
     }
     let mut notices = Vec::new();
+    let reports = raw.reports(&mut notices);
     raw.refuse_unbuilt(&mut notices)
         .map_err(|(key, message)| refuse(key, message))?;
     let env = raw.env.unwrap_or_default();
@@ -261,6 +266,7 @@ pub fn parse(file: &str, text: &str) -> Result<Buildspec, BuildspecError> {
         phases,
         artifacts: primary.filter(|spec| !spec.files.is_empty()),
         secondary,
+        reports,
         notices,
     })
 }
@@ -361,7 +367,8 @@ artifacts:
         assert_eq!(artifacts.files, ["**/*"]);
         assert_eq!(artifacts.base_directory.as_deref(), Some("site"));
         assert!(spec.secondary["Docs"].discard_paths);
-        assert_eq!(spec.notices.len(), 2, "{:?}", spec.notices);
+        assert_eq!(spec.notices.len(), 1, "{:?}", spec.notices);
+        assert_eq!(spec.reports[0].name, "mine");
     }
 
     #[test]

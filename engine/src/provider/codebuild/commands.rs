@@ -113,6 +113,7 @@ pub(super) fn spec(task: &ActionTask) -> Result<Buildspec, Trouble> {
             .filter(named)
             .map(|output| (output.name.clone(), artifact(&output.files)))
             .collect(),
+        reports: Vec::new(),
         notices,
     })
 }

@@ -20,6 +20,7 @@ mod build;
 pub mod buildspec;
 mod commands;
 mod environment;
+mod reports;
 mod run;
 mod shell;
 mod work;

@@ -7,7 +7,10 @@ use serde::{
     de::{self, SeqAccess, Visitor},
 };
 
-use super::ArtifactSpec;
+use super::{
+    super::reports::{Format, ReportSpec},
+    ArtifactSpec,
+};
 
 pub(super) type Refused = (&'static str, String);
 
@@ -20,9 +23,20 @@ pub(super) struct RawBuildspec {
     pub(super) proxy: Option<de::IgnoredAny>,
     pub(super) batch: Option<de::IgnoredAny>,
     pub(super) phases: RawPhases,
-    pub(super) reports: Option<de::IgnoredAny>,
+    pub(super) reports: Option<BTreeMap<String, RawReport>>,
     pub(super) artifacts: Option<RawArtifacts>,
     pub(super) cache: Option<de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawReport {
+    files: OneOrMany,
+    base_directory: Option<String>,
+    /// Files are not moved here: nothing to discard.
+    #[serde(rename = "discard-paths")]
+    _discard_paths: Option<String>,
+    file_format: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -131,6 +145,27 @@ impl<'de> Deserialize<'de> for OneOrMany {
 }
 
 impl RawBuildspec {
+    /// The reports that are read; a format that is not read is noted.
+    pub(super) fn reports(&mut self, notices: &mut Vec<String>) -> Vec<ReportSpec> {
+        let all = self.reports.take().unwrap_or_default().into_iter();
+        all.filter_map(|(name, raw)| {
+            let Some(format) = Format::parse(raw.file_format.as_deref()) else {
+                let format = raw.file_format.unwrap_or_default();
+                notices.push(format!(
+                    "reports.{name}: file-format {format} is not read here; JUNITXML, CUCUMBERJSON and VISUALSTUDIOTRX are"
+                ));
+                return None;
+            };
+            Some(ReportSpec {
+                name,
+                files: raw.files.0,
+                base_directory: raw.base_directory,
+                format,
+            })
+        })
+        .collect()
+    }
+
     /// Refuses what would change a build and is not built; notes what only would have made it faster or prettier.
     pub(super) fn refuse_unbuilt(&self, notices: &mut Vec<String>) -> Result<(), Refused> {
         if let Some(user) = &self.run_as {
@@ -168,7 +203,6 @@ impl RawBuildspec {
                 "env.git-credential-helper",
             ),
             (self.proxy.is_some(), "proxy"),
-            (self.reports.is_some(), "reports"),
             (self.cache.is_some(), "cache"),
         ];
         for (_, key) in ignored.into_iter().filter(|(present, _)| *present) {
