@@ -13,7 +13,7 @@ import json, sys
 from jsonschema import Draft7Validator
 schema, log = (json.load(open(name)) for name in sys.argv[1:])
 problems = [f'{list(e.absolute_path)}: {e.message}' for e in Draft7Validator(schema).iter_errors(log)]
-sys.exit('\\n'.join(problems))
+sys.exit('\\n'.join(problems) or 0)
 ";
 
 #[test]

@@ -108,10 +108,8 @@ fn stacks_are_made_changed_and_deleted_in_moto() {
             stack("DELETE_ONLY", "second", json!({})),
         ),
     ];
-    for told in [
-        "The stack first was created",
-        "The stack first needs no update",
-    ] {
+    // moto sees a change in an equal template; what CloudFormation says then is played in the unit tests
+    for told in ["The stack first was created", "The stack first was updated"] {
         let (good, shown) = run(folder.path(), &endpoint, &actions);
         assert!(good, "{shown}");
         for text in [
