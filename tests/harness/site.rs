@@ -64,6 +64,7 @@ impl Site {
             sign_in: Some(OpenId::new(sign_in.clone(), http, clock.clone(), secrets)),
             settings: RespondSettings {
                 table: "unused".to_owned(),
+                rules: None,
                 base: base.clone(),
                 keys: world.ring(),
                 addresses: Addresses::Short,

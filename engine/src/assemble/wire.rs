@@ -183,7 +183,7 @@ fn settings(
             NOTIFY,
             map(&[
                 ("STAGEWRIGHT_TABLE", TABLE.to_owned()),
-                rules,
+                rules.clone(),
                 ("STAGEWRIGHT_APPROVALS_NEEDED", approval.needed.to_string()),
                 ("STAGEWRIGHT_APPROVAL_SENDER", approval.sender.clone()),
                 ("STAGEWRIGHT_APPROVAL_URL", url.clone()),
@@ -196,6 +196,8 @@ fn settings(
             RESPOND,
             map(&[
                 ("STAGEWRIGHT_TABLE", TABLE.to_owned()),
+                rules,
+                ("STAGEWRIGHT_APPROVALS_NEEDED", approval.needed.to_string()),
                 ("STAGEWRIGHT_APPROVAL_URL", url),
                 (
                     "STAGEWRIGHT_LINK_KEYS",

@@ -260,13 +260,5 @@ where
     }
 }
 
-/// A rules file beside the function.
-///
-/// # Errors
-/// One sentence.
-pub fn read(path: &str) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| format!("{path} cannot be read: {error}"))
-}
-
 #[cfg(test)]
 mod tests;

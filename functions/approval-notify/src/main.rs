@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use approval_notify::{Notify, read};
+use approval_notify::Notify;
 use serde_json::Value;
 use shared::{approval::chat::send::Post, approval::settings::NotifySettings, config::ConfigError};
 use shared_aws::{
@@ -13,12 +13,13 @@ use shared_aws::{
     entropy::SystemEntropy,
     mail::Mails,
     pipelines::Pipelines,
+    rules,
     signer::KmsSigner,
 };
 
 fn main() -> ExitCode {
     run_events("approval-notify", |aws| {
-        let settings = NotifySettings::read(aws.environment(), read)?;
+        let settings = NotifySettings::read(aws.environment(), |name| rules::read(aws, name))?;
         let mail = Mails::new(aws, settings.mail_topic.as_deref());
         let chat = notify_chats(aws, &settings);
         let notify = Notify {

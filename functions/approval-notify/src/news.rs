@@ -43,6 +43,24 @@ struct News {
     told: String,
     /// One line for each answer.
     votes: Vec<VoteLine>,
+    /// What is wanted of whoever reads it.
+    wanted: Option<Wanted>,
+}
+
+/// A review that is wanted.
+struct Wanted {
+    /// Who decided alone, why, and until when somebody looks at it.
+    told: String,
+    url: String,
+    code: Option<String>,
+}
+
+/// The way to the page where a review is closed.
+pub struct Ask {
+    /// The link.
+    pub url: String,
+    /// Level L2.
+    pub code: Option<String>,
 }
 
 struct VoteLine {
@@ -59,15 +77,31 @@ pub fn compose(
     record: &Record,
     recipient: &Recipient,
     settings: &NotifySettings,
+    ask: Option<&Ask>,
 ) -> Result<Mail, PortError> {
     let ended = record.ended_at().unwrap_or(record.request.asked_at);
     let sheet = Sheet::new(record, &settings.zone.0, ended);
-    let news = news(record);
+    let mut news = news(record);
+    news.wanted = ask.zip(record.review.as_ref()).map(|(ask, review)| {
+        let who = words::one_line(record.rule.called(&review.of), 100);
+        let (reason, until) = (&review.reason, words::local(review.due_at, &settings.zone.0));
+        let (reason, group) = (words::one_line(reason, 500), &review.group);
+        Wanted {
+            told: format!(
+                "{who} decided this alone, in an emergency: \u{201c}{reason}\u{201d} Somebody of {group} looks at it until {until}."
+            ),
+            url: ask.url.clone(),
+            code: ask.code.clone(),
+        }
+    });
     let (sheet, news, to) = (&sheet, &news, recipient.address.as_str());
     let text = Text { sheet, news, to }.render().map_err(unwritten)?;
     let html = Html { sheet, news, to }.render().map_err(unwritten)?;
     let target = &record.request.target;
-    let subject = format!("[{}] {}: {}", target.stage, news.word, target.pipeline);
+    let subject = match &news.wanted {
+        Some(_) => format!("[{}] Please review: {}", target.stage, target.pipeline),
+        None => format!("[{}] {}: {}", target.stage, news.word, target.pipeline),
+    };
     Ok(Mail {
         from: settings.sender.to_string(),
         to: to.to_owned(),
@@ -140,6 +174,7 @@ fn news(record: &Record) -> News {
         word,
         told,
         votes: votes.collect(),
+        wanted: None,
     }
 }
 

@@ -1,11 +1,13 @@
 //! Hands over the mails that are due of a request: each of them once, whoever asks and however often.
 
+use jiff::{SignedDuration, Timestamp};
 use shared::{
     approval::{
         chat::{self, ChatPlace},
         code::Code,
         decide,
         id::{LinkId, RecipientId},
+        level::Level,
         link::{Claims, Purpose},
         port::{ApprovalStore, Chat, Entropy, LinkSigner, Mail, Mailer, PipelineReader},
         post::{self, Due},
@@ -17,6 +19,8 @@ use shared::{
 
 use crate::{Notify, NotifyError, error::port, letter, news};
 
+/// So long after its time a review may still be closed by the link of its last mail.
+const REVIEW_LINK: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// How often a write is tried again after somebody else's.
 const WRITES: usize = 8;
 
@@ -133,8 +137,15 @@ where
             return Ok(());
         };
         let (mail, page) = match question {
+            Some(question) if matches!(due, Due::Review { .. }) => {
+                let mail = self.ask_for_review(record, &recipient, question).await?;
+                (mail, None)
+            }
             Some(question) => self.ask(record, &recipient, due, question).await?,
-            None => (news::compose(record, &recipient, &self.settings)?, None),
+            None => {
+                let mail = news::compose(record, &recipient, &self.settings, None)?;
+                (mail, None)
+            }
         };
         self.mailer.send(&mail).await?;
         let place = self
@@ -203,21 +214,8 @@ where
         question: &Question,
     ) -> Result<(Mail, Option<Secret>), PortError> {
         let base = &self.settings.base;
-        let claims = |purpose| Claims {
-            purpose,
-            approval: record.request.id.clone(),
-            digest: record.request.link_digest(),
-            recipient: recipient.id.clone(),
-            link: question.link.clone(),
-            issued_at: self.clock.now(),
-            expires_at: record.request.expires_at,
-        };
-        let mut links = Vec::new();
-        for purpose in record.rule.level.purposes() {
-            let unsigned = claims(*purpose).unsigned(&self.settings.kid, base);
-            let signature = self.signer.sign(unsigned.to_sign()).await?;
-            links.push((*purpose, unsigned.with_signature(&signature)));
-        }
+        let until = record.request.expires_at;
+        let links = self.links(record, recipient, question, until).await?;
         let mut mail = letter::compose(
             record,
             recipient,
@@ -234,6 +232,50 @@ where
             .find(|(purpose, _)| *purpose == Purpose::Review);
         let page = page.map(|(_, token)| Secret::new(format!("{base}/a/{}", token.reveal())));
         Ok((mail, page))
+    }
+
+    /// The links of one mail, each for one purpose of the level.
+    async fn links(
+        &self,
+        record: &Record,
+        recipient: &Recipient,
+        question: &Question,
+        until: Timestamp,
+    ) -> Result<Vec<(Purpose, Secret)>, PortError> {
+        let claims = |purpose| Claims {
+            purpose,
+            approval: record.request.id.clone(),
+            digest: record.request.link_digest(),
+            recipient: recipient.id.clone(),
+            link: question.link.clone(),
+            issued_at: self.clock.now(),
+            expires_at: until,
+        };
+        let mut links = Vec::new();
+        for purpose in record.rule.level.purposes() {
+            let unsigned = claims(*purpose).unsigned(&self.settings.kid, &self.settings.base);
+            let signature = self.signer.sign(unsigned.to_sign()).await?;
+            links.push((*purpose, unsigned.with_signature(&signature)));
+        }
+        Ok(links)
+    }
+
+    /// The mail to somebody who looks at a decision made alone.
+    async fn ask_for_review(
+        &self,
+        record: &Record,
+        recipient: &Recipient,
+        question: &Question,
+    ) -> Result<Mail, PortError> {
+        let due = record.review.as_ref().map(|review| review.due_at);
+        let due = due.unwrap_or(record.request.expires_at);
+        let until = due.saturating_add(REVIEW_LINK).unwrap_or(Timestamp::MAX);
+        let links = self.links(record, recipient, question, until).await?;
+        let ask = links.first().map(|(_, token)| news::Ask {
+            url: format!("{}/a/{}", self.settings.base, token.reveal()),
+            code: (record.rule.level == Level::Code).then(|| question.code.reveal().to_owned()),
+        });
+        news::compose(record, recipient, &self.settings, ask.as_ref())
     }
 
     async fn reload(&self, record: &mut Record) -> Result<(), PortError> {

@@ -3,6 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use shared::{
     approval::{
+        decide::Act,
         http::{Body, HttpRequest},
         level::Level,
         request::Verdict,
@@ -25,6 +26,8 @@ pub struct Form {
     pub intent: String,
     /// `approve`, `reject` or nothing.
     pub verdict: Option<Verdict>,
+    /// Approves alone, in an emergency.
+    pub alone: bool,
     /// As typed.
     pub code: Secret,
     /// Cleaned, not yet cut.
@@ -55,6 +58,10 @@ pub enum Mistake {
     NoVerdict,
     /// Rejected without a reason.
     NoReason,
+    /// Decided alone without a reason.
+    NoEmergency,
+    /// Nothing said about what a review found.
+    NoFinding,
     /// The reason is too long.
     LongReason,
     /// No code.
@@ -99,11 +106,12 @@ pub fn read(request: &HttpRequest) -> Result<Form, FormError> {
         known.map(|(_, value)| value.unwrap_or_default());
     form.intent = intent;
     form.verdict = match verdict.as_str() {
-        "approve" => Some(Verdict::Approve),
+        "approve" | "break-glass" => Some(Verdict::Approve),
         "reject" | "make-way" => Some(Verdict::Reject),
         "" => None,
         _ => return Err(FormError::Garbled),
     };
+    form.alone = verdict == "break-glass";
     form.code = Secret::new(code);
     form.comment = words::lines(&comment, BODY_LIMIT);
     if verdict == "make-way" && form.comment.is_empty() {
@@ -115,13 +123,28 @@ pub fn read(request: &HttpRequest) -> Result<Form, FormError> {
 }
 
 impl Form {
+    /// What it is for.
+    pub fn act(&self) -> Act {
+        match (self.intent.as_str(), self.alone) {
+            ("review", _) => Act::Review,
+            (_, true) => Act::BreakGlass,
+            (_, false) => Act::Vote,
+        }
+    }
+
     /// What is wrong with it, before the code is looked at; `required` of the page is only a courtesy.
     pub fn mistakes(&self, level: Level) -> Vec<Mistake> {
         let mut mistakes = Vec::new();
-        if self.verdict.is_none() {
+        let silent = self.comment.is_empty();
+        if self.act() == Act::Review {
+            mistakes.extend(silent.then_some(Mistake::NoFinding));
+        } else if self.verdict.is_none() {
             mistakes.push(Mistake::NoVerdict);
         }
-        if self.verdict == Some(Verdict::Reject) && self.comment.is_empty() {
+        if self.alone && silent {
+            mistakes.push(Mistake::NoEmergency);
+        }
+        if self.verdict == Some(Verdict::Reject) && silent {
             mistakes.push(Mistake::NoReason);
         }
         if self.comment.chars().count() > COMMENT_LIMIT {
@@ -139,7 +162,7 @@ impl Mistake {
     pub const fn field(&self) -> &'static str {
         match self {
             Self::NoVerdict | Self::Rule(_) => "approve",
-            Self::NoReason | Self::LongReason => "comment",
+            Self::NoReason | Self::NoEmergency | Self::NoFinding | Self::LongReason => "comment",
             Self::NoCode | Self::WrongCode(_) | Self::OldPage => "code",
         }
     }
@@ -150,6 +173,10 @@ impl Mistake {
             Self::Rule(why) => words::one_line(why, 400),
             Self::NoVerdict => "Choose approve or reject.".to_owned(),
             Self::NoReason => "Say why you reject: the team sees it in the pipeline.".to_owned(),
+            Self::NoEmergency => {
+                "Say what the emergency is: others look at it afterwards.".to_owned()
+            }
+            Self::NoFinding => "Say what you found.".to_owned(),
             Self::LongReason => format!("Keep the reason within {COMMENT_LIMIT} characters."),
             Self::NoCode => "Type the code from the mail.".to_owned(),
             Self::WrongCode(1) => "This is not the code of the mail. One try is left.".to_owned(),

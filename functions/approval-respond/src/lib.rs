@@ -14,6 +14,7 @@
 //! **Failure:** always an HTTP answer. A decision that could not be delivered stays recorded; the page offers to send
 //! it again once its lease is over.
 
+mod alone;
 mod answer;
 mod cookie;
 pub mod form;
@@ -27,7 +28,7 @@ mod told;
 use shared::{
     approval::{
         booth::{Booth, Voted},
-        decide::{self, Ballot, Refusal},
+        decide::{self, Act, Ballot, Refusal},
         http::{HttpAnswer, HttpRequest},
         id::DecisionId,
         level::Level,
@@ -35,7 +36,7 @@ use shared::{
         means::{Channel, Means},
         nonce::{self, Binding, NonceError},
         port::{ApprovalStore, Entropy, ResultSender},
-        request::{Recipient, Record, State},
+        request::{Recipient, Record, State, Verdict},
         settings::RespondSettings,
         sign_in::IdentityProvider,
         words,
@@ -102,8 +103,8 @@ where
             Ok(Route::Style) => Ok(answer::style()),
             Ok(Route::Show(token)) => self.show(request, token).await,
             Ok(Route::Decide(token)) => self.decide(request, token).await,
-            Ok(Route::SignIn(token)) => self.to_provider(token).await,
-            Ok(Route::SignedIn) => self.from_provider(request).await,
+            Ok(Route::SignIn(token)) => self.leave_to_sign_in(token).await,
+            Ok(Route::SignedIn) => self.come_back_signed_in(request).await,
             Err(stop) => Ok(self.stopped(stop)),
         };
         let mut answer = answered.unwrap_or_else(|error| {
@@ -184,7 +185,10 @@ where
             return Ok(self.back_to(token));
         }
         let mistakes = form.mistakes(opened.record.rule.level);
-        let (Some(verdict), true) = (form.verdict, mistakes.is_empty()) else {
+        // The form of a review has no choice.
+        let reviews = form.act() == Act::Review;
+        let verdict = form.verdict.or(reviews.then_some(Verdict::Approve));
+        let (Some(verdict), true) = (verdict, mistakes.is_empty()) else {
             return Ok(self.page(422, request, &opened, VoteForm::again(&form, mistakes)));
         };
         let ballot = Ballot {
@@ -193,6 +197,7 @@ where
             purpose: opened.claims.purpose,
             link_digest: opened.claims.digest.clone(),
             signed_in,
+            act: form.act(),
             verdict,
             comment: form.comment.clone(),
             code: form.code.clone(),
@@ -259,7 +264,7 @@ where
             return Ok(Err(LinkError::Invalid));
         };
         let who = record.recipient(&claims.recipient);
-        if who.is_some_and(|who| settings.revoked.recipient(who)) {
+        if who.is_some_and(|who| settings.refuses(&record, who)) {
             return Ok(Err(LinkError::Invalid));
         }
         Ok(
@@ -326,20 +331,24 @@ where
         let left_unsent =
             matches!(&record.state, State::Deciding { lease_until, .. } if *lease_until <= now);
         let mut cookies = Vec::new();
-        let asks = may_vote || left_unsent || signs_in;
+        let may_review = record.may_review(&opened.claims.recipient);
+        let asks = may_vote || may_review || left_unsent || signs_in;
         if let (true, Some(recipient)) = (asks, opened.recipient()) {
             let (cookie, fresh) = self.cookie(request);
             let binding = opened.binding(recipient, &cookie);
             let mint = || nonce::mint(binding, now, self.entropy.bytes());
             page.sign_out = signs_in.then(mint);
             let nonce = mint();
+            let form = VoteForm {
+                nonce: nonce.clone(),
+                seen: record.snapshot_digest(),
+                comment_limit: form::COMMENT_LIMIT,
+                ..form
+            };
             page.ask = if may_vote {
-                Ask::Vote(VoteForm {
-                    nonce,
-                    seen: record.snapshot_digest(),
-                    comment_limit: form::COMMENT_LIMIT,
-                    ..form
-                })
+                Ask::Vote(form)
+            } else if may_review {
+                Ask::Review(form)
             } else if left_unsent {
                 Ask::Deliver { nonce }
             } else {

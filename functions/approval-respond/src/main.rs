@@ -1,7 +1,5 @@
 //! The function's process: settings, ports, run.
 
-use std::process::ExitCode;
-
 use approval_respond::{Respond, slack::Slack};
 use serde_json::Value;
 use shared::approval::{settings::RespondSettings, sign_in::open_id::OpenId};
@@ -14,12 +12,13 @@ use shared_aws::{
     http_entry,
     pipelines::Pipelines,
     provider::ProviderHttp,
+    rules,
     secrets::Secrets,
 };
 
-fn main() -> ExitCode {
+fn main() -> std::process::ExitCode {
     run_events("approval-respond", |aws| {
-        let settings = RespondSettings::read(aws.environment())?;
+        let settings = RespondSettings::read(aws.environment(), |name| rules::read(aws, name))?;
         let press = respond_chats(aws, &settings);
         let sign_in = |at| OpenId::new(at, ProviderHttp::new(aws), TokioTimer, Secrets::new(aws));
         let respond = Respond {

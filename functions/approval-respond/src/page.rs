@@ -14,7 +14,10 @@ use shared::approval::{
     words,
 };
 
-use crate::form::{COMMENT_LIMIT, Form, Mistake};
+use crate::{
+    alone,
+    form::{COMMENT_LIMIT, Form, Mistake},
+};
 
 /// The page of a request.
 #[derive(Template)]
@@ -50,6 +53,10 @@ pub struct RequestPage<'a> {
     pub asker: &'a Asker,
     /// What the person may do.
     pub ask: Ask,
+    /// How many days others have to look at it, and who, where this person may decide alone in an emergency.
+    pub glass: Option<(String, u8)>,
+    /// What became of a decision that somebody made alone.
+    pub review: Option<alone::ReviewBox>,
     /// Hidden field of the form that signs out, where somebody is signed in.
     pub sign_out: Option<String>,
 }
@@ -60,11 +67,23 @@ pub enum Ask {
     Nothing,
     /// Vote.
     Vote(VoteForm),
+    /// Close the review of a decision that somebody made alone.
+    Review(VoteForm),
     /// Deliver a decision whose sender is gone.
     Deliver {
         /// Hidden field.
         nonce: String,
     },
+}
+
+impl Ask {
+    /// The form to be filled in, if it is one.
+    const fn form(&self) -> Option<&VoteForm> {
+        match self {
+            Self::Vote(form) | Self::Review(form) => Some(form),
+            Self::Nothing | Self::Deliver { .. } => None,
+        }
+    }
 }
 
 /// The form as shown.
@@ -78,6 +97,8 @@ pub struct VoteForm {
     pub mistakes: Vec<Mistake>,
     /// Choice of the form that came back.
     pub verdict: Option<Verdict>,
+    /// Whether it was to decide alone.
+    pub alone: bool,
     /// Reason of the form that came back.
     pub comment: String,
     /// Longest reason.
@@ -142,6 +163,7 @@ impl VoteForm {
         Self {
             mistakes,
             verdict: form.verdict,
+            alone: form.alone,
             comment: words::lines(&form.comment, COMMENT_LIMIT),
             ..Self::default()
         }
@@ -149,6 +171,7 @@ impl VoteForm {
 
     fn chosen(&self, verdict: &str) -> bool {
         match self.verdict {
+            Some(Verdict::Approve) if self.alone => verdict == "break-glass",
             Some(Verdict::Approve) => verdict == "approve",
             Some(Verdict::Reject) => verdict == "reject",
             None => false,
@@ -187,6 +210,8 @@ impl<'a> RequestPage<'a> {
             tally: tally(record, now),
             asker: &record.request.asker,
             ask: Ask::Nothing,
+            glass: alone::may(record, who),
+            review: record.review.as_ref().map(|r| alone::told(record, r, zone)),
             sign_out: None,
         }
     }

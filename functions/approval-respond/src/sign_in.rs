@@ -50,7 +50,7 @@ where
     }
 
     /// Off to the provider. Reads only: what is to be checked on the way back lies in a cookie.
-    pub(crate) async fn to_provider(&self, token: &str) -> Result<HttpAnswer, PortError> {
+    pub(crate) async fn leave_to_sign_in(&self, token: &str) -> Result<HttpAnswer, PortError> {
         let opened = match self.opened(token).await? {
             Ok(opened) => opened,
             Err(answer) => return Ok(answer),
@@ -78,7 +78,7 @@ where
     }
 
     /// Back from the provider, in the browser that went there.
-    pub(crate) async fn from_provider(
+    pub(crate) async fn come_back_signed_in(
         &self,
         request: &HttpRequest,
     ) -> Result<HttpAnswer, PortError> {

@@ -10,7 +10,7 @@ use shared::{
             press::{self, Press as Pressed},
             slack::{self, Message},
         },
-        decide::{Ballot, Refusal},
+        decide::{Act, Ballot, Refusal},
         http::{Body, HttpAnswer, HttpRequest},
         id::DecisionId,
         level::Level,
@@ -134,7 +134,7 @@ where
             return stranger();
         }
         let who = record.recipient(&button.recipient);
-        if who.is_none_or(|who| respond.settings.revoked.recipient(who)) {
+        if who.is_none_or(|who| respond.settings.refuses(&record, who)) {
             return stranger();
         }
         if record.rule.level != Level::Link {
@@ -155,6 +155,7 @@ where
                 Verdict::Reject => "Rejected in Slack.".to_owned(),
             },
             signed_in: false,
+            act: Act::Vote,
             code: Secret::default(),
             nonce: call,
             seen: button.seen.clone(),

@@ -1,6 +1,7 @@
 //! The whole function against the in-memory world: scanners, forgers, racers, crashes, and people. `threat_NN_` names
 //! the row of `docs/threats.md`.
 
+mod alone;
 mod events;
 mod forms;
 mod levels;

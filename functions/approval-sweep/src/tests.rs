@@ -6,5 +6,6 @@ mod machines;
 mod modes;
 mod once;
 mod outside;
+mod reviews;
 mod rounds;
 mod scene;

@@ -28,6 +28,7 @@ pub mod provider;
 mod rest;
 pub mod rpc;
 pub mod rs256;
+pub mod rules;
 mod s3;
 pub mod sdk;
 pub mod secrets;

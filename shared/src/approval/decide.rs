@@ -4,6 +4,7 @@
 //! the record to write over exactly that version; whoever's write holds performs the effect.
 
 mod refusal;
+mod shown;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,12 +13,14 @@ use crate::approval::{
     level::{self, Level},
     link::Purpose,
     means::Means,
-    request::{Decision, IssuedLink, Record, State, Verdict, Vote},
+    request::{Decision, Record, State, Verdict, Vote},
+    review,
     rules::evaluate,
     trail::Kind,
 };
 
 pub use refusal::Refusal;
+pub(in crate::approval) use shown::shown;
 
 /// How long the sender of a decision has it to itself before anybody may take over.
 pub const SEND_LEASE: SignedDuration = SignedDuration::from_secs(30);
@@ -33,6 +36,8 @@ pub struct Ballot {
     pub purpose: Purpose,
     /// From the link: digest of execution and token.
     pub link_digest: String,
+    /// What the form is for.
+    pub act: Act,
     /// The choice.
     pub verdict: Verdict,
     /// The reason.
@@ -49,6 +54,18 @@ pub struct Ballot {
     pub attempt: DecisionId,
     /// How it came.
     pub means: Means,
+}
+
+/// What a form is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Act {
+    /// An answer among others.
+    #[default]
+    Vote,
+    /// An approval that decides alone, in an emergency.
+    BreakGlass,
+    /// The end of somebody else's broken glass.
+    Review,
 }
 
 /// What a ballot leads to.
@@ -123,6 +140,9 @@ pub fn admit(
 pub fn cast(record: &Record, ballot: &Ballot, now: Timestamp) -> Result<Cast, Refusal> {
     admit(record, &ballot.recipient, &ballot.link, &ballot.link_digest)?;
     level::permits(record.rule.level, ballot)?;
+    if ballot.act == Act::Review {
+        return review::close(record, ballot, now);
+    }
     if let Some(vote) = record.vote_of(&ballot.recipient) {
         if vote.attempt == ballot.attempt {
             return Ok(already_written(record, &ballot.attempt));
@@ -143,45 +163,16 @@ pub fn cast(record: &Record, ballot: &Ballot, now: Timestamp) -> Result<Cast, Re
     }
     let mut next = record.clone();
     next.version += 1;
-    let who = next
-        .recipients
-        .iter_mut()
-        .find(|r| r.id == ballot.recipient)
-        .ok_or(Refusal::ForeignLink)?;
-    if who.locked() {
-        return Err(Refusal::Locked);
-    }
-    if who.spent.contains(&ballot.nonce) {
-        return Err(Refusal::Replayed);
-    }
-    if record.snapshot_digest() != ballot.seen {
-        return Err(Refusal::Changed);
-    }
-    who.spent.push(ballot.nonce.clone());
-    let typed = |link: &IssuedLink| link.code.matches(&link.id, ballot.code.reveal());
-    let right = who
-        .links
-        .iter()
-        .find(|l| l.id == ballot.link)
-        .is_some_and(typed);
-    if record.rule.level == Level::Code && !right {
-        who.wrong_codes += 1;
-        let left = super::request::CODE_TRIES.saturating_sub(who.wrong_codes);
-        let left_text = left.to_string();
-        next.note(
-            Kind::WrongCode,
-            Some(&ballot.recipient),
-            Some(left_text),
-            now,
-        );
+    if let Some(then) = shown(&mut next, ballot, now)? {
         return Ok(Cast {
             write: Some(next),
-            then: Then::WrongCode { left },
+            then,
         });
     }
     next.votes.push(Vote {
         recipient: ballot.recipient.clone(),
         verdict: ballot.verdict,
+        alone: ballot.act == Act::BreakGlass,
         comment: ballot.comment.clone(),
         at: now,
         attempt: ballot.attempt.clone(),
@@ -222,6 +213,7 @@ pub(super) fn deciding(
                 SEND_LEASE
             },
     };
+    review::leave(next, verdict, now);
     next.note(Kind::Decided, None, None, now);
     decision
 }
@@ -352,6 +344,13 @@ pub fn summary(record: &Record, decision: &Decision) -> String {
         format!("{needed} of {asked} needed")
     } else {
         format!("rule {:?}", record.rule.name)
+    };
+    let rule = match &record.review {
+        Some(review) => format!(
+            "{rule}, alone in an emergency, to be reviewed by {}",
+            review.group
+        ),
+        None => rule,
     };
     let text = format!(
         "{} in decision {}: {rule}. By {}. {}",

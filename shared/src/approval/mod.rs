@@ -22,6 +22,7 @@ mod outcome;
 pub mod port;
 pub mod post;
 pub mod request;
+pub mod review;
 pub mod rules;
 pub mod session;
 pub mod settings;

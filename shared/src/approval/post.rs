@@ -25,6 +25,11 @@ pub enum Due {
         /// How many of [`REMINDERS`] are then behind.
         number: u8,
     },
+    /// Somebody decided alone, and others look at it.
+    Review {
+        /// How many mails about it there then were.
+        number: u8,
+    },
     /// How it ended.
     Outcome,
 }
@@ -32,7 +37,10 @@ pub enum Due {
 impl Due {
     /// Whether the mail carries a link and a code.
     pub const fn asks(self) -> bool {
-        matches!(self, Self::Invitation | Self::Reminder { .. })
+        matches!(
+            self,
+            Self::Invitation | Self::Reminder { .. } | Self::Review { .. }
+        )
     }
 }
 
@@ -48,6 +56,7 @@ pub fn due(record: &Record, who: &Recipient, now: Timestamp) -> Option<Due> {
                 .then_some(Due::Reminder { number })
         }
         State::Deciding { .. } => None,
+        _ if let Some(number) = review(record, who, now) => Some(Due::Review { number }),
         State::Decided { .. }
         | State::Elsewhere { .. }
         | State::Superseded { .. }
@@ -58,6 +67,13 @@ pub fn due(record: &Record, who: &Recipient, now: Timestamp) -> Option<Due> {
             (who.mailed_at.is_some() && who.told_at.is_none() && !late).then_some(Due::Outcome)
         }
     }
+}
+
+/// The number of the mail about a review that is due to this recipient.
+fn review(record: &Record, who: &Recipient, now: Timestamp) -> Option<u8> {
+    let number = record.open_review()?.mails_by(now);
+    let may = record.may_review(&who.id) && !who.locked();
+    (may && number > who.review_mails).then_some(number)
 }
 
 /// How many reminders are behind at this time.
@@ -116,12 +132,14 @@ pub fn mailed(record: &Record, recipient: &RecipientId, due: Due, now: Timestamp
                 who.reminders = behind;
             }
             Due::Reminder { number } => who.reminders = number,
+            Due::Review { number } => who.review_mails = number,
             Due::Outcome => who.told_at = Some(now),
         }
     }
     let kind = match due {
         Due::Invitation => Kind::Mailed,
         Due::Reminder { .. } => Kind::Reminded,
+        Due::Review { .. } => Kind::ReviewAsked,
         Due::Outcome => Kind::Told,
     };
     next.note(kind, Some(recipient), None, now);

@@ -11,6 +11,7 @@ use crate::{
         history::History,
         id::{ApprovalId, DecisionId, LinkId, RecipientId},
         means::Means,
+        review::Review,
         rules::{
             PersonId, Rule,
             evaluate::{self, Actor, Choice, Circumstances, Conditions, Evaluation},
@@ -37,6 +38,8 @@ pub struct Record {
     pub votes: Vec<Vote>,
     /// Where it stands.
     pub state: State,
+    /// What a broken glass left behind.
+    pub review: Option<Review>,
     /// How many groups were asked beside the rule's own, for time was running out.
     pub escalated: u8,
     /// What happened and is not in the audit chain yet.
@@ -138,6 +141,8 @@ pub struct Recipient {
     pub mailed_at: Option<Timestamp>,
     /// How many of the reminders are behind.
     pub reminders: u8,
+    /// How many mails about a review they got.
+    pub review_mails: u8,
     /// When they were told how it ended.
     pub told_at: Option<Timestamp>,
     /// Where the question stands in their chat.
@@ -175,6 +180,8 @@ pub struct Vote {
     pub recipient: RecipientId,
     /// What.
     pub verdict: Verdict,
+    /// Given alone in an emergency, against the rule.
+    pub alone: bool,
     /// Why; may be empty for an approval.
     pub comment: String,
     /// When.
@@ -265,6 +272,7 @@ impl Record {
             recipients,
             votes: Vec::new(),
             state: State::Open,
+            review: None,
             escalated: 0,
             trail: Vec::new(),
             version: 1,
@@ -305,9 +313,10 @@ impl Record {
                 person: self
                     .recipient(&vote.recipient)
                     .map_or_else(|| PersonId::stored(""), |r| r.person.clone()),
-                choice: match vote.verdict {
-                    Verdict::Approve => Choice::Approve,
-                    Verdict::Reject => Choice::Reject,
+                choice: match (vote.verdict, vote.alone) {
+                    (Verdict::Approve, true) => Choice::BreakGlass,
+                    (Verdict::Approve, false) => Choice::Approve,
+                    (Verdict::Reject, _) => Choice::Reject,
                 },
                 reason: vote.comment.clone(),
                 at: vote.at,
@@ -345,6 +354,7 @@ impl Recipient {
             mailing_until: None,
             mailed_at: None,
             reminders: 0,
+            review_mails: 0,
             told_at: None,
             chat: None,
             wrong_codes: 0,

@@ -47,21 +47,21 @@ pub const TABLE: Variable = variable(
 /// Who must agree to what.
 pub const RULES: Variable = optionally(
     "STAGEWRIGHT_APPROVAL_RULES",
-    "who must agree to what: the JSON of docs/approval-rules.md itself, or the path of a file with it",
-    NOTIFY,
+    "who must agree to what: the JSON of docs/approval-rules.md itself, the path of a file with it, or ssm:NAME of a parameter with it; approval-respond asks it at every answer whether the person is still asked",
+    BOTH,
 );
 /// Who is asked.
 pub const APPROVERS: Variable = optionally(
     "STAGEWRIGHT_APPROVERS",
     "mail addresses of the approvers, separated by commas; without STAGEWRIGHT_APPROVAL_RULES",
-    NOTIFY,
+    BOTH,
 );
 /// How many must agree.
 pub const NEEDED: Variable = variable(
     "STAGEWRIGHT_APPROVALS_NEEDED",
     "how many approvers must approve; one rejection always decides",
     Some("1"),
-    NOTIFY,
+    BOTH,
 );
 /// `From` of the mails.
 pub const SENDER: Variable = variable(
@@ -225,6 +225,8 @@ pub struct NotifySettings {
 pub struct RespondSettings {
     /// DynamoDB table.
     pub table: String,
+    /// Who must agree to what by now; `None`: as it was when the approval was asked.
+    pub rules: Option<RuleSet>,
     /// Base of links, form action, redirect and cookie.
     pub base: BaseUrl,
     /// Keys that links may be signed with.
@@ -280,8 +282,11 @@ impl NotifySettings {
 }
 
 impl RespondSettings {
-    /// Reads and checks all of them.
-    pub fn read(source: &impl Source) -> Result<Self, ConfigError> {
+    /// Reads and checks all of them; `file` reads the rules where the settings name a place.
+    pub fn read(
+        source: &impl Source,
+        file: impl FnOnce(&str) -> Result<String, String>,
+    ) -> Result<Self, ConfigError> {
         let entries: Vec<String> = some(source, &KEYS)?;
         let pairs = entries
             .iter()
@@ -292,6 +297,7 @@ impl RespondSettings {
             .map_err(|kid| wrong(&KEYS, format!("key {kid} is not an Ed25519 public key")))?;
         Ok(Self {
             table: config::required(source, &TABLE)?,
+            rules: whom::known_rules(source, file)?,
             base: config::parsed_required(source, &URL)?,
             keys,
             addresses: config::parsed_required(source, &ADDRESSES)?,
@@ -418,7 +424,7 @@ mod tests {
             map.0.remove("STAGEWRIGHT_APPROVERS");
             map.0.insert(RULES.name, rules.to_owned());
             let file = |path: &str| match path {
-                "rules.json" => Ok(examples[0].to_owned()),
+                "rules.json" | "ssm:/rules" => Ok(examples[0].to_owned()),
                 other => no_file(other),
             };
             let settings = NotifySettings::read(&map, file).map_err(|e| e.to_string());
@@ -427,17 +433,19 @@ mod tests {
         for good in [examples[0], "rules.json"] {
             assert_eq!(read(good).as_deref(), Ok("everywhere"));
         }
+        assert_eq!(read(examples[1]).as_deref(), Ok("production"));
+        assert_eq!(read("ssm:/rules").as_deref(), Ok("everywhere"));
+        let signed = examples[0].replace("\"rules\": [\n    { ", "\"rules\": [{\"level\":\"L3\", ");
+        let error = "STAGEWRIGHT_APPROVAL_RULES is wrong: the rule \"everywhere\" wants level L3, and STAGEWRIGHT_OIDC_ISSUER does not say where people sign in";
+        assert_eq!(read(&signed), Err(error.to_owned()));
         for (rules, problem) in [
             ("other.json", "other.json cannot be read"),
+            ("ssm:/other", "ssm:/other cannot be read"),
             (
-                "ssm:/rules",
-                "parameters are not read yet: give the JSON itself, or a path",
+                "arn:aws:ssm:eu-west-1:123456789012:parameter/rules",
+                "an ARN is not read: write ssm: and the parameter's name",
             ),
             ("{}", "the file: missing field `version` at line 1 column 2"),
-            (
-                examples[1],
-                "rules[0].breakGlass: the approval functions cannot do this yet: leave it out",
-            ),
         ] {
             let error = format!("STAGEWRIGHT_APPROVAL_RULES is wrong: {problem}");
             assert_eq!(read(rules), Err(error), "{rules}");
@@ -459,7 +467,7 @@ mod tests {
         let rule = notify.rules.rules().next().unwrap();
         assert_eq!((rule.people.len(), rule.needed()), (2, 2));
         assert!(rule.is_simple());
-        let respond = RespondSettings::read(&good()).unwrap();
+        let respond = RespondSettings::read(&good(), no_file).unwrap();
         assert_eq!(respond.base.path(), "/x");
         assert_eq!(respond.base.host(), "approve.example.com");
     }
@@ -494,7 +502,9 @@ mod tests {
             map.0.insert(name, value.to_owned());
             let error = match NotifySettings::read(&map, no_file) {
                 Err(error) => error.to_string(),
-                Ok(_) => RespondSettings::read(&map).unwrap_err().to_string(),
+                Ok(_) => RespondSettings::read(&map, no_file)
+                    .unwrap_err()
+                    .to_string(),
             };
             assert!(error.starts_with(name), "{name}={value}: {error}");
             assert!(!error.contains("planted"), "{error}");

@@ -1,6 +1,7 @@
 //! How a record is written down: versioned JSON, apart from the types that decide.
 
 mod history;
+mod review;
 mod state;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -21,6 +22,7 @@ use crate::{
     secret::Secret,
 };
 use history::{StoredHistory, StoredRevision};
+use review::StoredReview;
 use state::{StoredActor, StoredEntry, StoredMachine, StoredState, StoredVote};
 
 /// Written into every record; a reader refuses what it does not know.
@@ -96,6 +98,8 @@ struct Stored {
     recipients: Vec<StoredRecipient>,
     votes: Vec<StoredVote>,
     state: StoredState,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    review: Option<StoredReview>,
     #[serde(default, skip_serializing_if = "is_zero")]
     escalated: u8,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -115,6 +119,8 @@ struct StoredRecipient {
     mailed_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "is_zero")]
     reminders: u8,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    review_mails: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     told_at: Option<Timestamp>,
     /// Channel and time of the message.
@@ -167,6 +173,7 @@ impl From<&Record> for Stored {
                 .collect(),
             votes: record.votes.iter().map(StoredVote::from).collect(),
             state: StoredState::from(&record.state),
+            review: record.review.as_ref().map(StoredReview::from),
             escalated: record.escalated,
             trail: record.trail.iter().map(StoredEntry::from).collect(),
         }
@@ -222,6 +229,7 @@ impl TryFrom<Stored> for Record {
                 .map(Vote::try_from)
                 .collect::<Result<_, _>>()?,
             state: State::try_from(s.state)?,
+            review: s.review.map(Into::into),
             escalated: s.escalated,
             trail: s
                 .trail
@@ -249,6 +257,7 @@ impl From<&Recipient> for StoredRecipient {
             mailing_until: r.mailing_until,
             mailed_at: r.mailed_at,
             reminders: r.reminders,
+            review_mails: r.review_mails,
             told_at: r.told_at,
             chat: r.chat.clone().map(|place| (place.channel, place.at)),
             wrong_codes: r.wrong_codes,
@@ -283,6 +292,7 @@ impl TryFrom<StoredRecipient> for Recipient {
             mailing_until: r.mailing_until,
             mailed_at: r.mailed_at,
             reminders: r.reminders,
+            review_mails: r.review_mails,
             told_at: r.told_at,
             chat: r.chat.map(|(channel, at)| ChatPlace { channel, at }),
             wrong_codes: r.wrong_codes,

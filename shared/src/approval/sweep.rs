@@ -7,6 +7,7 @@ use crate::approval::{
     id::{DecisionId, RecipientId},
     post,
     request::{Decision, Recipient, Record, State, Verdict},
+    review,
     rules::{PersonId, evaluate},
     trail::Kind,
 };
@@ -56,12 +57,18 @@ pub fn step(
         State::Deciding { lease_until, .. } if *lease_until <= now => Step::TakeOver,
         State::Deciding { .. } => Step::Wait,
         State::Open => open(record, found, evaluation, fresh, now),
-        _ if wants_mail(record, now) => Step::Mail,
         _ => {
+            let mut recipient = || fresh.recipient();
+            if let Some(next) = review::step(record, &mut recipient, now) {
+                return Step::Write(Box::new(next));
+            }
+            if wants_mail(record, now) {
+                return Step::Mail;
+            }
             let over = record
                 .ended_at()
                 .is_some_and(|at| now.duration_since(at) >= LINGER);
-            if over && record.trail.is_empty() {
+            if over && record.trail.is_empty() && record.open_review().is_none() {
                 Step::Finish
             } else {
                 Step::Wait

@@ -59,12 +59,22 @@ kinds! {
     OtherPerson = "other-person",
     /// An approver signed in.
     SignedIn = "signed-in",
+    /// Too many wrong codes were typed: the links of an approver are locked.
+    Locked = "locked",
     /// An answer was counted.
     Voted = "voted",
     /// Opposite answers of one approver came at once: neither counts.
     Quarantined = "quarantined",
     /// The answers decided.
     Decided = "decided",
+    /// One person decided alone, in an emergency.
+    BrokenGlass = "broken-glass",
+    /// Somebody was asked to look at that.
+    ReviewAsked = "review-asked",
+    /// Somebody did.
+    Reviewed = "reviewed",
+    /// Nobody did in time.
+    ReviewOverdue = "review-overdue",
     /// Whoever asked was told.
     Delivered = "delivered",
     /// Somebody decided it elsewhere.
@@ -86,7 +96,14 @@ impl Kind {
     pub const fn alarms(self) -> bool {
         matches!(
             self,
-            Self::Elsewhere | Self::OutOfBand | Self::Overridden | Self::Quarantined
+            Self::Elsewhere
+                | Self::OutOfBand
+                | Self::Overridden
+                | Self::Quarantined
+                | Self::Locked
+                | Self::OtherPerson
+                | Self::BrokenGlass
+                | Self::ReviewOverdue
         )
     }
 }

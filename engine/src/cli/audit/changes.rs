@@ -148,6 +148,47 @@ fn add(change: &mut Change, body: &Value) {
                 text("person")
             ));
         }
+        "broken-glass" => {
+            let line = format!(
+                "decided alone in an emergency by {}: {}; to be reviewed by {} until {}",
+                text("person"),
+                text("reason"),
+                text("group"),
+                text("reviewUntil")
+            );
+            change.irregular.push(line);
+        }
+        "reviewed" => {
+            let line = format!(
+                "reviewed by {} on {at}: {}",
+                text("person"),
+                text("finding")
+            );
+            change.irregular.push(line);
+        }
+        "review-overdue" => {
+            let line = format!(
+                "not reviewed by {} until {}",
+                text("group"),
+                text("reviewUntil")
+            );
+            change.irregular.push(line);
+        }
+        "locked" => {
+            let line = format!(
+                "the links of {} were locked after wrong codes",
+                text("person")
+            );
+            change.irregular.push(line);
+        }
+        "other-person" => {
+            let line = format!(
+                "{} signed in with the link of {}",
+                text("detail"),
+                text("person")
+            );
+            change.irregular.push(line);
+        }
         "execution-ended" => change.ended = text("state"),
         _ => {}
     }

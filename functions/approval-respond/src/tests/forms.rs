@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared::approval::{
     http::{Body, HttpRequest},
     request::State,
+    trail::Kind,
 };
 use shared_testkit::{approval::sample_request, time::BEGINNING};
 
@@ -297,6 +298,10 @@ async fn threat_41_five_wrong_codes_lock_the_link() {
         assert_eq!(answer.status, status, "{words}");
         assert!(answer.body.contains(words), "{words}: {}", answer.body);
     }
+    // Whoever runs the install is told, by the sweep and once.
+    let trail = scene.world.records().remove(0).trail;
+    let locked = trail.iter().filter(|entry| entry.kind == Kind::Locked);
+    assert!(locked.count() == 1 && Kind::Locked.alarms());
     let token = &scene.invitations[0].token;
     let locked = scene.send(&get(token)).await;
     assert!(!locked.body.contains("<form"));

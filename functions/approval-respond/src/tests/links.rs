@@ -6,6 +6,7 @@ use shared::approval::{
     http::HttpRequest,
     id::{ApprovalId, LinkId, RecipientId},
     link::{Claims, KeyRing, Purpose},
+    rules::RuleSet,
     settings::{BaseUrl, KeyId, Revocation},
 };
 use shared_testkit::{proptest::prelude::*, time::BEGINNING};
@@ -355,6 +356,42 @@ async fn threat_39_links_are_revoked_by_approval_person_and_time() {
         }
     }
     assert_eq!(scene.world.writes(), 0);
+}
+
+#[tokio::test]
+async fn threat_38_whoever_is_removed_after_the_mail_decides_nothing() {
+    let scene = scene();
+    let token = scene.invitations[0].token.clone();
+    let form = scene.ballot(0, &scene.open(0).await, "approve");
+    let rules = |text: &str| RuleSet::parse(text).unwrap();
+    let gone = rules(
+        r#"{"version":1,"people":{"dana":{"mail":"dana@example.com"},"lee":{"mail":"lee@example.com"}},
+        "groups":{"g":["lee"]},"rules":[{"name":"r","needs":[{"group":"g","approvals":1}]}]}"#,
+    );
+    let elsewhere = rules(
+        r#"{"version":1,"people":{"dana":{"mail":"dana@example.com"}},
+        "groups":{"g":["dana"]},"rules":[{"name":"r","for":{"stage":"Other"},"needs":[{"group":"g","approvals":1}]}]}"#,
+    );
+    let renamed = rules(
+        r#"{"version":1,"people":{"dk":{"mail":"d.kim@example.com","aliases":["Dana@example.com"]}},
+        "groups":{"g":["dk"]},"rules":[{"name":"r","needs":[{"group":"g","approvals":1}]}]}"#,
+    );
+    let other = RuleSet::simple(["lee@example.com"], 1).unwrap();
+    let mut page = page_at(&scene.world, &scene.clock, BASE);
+    for now in [gone, elsewhere, other] {
+        page.settings.rules = Some(now);
+        for asked in [&get(&token), &form] {
+            let answer = page.handle(asked).await;
+            assert_eq!(answer.status, 403);
+            assert!(!answer.body.contains("site-release"), "{}", answer.body);
+        }
+    }
+    assert_eq!((scene.world.writes(), scene.world.results().len()), (0, 0));
+    for now in [renamed, RuleSet::simple(["dana@example.com"], 1).unwrap()] {
+        page.settings.rules = Some(now);
+        assert_eq!(page.handle(&get(&token)).await.status, 200);
+    }
+    assert_eq!(page.handle(&form).await.status, 303);
 }
 
 fn hex(text: &str) -> Vec<u8> {

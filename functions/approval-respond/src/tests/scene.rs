@@ -44,6 +44,7 @@ pub fn page_at(world: &ApprovalWorld, clock: &FixedClock, base: &str) -> Page {
         sign_in: None,
         settings: RespondSettings {
             table: "unused".to_owned(),
+            rules: None,
             base: base.parse().unwrap(),
             keys: world.ring(),
             addresses: shared::approval::settings::Addresses::Short,

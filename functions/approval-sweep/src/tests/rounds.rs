@@ -105,6 +105,7 @@ async fn time_runs_out_and_the_next_group_is_asked_and_counts() {
     record.votes.push(shared::approval::request::Vote {
         recipient: record.recipients[2].id.clone(),
         verdict: Verdict::Approve,
+        alone: false,
         comment: String::new(),
         at: now,
         attempt: shared::approval::id::DecisionId::from_random([1; 12]),

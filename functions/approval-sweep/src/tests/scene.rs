@@ -150,6 +150,7 @@ impl Scene {
             purpose: Purpose::Review,
             link_digest: record.request.link_digest(),
             signed_in: record.rule.level == Level::SignIn,
+            act: shared::approval::decide::Act::Vote,
             verdict,
             comment: "as agreed".to_owned(),
             code: Secret::new(invitation.code.clone()),
@@ -161,14 +162,15 @@ impl Scene {
     }
 
     pub async fn vote(&self, who: usize, verdict: Verdict) -> Voted {
+        self.cast(&self.ballot(who, verdict)).await
+    }
+
+    pub async fn cast(&self, ballot: &Ballot) -> Voted {
         let booth = Booth {
             store: &self.world,
             sender: &self.world,
             clock: &self.clock,
         };
-        booth
-            .cast(self.record(), &self.ballot(who, verdict))
-            .await
-            .unwrap()
+        booth.cast(self.record(), ballot).await.unwrap()
     }
 }

@@ -19,8 +19,8 @@ use super::{
     stub::{Answer, Stub, job_credentials},
 };
 use crate::{
-    artifacts::S3Artifacts, codepipeline::CodePipeline, ledger::DynamoLedger, secrets::Secrets,
-    task_tokens::TaskTokens,
+    artifacts::S3Artifacts, codepipeline::CodePipeline, ledger::DynamoLedger, rules,
+    secrets::Secrets, task_tokens::TaskTokens,
 };
 
 fn body(stub: &Stub, number: usize) -> Value {
@@ -239,6 +239,31 @@ async fn a_token_is_answered_or_found_closed() {
         body(&stub, 1),
         json!({"taskToken": "planted-token", "error": "TimedOut", "cause": "too long"})
     );
+}
+
+#[test]
+fn rules_are_read_from_a_file_or_a_parameter() {
+    let stub = Stub::start(|number, _| match number {
+        0 => Answer::of(200, r#"{"Parameter":{"Value":"{\"version\":1}"}}"#),
+        _ => Answer::of(400, r#"{"__type":"ParameterNotFound","message":"no"}"#),
+    });
+    let aws = stub.aws();
+    assert_eq!(rules::read(&aws, "ssm:/rules").unwrap(), "{\"version\":1}");
+    for (name, want) in [
+        (
+            "ssm:/other",
+            "ssm:/other cannot be read: the secret ssm:/other was not found",
+        ),
+        ("ssm:a b", "write ssm: and the name of a parameter"),
+        ("no/such/file.json", "no/such/file.json cannot be read: "),
+    ] {
+        let error = rules::read(&aws, name).unwrap_err();
+        assert!(error.starts_with(want), "{error}");
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "{}").unwrap();
+    let path = file.path().display().to_string();
+    assert_eq!(rules::read(&aws, &path).unwrap(), "{}");
 }
 
 #[tokio::test]

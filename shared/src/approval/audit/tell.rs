@@ -28,6 +28,12 @@ pub fn tell(record: &Record, entry: &Entry) -> Happened {
                 json!({"verdict": verdict, "by": entry.detail, "outOfBand": true}),
             ));
         }
+        Kind::BrokenGlass => what.extend(left(record)),
+        Kind::Reviewed => {
+            let of = record.review.as_ref().map(|review| review.of.as_str());
+            what.extend(object(json!({"of": of, "finding": entry.detail})));
+        }
+        Kind::ReviewOverdue => what.extend(left(record)),
         Kind::Escalated => what.extend(object(json!({"group": entry.detail}))),
         Kind::WrongCode => what.extend(object(json!({"triesLeft": entry.detail}))),
         _ => what.extend(entry.detail.iter().map(|d| ("detail".to_owned(), json!(d)))),
@@ -102,6 +108,7 @@ fn voted(record: &Record, who: &Recipient) -> Map<String, Value> {
     };
     object(json!({
         "verdict": vote.verdict.past(),
+        "breakGlass": vote.alone,
         "comment": vote.comment,
         "votedAt": vote.at.to_string(),
         "level": record.rule.level.name(),
@@ -122,6 +129,21 @@ fn decided(record: &Record) -> Map<String, Value> {
         "decidedAt": at.to_string(),
         "by": record.agreeing(*verdict),
         "startedBy": record.request.facts.started_by,
+    }))
+}
+
+/// Who decided alone, why, and who looks at it until when.
+fn left(record: &Record) -> Map<String, Value> {
+    let Some(review) = &record.review else {
+        return Map::new();
+    };
+    let by: Vec<&str> = review.by.iter().map(|id| id.as_str()).collect();
+    object(json!({
+        "person": review.of.as_str(),
+        "reason": review.reason,
+        "group": review.group,
+        "reviewers": by,
+        "reviewUntil": review.due_at.to_string(),
     }))
 }
 

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    BreakGlass, Escalation, FourEyes, Need, Person, PersonId, Rule, RuleSet, count,
-    entries::{freeze, gate, groups, hours, kept, named, people, persons},
+    Escalation, FourEyes, Need, Person, PersonId, Rule, RuleSet, count,
+    entries::{freeze, gate, groups, hours, kept, named, people},
     gate::Gate,
+    glass,
     hours::{Freeze, Hours},
     pattern::{Pattern, Place},
     wire,
@@ -234,8 +235,14 @@ impl Parts<'_> {
         let break_glass = wire
             .break_glass
             .as_ref()
-            .map(|b| self.break_glass(&format!("{here}.breakGlass"), b))
+            .map(|b| glass::read(&format!("{here}.breakGlass"), b, &self.people, &self.groups))
             .transpose()?;
+        if let Some(problem) = break_glass
+            .as_ref()
+            .and_then(|_| glass::level(level(wire.level)))
+        {
+            return Err(error(format!("{here}.level"), problem));
+        }
         let rule = Rule {
             name: wire.name.clone(),
             needs,
@@ -258,7 +265,9 @@ impl Parts<'_> {
             source: self.alone(wire)?,
             simple: false,
         };
-        let later = rule.escalate_to.iter().flat_map(|e| e.members.clone());
+        let mut later: BTreeSet<PersonId> = BTreeSet::new();
+        later.extend(rule.escalate_to.iter().flat_map(|e| e.members.clone()));
+        later.extend(rule.break_glass.iter().flat_map(|b| b.reviewers.clone()));
         for id in rule.asked(|_| true).into_iter().chain(later) {
             if rule.people.get(&id).is_none_or(|p| p.mail.is_none()) {
                 let problem = format!("the rule {:?} asks them, so write where", rule.name);
@@ -324,25 +333,6 @@ impl Parts<'_> {
             }
         }
         Ok(members)
-    }
-
-    fn break_glass(&self, here: &str, wire: &wire::BreakGlass) -> Checked<BreakGlass> {
-        let known = |id: &PersonId| self.people.contains_key(id);
-        let people = persons(&format!("{here}.people"), &wire.people, known)?;
-        if people.is_empty() {
-            let problem = "nobody is named: name them, or leave breakGlass out";
-            return Err(error(format!("{here}.people"), problem));
-        }
-        let reviewers = self.members(&format!("{here}.reviewedBy"), [&wire.reviewed_by])?;
-        if let Some(alone) = people.iter().find(|p| reviewers.iter().all(|r| r == *p)) {
-            let problem = format!("nobody but {alone} would review {alone}: name a larger group");
-            return Err(error(format!("{here}.reviewedBy"), problem));
-        }
-        Ok(BreakGlass {
-            people,
-            reviewed_by: wire.reviewed_by.clone(),
-            reviewers,
-        })
     }
 
     /// The file with this rule alone, and what it does not name left out.

@@ -11,6 +11,7 @@ mod count;
 mod entries;
 pub mod evaluate;
 pub mod gate;
+mod glass;
 pub mod hours;
 mod own_work;
 pub mod pattern;
@@ -129,6 +130,8 @@ pub struct BreakGlass {
     pub reviewed_by: String,
     /// Its members.
     pub reviewers: BTreeSet<PersonId>,
+    /// How many days they have.
+    pub within_days: u8,
 }
 
 /// Somebody the file knows.
@@ -212,13 +215,16 @@ impl RuleSet {
         self.rules.iter().map(|(_, rule)| rule)
     }
 
-    /// The first thing that the approval functions cannot do yet, with its place: they refuse the file instead of
-    /// leaving a part of a rule out.
-    pub fn unserved(&self) -> Option<String> {
-        let at = self.rules().position(|rule| rule.break_glass.is_some())?;
-        Some(format!(
-            "rules[{at}].breakGlass: the approval functions cannot do this yet: leave it out"
-        ))
+    /// Whether the rule that holds for this action by now may still ask whoever has this address.
+    pub fn still_asks(&self, target: &Target, address: &str) -> bool {
+        let Ok(rule) = self.select(target) else {
+            return false;
+        };
+        let mut may = rule.asked(|_| true);
+        may.extend(rule.escalate_to.iter().flat_map(|e| e.members.clone()));
+        may.extend(rule.break_glass.iter().flat_map(|b| b.reviewers.clone()));
+        let person = rule.person_named(address);
+        person.is_some_and(|person| may.contains(person))
     }
 
     /// The rule that holds for this action: the most specific of those that match.

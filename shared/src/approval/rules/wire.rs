@@ -177,6 +177,8 @@ pub(super) enum Unknown {
 pub(super) struct BreakGlass {
     pub people: Vec<String>,
     pub reviewed_by: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review_within_days: Option<u8>,
 }
 
 impl Default for Place {

@@ -21,7 +21,7 @@ pub(super) const NOTIFY: Variable = variable(
 /// Who hears of decisions past the rules.
 pub(super) const ALERTS: Variable = optionally(
     "STAGEWRIGHT_ALERT_TOPIC",
-    "ARN of the SNS topic that hears of decisions made elsewhere, overridden conditions and contradictory answers; without it they are logged as errors",
+    "ARN of the SNS topic that hears of decisions made elsewhere, overridden conditions, contradictory answers, locked links, sign-ins of somebody else, broken glasses and late reviews; without it they are logged as errors",
     SWEEP,
 );
 /// Name of the install in its audit.

@@ -1,8 +1,12 @@
 //! Who must agree: a rules file, or one list of approvers and a number.
 
-use super::{APPROVERS, Address, NEEDED, RULES, sign_in, some, wrong};
+use super::{APPROVERS, Address, NEEDED, RULES, RespondSettings, sign_in, some, wrong};
 use crate::{
-    approval::{level::Level, rules::RuleSet},
+    approval::{
+        level::Level,
+        request::{Recipient, Record},
+        rules::RuleSet,
+    },
     config::{self, ConfigError, Source},
 };
 
@@ -23,8 +27,8 @@ pub(super) fn rules(
     if !approvers.is_empty() {
         return refuse(format!("{} is set too: leave one out", APPROVERS.name));
     }
-    if text.starts_with("ssm:") || text.starts_with("arn:") {
-        let problem = "parameters are not read yet: give the JSON itself, or a path";
+    if text.starts_with("arn:") {
+        let problem = "an ARN is not read: write ssm: and the parameter's name";
         return refuse(problem.to_owned());
     }
     let text = if text.starts_with('{') {
@@ -42,9 +46,29 @@ pub(super) fn rules(
             sign_in::ISSUER.name
         ));
     }
-    match set.unserved() {
-        Some(problem) => refuse(problem),
-        None => Ok(set),
+    Ok(set)
+}
+
+/// The same where the function may be without.
+pub(super) fn known_rules(
+    source: &impl Source,
+    file: impl FnOnce(&str) -> Result<String, String>,
+) -> Result<Option<RuleSet>, ConfigError> {
+    let set = |variable| config::optional(source, variable).is_some();
+    if set(&RULES) || set(&APPROVERS) {
+        rules(source, file).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+impl RespondSettings {
+    /// Whether this person may answer no more: revoked, or not asked any longer by the rules of now.
+    pub fn refuses(&self, record: &Record, who: &Recipient) -> bool {
+        let target = &record.request.target;
+        let rules = self.rules.as_ref();
+        self.revoked.recipient(who)
+            || rules.is_some_and(|rules| !rules.still_asks(target, &who.address))
     }
 }
 

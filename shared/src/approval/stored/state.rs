@@ -18,6 +18,8 @@ use crate::{
 pub(super) struct StoredVote {
     recipient: String,
     verdict: StoredVerdict,
+    #[serde(default, skip_serializing_if = "is_not")]
+    alone: bool,
     comment: String,
     at: Timestamp,
     attempt: String,
@@ -145,6 +147,7 @@ impl From<&Vote> for StoredVote {
         Self {
             recipient: v.recipient.to_string(),
             verdict: v.verdict.into(),
+            alone: v.alone,
             comment: v.comment.clone(),
             at: v.at,
             attempt: v.attempt.to_string(),
@@ -154,6 +157,12 @@ impl From<&Vote> for StoredVote {
             agent: v.means.agent.clone(),
         }
     }
+}
+
+/// Serde asks for a reference.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_not(flag: &bool) -> bool {
+    !*flag
 }
 
 fn unknown() -> IdError {
@@ -192,6 +201,7 @@ impl TryFrom<StoredVote> for Vote {
         Ok(Self {
             recipient: v.recipient.parse()?,
             verdict: v.verdict.into(),
+            alone: v.alone,
             comment: v.comment,
             at: v.at,
             attempt: v.attempt.parse()?,

@@ -169,6 +169,16 @@ fn mistakes_are_told_with_place_and_remedy() {
             "rules[0].breakGlass.people: nobody is named",
         ),
         (
+            "\"reviewedBy\": \"security\" }",
+            "\"reviewedBy\": \"security\" }, \"level\": \"L1\"",
+            "rules[0].level: at level L1 a machine could break the glass",
+        ),
+        (
+            "\"reviewedBy\": \"security\" }",
+            "\"reviewedBy\": \"security\", \"reviewWithinDays\": 0 }",
+            "rules[0].breakGlass.reviewWithinDays: a review has 1 to 90 days",
+        ),
+        (
             "\"security\": [\"kim\", \"sam\"]",
             "\"security\": [\"sam\"]",
             "rules[0].breakGlass.reviewedBy: nobody but sam would review sam",
