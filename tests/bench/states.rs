@@ -5,6 +5,7 @@ use std::{
     fs,
     net::TcpListener,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -202,12 +203,14 @@ fn sync(url: &str, machine: &Value, input: &Value) {
     assert_eq!(answer["status"], "SUCCEEDED", "{answer}");
 }
 
-/// Started, then looked at until it has ended, as clients do.
+/// Started, then looked at until it has ended, as clients do; moto wants a name for each.
 fn polled(url: &str, machine: &Value, input: &Value) {
+    static STARTED: AtomicU64 = AtomicU64::new(0);
+    let name = format!("n{}", STARTED.fetch_add(1, Ordering::Relaxed));
     let started = call(
         url,
         "StartExecution",
-        &json!({"stateMachineArn": machine, "input": input.to_string()}),
+        &json!({"stateMachineArn": machine, "name": name, "input": input.to_string()}),
     );
     let execution = json!({"executionArn": started["executionArn"]});
     loop {
