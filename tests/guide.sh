@@ -12,7 +12,7 @@ if [ ! -d "$copy/target/debug" ] && [ -d "$root/target/debug/deps" ]; then
   cp -al "$root/target/debug/deps" "$copy/target/debug/"
   cp -a "$root/target/debug/build" "$root/target/debug/.fingerprint" "$copy/target/debug/"
   # The workspace's own crates know where they were built: the copy builds its own, into files of its own.
-  (cd "$root" && cargo tree --quiet --workspace --depth 0 --prefix none) | cut -d ' ' -f 1 | sort -u | while read -r member; do
+  (cd "$root" && cargo tree --quiet --workspace --depth 0 --prefix none) | cut -d " " -f 1 | grep . | sort -u | while read -r member; do
     rm -rf "$copy/target/debug/.fingerprint/$member"-[0-9a-f]*
     rm -f "$copy/target/debug/deps/"*"$(echo "$member" | tr - _)"-[0-9a-f]*
   done

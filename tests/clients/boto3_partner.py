@@ -18,7 +18,7 @@ if sys.argv[2] == "make":
     assert ended("spoken")["status"] == "Failed"
     state = codepipeline.get_pipeline_state(name="spoken")["stageStates"][1]["actionStates"][0]
     error = state["latestExecution"]["errorDetails"]
-    assert error["code"] == "ConfigurationError" and "[third-party.AlexaSkillsKit]" in error["message"], error
+    assert error["code"] == "ConfigurationError" and "[connector.AlexaSkillsKit]" in error["message"], error
     wait("the job", lambda: len(codepipeline.list_action_executions(pipelineName="haunted")["actionExecutionDetails"]) == 2)
 else:
     expect_success("haunted")
