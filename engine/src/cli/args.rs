@@ -20,7 +20,7 @@ pub enum Command {
     Run(RunArguments),
     /// Serve the AWS faces, the console and the mail sink on one port
     Serve(ServeArguments),
-    /// Validate a definition; findings carry AWS's own error texts and a hint
+    /// Validate a definition or an approval rules file; findings carry AWS's own error texts and a hint
     Check(CheckArguments),
     /// Say what an action function takes, gives and needs
     Describe(DescribeArguments),

@@ -1,8 +1,8 @@
-//! `stagewright check`: validates a definition without running anything.
+//! `stagewright check`: validates a definition, or a rules file of approvals, without running anything.
 
 mod sarif;
 
-use std::{collections::BTreeSet, path::Path, process::ExitCode};
+use std::{collections::BTreeSet, fs, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, anyhow};
 use engine_plan::{
@@ -15,6 +15,7 @@ use self::sarif::Told;
 use super::{
     Stop,
     args::{CheckArguments, DefinitionArguments, Findings},
+    check_rules,
     load::{self, Choice, LoadError},
     say::say,
     wrong,
@@ -26,6 +27,33 @@ use crate::{
 
 /// Loads and checks; status 0 when AWS takes it, 2 otherwise.
 pub fn check(arguments: &CheckArguments) -> Result<ExitCode, Stop> {
+    let file = &arguments.definition.file;
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let checked = match check_rules::is_rules(&text) {
+        true => Checked::rules(&text),
+        false => definition(arguments)?,
+    };
+    let name = file.display().to_string();
+    match arguments.output {
+        Findings::Human => say(&checked.human(&name)),
+        Findings::Json => say(&checked.lines()),
+        Findings::Sarif => {
+            let log = sarif::log(&name, &checked.told(&text));
+            say(&format!(
+                "{}\n",
+                serde_json::to_string_pretty(&log).unwrap_or_default()
+            ));
+        }
+    }
+    let bad = !checked.errors.is_empty() || (arguments.strict && !checked.warnings.is_empty());
+    Ok(if bad {
+        ExitCode::from(2)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn definition(arguments: &CheckArguments) -> Result<Checked, Stop> {
     let file = &arguments.definition.file;
     let folder = file.parent().unwrap_or(Path::new("."));
     let config = Config::load(arguments.config.as_deref(), folder).map_err(wrong)?;
@@ -66,25 +94,7 @@ pub fn check(arguments: &CheckArguments) -> Result<ExitCode, Stop> {
         Err(LoadError::Shape(finding)) => checked.errors.push(*finding),
         Err(error) => return Err(wrong(error)),
     }
-    let name = file.display().to_string();
-    match arguments.output {
-        Findings::Human => say(&checked.human(&name)),
-        Findings::Json => say(&checked.lines()),
-        Findings::Sarif => {
-            let text = std::fs::read_to_string(file).unwrap_or_default();
-            let log = sarif::log(&name, &checked.told(&text));
-            say(&format!(
-                "{}\n",
-                serde_json::to_string_pretty(&log).unwrap_or_default()
-            ));
-        }
-    }
-    let bad = !checked.errors.is_empty() || (arguments.strict && !checked.warnings.is_empty());
-    Ok(if bad {
-        ExitCode::from(2)
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(checked)
 }
 
 /// Functions that somebody defines: the configuration, the template, the programs beside this one.
@@ -92,10 +102,7 @@ fn functions(template: &Found, config: &Config) -> BTreeSet<String> {
     let mut all: BTreeSet<String> = template.functions.keys().cloned().collect();
     all.extend(config.function.keys().cloned());
     let program = std::env::current_exe().ok();
-    let beside = program
-        .as_deref()
-        .and_then(Path::parent)
-        .map(std::fs::read_dir);
+    let beside = program.as_deref().and_then(Path::parent).map(fs::read_dir);
     let names = beside.into_iter().flatten().flatten().flatten();
     all.extend(names.map(|entry| entry.file_name().to_string_lossy().into_owned()));
     all
@@ -103,7 +110,7 @@ fn functions(template: &Found, config: &Config) -> BTreeSet<String> {
 
 fn policy(file: &Path) -> Result<Policy, Stop> {
     let name = file.display();
-    let text = std::fs::read_to_string(file)
+    let text = fs::read_to_string(file)
         .with_context(|| format!("{name} cannot be read"))
         .map_err(wrong)?;
     let document: serde_json::Value = serde_json::from_str(&text)
@@ -122,14 +129,27 @@ struct Checked {
     warnings: Vec<Finding>,
     /// Stages with their actions.
     names: Vec<(String, Vec<String>)>,
+    /// Lines of the errors, where they are known for certain.
+    at: Vec<usize>,
 }
 
 impl Checked {
+    fn rules(text: &str) -> Self {
+        let mut checked = Self::default();
+        match check_rules::findings(text) {
+            Ok(1) => checked.summary = "valid: 1 rule".to_owned(),
+            Ok(count) => checked.summary = format!("valid: {count} rules"),
+            Err(found) => (checked.errors, checked.at) = found.into_iter().unzip(),
+        }
+        checked
+    }
+
     fn human(&self, file: &str) -> String {
-        let mut out = match self.errors.is_empty() {
-            true => human(file, &self.summary, &[]),
-            false => human(file, "", &self.errors),
-        };
+        let mut errors = self.errors.clone();
+        for (finding, line) in errors.iter_mut().zip(&self.at) {
+            finding.place = format!("line {line}, {}", finding.place);
+        }
+        let mut out = human(file, &self.summary, &errors);
         for finding in &self.warnings {
             out.push_str(&shown(finding, "warning "));
         }
@@ -156,12 +176,15 @@ impl Checked {
         let warnings = self.warnings.iter().map(|it| ("warning", it));
         errors
             .chain(warnings)
-            .map(|(level, finding)| {
+            .enumerate()
+            .map(|(number, (level, finding))| {
                 let (names, key) = self.way(&finding.place);
+                let known = self.at.get(number).copied();
+                let line = known.unwrap_or_else(|| sarif::line(text, &names, key));
                 Told {
                     finding,
                     level,
-                    line: sarif::line(text, &names, key),
+                    line,
                 }
             })
             .collect()

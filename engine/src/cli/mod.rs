@@ -5,6 +5,7 @@ mod args;
 mod audit;
 pub(crate) mod browser;
 mod check;
+mod check_rules;
 mod describe;
 mod follow;
 mod found;

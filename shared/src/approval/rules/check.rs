@@ -16,7 +16,7 @@ use crate::approval::level::Level;
 /// Largest file that is read, in bytes: it is stored with every request, and DynamoDB's items end at 400 KB.
 pub const LARGEST: usize = 64 * 1024;
 /// The one version of the format.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// Why a rules file is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,12 +36,21 @@ impl RuleSet {
     /// # Errors
     /// The first thing that is wrong with it.
     pub fn parse(text: &str) -> Checked<Self> {
+        Self::parse_whole(text).map_err(|mut faults| faults.swap_remove(0))
+    }
+
+    /// The same for people who mend it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with its entries; where nothing is, everything that is wrong with its rules. A file
+    /// of another shape has one fault.
+    pub fn parse_whole(text: &str) -> Result<Self, Vec<RulesError>> {
         if text.len() > LARGEST {
             let problem = format!(
                 "it has {} bytes; at most {LARGEST} are read: split the install",
                 text.len()
             );
-            return Err(error("the file", problem));
+            return Err(vec![error("the file", problem)]);
         }
         let mut reader = serde_json::Deserializer::from_str(text);
         let file: wire::File = serde_path_to_error::deserialize(&mut reader).map_err(|e| {
@@ -51,84 +60,29 @@ impl RuleSet {
             } else {
                 path
             };
-            error(place, e.into_inner().to_string())
+            vec![error(place, e.into_inner().to_string())]
         })?;
-        reader
-            .end()
-            .map_err(|e| error("the file", format!("it goes on after its end: {e}")))?;
+        reader.end().map_err(|e| {
+            let problem = format!("it goes on after its end: {e}");
+            vec![error("the file", problem)]
+        })?;
         Self::check(file)
     }
 
-    /// `needed` of these addresses, everywhere; anybody's rejection decides, and people may approve their own work:
-    /// what an install without a rules file has.
-    ///
-    /// # Errors
-    /// When two addresses are one person's, or they are fewer than needed.
-    pub fn simple<'a>(approvers: impl IntoIterator<Item = &'a str>, needed: u32) -> Checked<Self> {
-        let ids: Vec<String> = approvers.into_iter().map(str::to_owned).collect();
-        let person = |id: &String| wire::Person {
-            mail: Some(id.clone()),
-            ..wire::Person::default()
-        };
-        let mut set = Self::check(wire::File {
-            version: VERSION,
-            people: ids.iter().map(|id| (id.clone(), person(id))).collect(),
-            groups: BTreeMap::from([("approvers".to_owned(), ids)]),
-            calendars: BTreeMap::new(),
-            freezes: BTreeMap::new(),
-            gates: BTreeMap::new(),
-            rules: vec![wire::Rule {
-                name: "default".to_owned(),
-                holds_for: wire::Place::default(),
-                needs: vec![wire::Need {
-                    group: "approvers".to_owned(),
-                    approvals: needed,
-                }],
-                in_order: false,
-                veto: None,
-                four_eyes: wire::FourEyes {
-                    trigger: false,
-                    authors: false,
-                    unknown: wire::Unknown::Allow,
-                },
-                hours: None,
-                freezes: Vec::new(),
-                change_calendars: Vec::new(),
-                approve_ahead: false,
-                gates: Vec::new(),
-                escalate_to: Vec::new(),
-                break_glass: None,
-                level: None,
-            }],
-        })?;
-        for (_, rule) in &mut set.rules {
-            rule.simple = true;
-        }
-        Ok(set)
-    }
-
-    fn check(file: wire::File) -> Checked<Self> {
+    pub(super) fn check(file: wire::File) -> Result<Self, Vec<RulesError>> {
         if file.version != VERSION {
             let problem = format!("{} is not known; write {VERSION}", file.version);
-            return Err(error("version", problem));
+            return Err(vec![error("version", problem)]);
         }
-        let people = people(&file)?;
-        let groups = groups(&file, &people)?;
-        let zones = file
-            .calendars
-            .iter()
-            .map(|(name, c)| Ok((name.as_str(), hours(name, c)?)))
-            .collect::<Checked<BTreeMap<_, _>>>()?;
-        let freezes = file
-            .freezes
-            .iter()
-            .map(|(name, f)| Ok((name.as_str(), freeze(name, f)?)))
-            .collect::<Checked<BTreeMap<_, _>>>()?;
-        let gates = file
-            .gates
-            .iter()
-            .map(|(name, g)| Ok((name.as_str(), gate(name, g)?)))
-            .collect::<Checked<BTreeMap<_, _>>>()?;
+        let mut faults = Vec::new();
+        let people = people(&file, &mut faults);
+        let groups = groups(&file, &mut faults);
+        let zones = each(&file.calendars, hours, &mut faults);
+        let freezes = each(&file.freezes, freeze, &mut faults);
+        let gates = each(&file.gates, gate, &mut faults);
+        if file.rules.is_empty() {
+            faults.push(error("rules", "there is none: write at least one"));
+        }
         let parts = Parts {
             file: &file,
             people,
@@ -137,27 +91,31 @@ impl RuleSet {
             freezes,
             gates,
         };
-        if file.rules.is_empty() {
-            return Err(error("rules", "there is none: write at least one"));
-        }
         let mut rules: Vec<(Place, Rule)> = Vec::new();
-        for (at, wire) in file.rules.iter().enumerate() {
+        // On entries that are wrong, rules would be told to be wrong too.
+        let sound = faults.is_empty();
+        for (at, wire) in file.rules.iter().enumerate().filter(|_| sound) {
             let here = format!("rules[{at}]");
-            let (place, rule) = parts.rule(&here, wire)?;
+            let Some((place, rule)) = parts.rule(&here, wire, &mut faults) else {
+                continue;
+            };
             if let Some((_, twin)) = rules.iter().find(|(_, r)| r.name == rule.name) {
                 let problem = format!("there are two rules called {:?}: name one anew", twin.name);
-                return Err(error(format!("{here}.name"), problem));
-            }
-            if let Some((_, twin)) = rules.iter().find(|(p, _)| *p == place) {
+                faults.push(error(format!("{here}.name"), problem));
+            } else if let Some((_, twin)) = rules.iter().find(|(p, _)| *p == place) {
                 let problem = format!(
                     "the rule {:?} holds for exactly the same: join them or make one more specific",
                     twin.name
                 );
-                return Err(error(format!("{here}.for"), problem));
+                faults.push(error(format!("{here}.for"), problem));
             }
             rules.push((place, rule));
         }
-        Ok(Self { file, rules })
+        if faults.is_empty() {
+            Ok(Self { file, rules })
+        } else {
+            Err(faults)
+        }
     }
 
     /// The one rule of a file that [`Rule::source`] gave.
@@ -183,98 +141,105 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    fn rule(&self, here: &str, wire: &wire::Rule) -> Checked<(Place, Rule)> {
+    /// The rule, or what is wrong with it.
+    fn rule(
+        &self,
+        here: &str,
+        wire: &wire::Rule,
+        faults: &mut Vec<RulesError>,
+    ) -> Option<(Place, Rule)> {
+        let before = faults.len();
         if wire.name.trim().is_empty() || wire.name.len() > 100 {
             let problem = "a name has 1 to 100 characters; approvers read it";
-            return Err(error(format!("{here}.name"), problem));
+            faults.push(error(format!("{here}.name"), problem));
         }
-        let pattern = |field: &str, text: &str| {
-            Pattern::new(text).map_err(|problem| error(format!("{here}.for.{field}"), problem))
+        let mut pattern = |field: &str, text: &str| {
+            let pattern = Pattern::new(text);
+            let wrong = |problem| error(format!("{here}.for.{field}"), problem);
+            keep(pattern.map_err(wrong), faults)
         };
-        let place = Place {
-            pipeline: pattern("pipeline", &wire.holds_for.pipeline)?,
-            stage: pattern("stage", &wire.holds_for.stage)?,
-            action: pattern("action", &wire.holds_for.action)?,
-        };
-        let needs = self.needs(here, &wire.needs)?;
-        let veto = match &wire.veto {
-            None => None,
-            Some(groups) => Some(self.members(&format!("{here}.veto"), groups)?),
-        };
-        let freezes = named(
-            &format!("{here}.freezes"),
-            "freeze",
-            &wire.freezes,
-            &self.freezes,
-        )?;
+        let pipeline = pattern("pipeline", &wire.holds_for.pipeline);
+        let stage = pattern("stage", &wire.holds_for.stage);
+        let action = pattern("action", &wire.holds_for.action);
+        let needs = keep(self.needs(here, &wire.needs), faults);
+        let veto = wire.veto.as_ref();
+        let veto = veto.map(|groups| self.members(&format!("{here}.veto"), groups));
+        let veto = keep(veto.transpose(), faults);
+        let place = format!("{here}.freezes");
+        let freezes = named(&place, "freeze", &wire.freezes, &self.freezes);
+        let freezes = keep(freezes, faults);
         let calendar: Vec<String> = wire.hours.iter().cloned().collect();
-        let hours = named(&format!("{here}.hours"), "calendar", &calendar, &self.hours)?.pop();
+        let hours = named(&format!("{here}.hours"), "calendar", &calendar, &self.hours);
+        let hours = keep(hours, faults);
         if wire.change_calendars.iter().any(|n| n.trim().is_empty()) {
             let problem = "a name is empty: leave the entry out";
-            return Err(error(format!("{here}.changeCalendars"), problem));
+            faults.push(error(format!("{here}.changeCalendars"), problem));
         }
-        let gates = named(&format!("{here}.gates"), "gate", &wire.gates, &self.gates)?;
-        let escalate_to = wire
-            .escalate_to
-            .iter()
-            .map(|group| {
-                let members = self.members(&format!("{here}.escalateTo"), [group])?;
-                Ok(Escalation {
-                    group: group.clone(),
-                    members,
-                })
+        let gates = named(&format!("{here}.gates"), "gate", &wire.gates, &self.gates);
+        let gates = keep(gates, faults);
+        let escalation = |group: &String| {
+            let members = self.members(&format!("{here}.escalateTo"), [group])?;
+            Ok(Escalation {
+                group: group.clone(),
+                members,
             })
-            .collect::<Checked<Vec<_>>>()?;
-        let never = hours.is_none() && freezes.is_empty() && wire.change_calendars.is_empty();
-        if wire.approve_ahead && never {
-            return Err(error(
+        };
+        let escalate_to = wire.escalate_to.iter().map(escalation);
+        let escalate_to = keep(escalate_to.collect::<Checked<Vec<_>>>(), faults);
+        let closes = wire.hours.is_some() || !wire.freezes.is_empty();
+        if wire.approve_ahead && !closes && wire.change_calendars.is_empty() {
+            faults.push(error(
                 format!("{here}.approveAhead"),
                 "there is nothing to approve ahead of: name hours, freezes or changeCalendars, or leave it out",
             ));
         }
-        let break_glass = wire
-            .break_glass
-            .as_ref()
-            .map(|b| glass::read(&format!("{here}.breakGlass"), b, &self.people, &self.groups))
-            .transpose()?;
+        let place = format!("{here}.breakGlass");
+        let glass = wire.break_glass.as_ref();
+        let glass = glass.map(|b| glass::read(&place, b, &self.people, &self.groups));
+        let break_glass = keep(glass.transpose(), faults)?;
         if let Some(problem) = break_glass
             .as_ref()
             .and_then(|_| glass::level(level(wire.level)))
         {
-            return Err(error(format!("{here}.level"), problem));
+            faults.push(error(format!("{here}.level"), problem));
         }
         let rule = Rule {
             name: wire.name.clone(),
-            needs,
+            needs: needs?,
             in_order: wire.in_order,
-            veto,
+            veto: veto?,
             four_eyes: FourEyes {
                 trigger: wire.four_eyes.trigger,
                 authors: wire.four_eyes.authors,
                 unknown_allowed: wire.four_eyes.unknown == wire::Unknown::Allow,
             },
-            hours,
-            freezes,
+            hours: hours?.pop(),
+            freezes: freezes?,
             change_calendars: wire.change_calendars.clone(),
             approve_ahead: wire.approve_ahead,
-            gates,
-            escalate_to,
+            gates: gates?,
+            escalate_to: escalate_to?,
             break_glass,
             level: level(wire.level),
             people: self.people.clone(),
-            source: self.alone(wire)?,
+            source: keep(self.alone(wire), faults)?,
             simple: false,
         };
-        let mut later: BTreeSet<PersonId> = BTreeSet::new();
-        later.extend(rule.escalate_to.iter().flat_map(|e| e.members.clone()));
-        later.extend(rule.break_glass.iter().flat_map(|b| b.reviewers.clone()));
-        for id in rule.asked(|_| true).into_iter().chain(later) {
+        let mut asked = rule.asked(|_| true);
+        asked.extend(rule.escalate_to.iter().flat_map(|e| e.members.clone()));
+        asked.extend(rule.break_glass.iter().flat_map(|b| b.reviewers.clone()));
+        for id in asked {
             if rule.people.get(&id).is_none_or(|p| p.mail.is_none()) {
                 let problem = format!("the rule {:?} asks them, so write where", rule.name);
-                return Err(error(format!("people.{id}.mail"), problem));
+                faults.push(error(format!("people.{id}.mail"), problem));
             }
         }
-        Ok((place, rule))
+        let place = Place {
+            pipeline: pipeline?,
+            stage: stage?,
+            action: action?,
+        };
+        (faults.len() == before).then_some((place, rule))
     }
 
     fn needs(&self, here: &str, wire: &[wire::Need]) -> Checked<Vec<Need>> {
@@ -353,6 +318,24 @@ impl Parts<'_> {
         };
         serde_json::to_string(&alone).map_err(|e| error("the file", e.to_string()))
     }
+}
+
+/// Every entry of a table; what is wrong goes to the faults.
+fn each<'a, W, V>(
+    entries: &'a BTreeMap<String, W>,
+    check: impl Fn(&str, &W) -> Checked<V>,
+    faults: &mut Vec<RulesError>,
+) -> BTreeMap<&'a str, V> {
+    let mut checked = |(name, wire): (&'a String, &W)| {
+        let value = keep(check(name, wire), faults)?;
+        Some((name.as_str(), value))
+    };
+    entries.iter().filter_map(&mut checked).collect()
+}
+
+/// The value; what is wrong goes to the faults.
+pub(super) fn keep<V>(checked: Checked<V>, faults: &mut Vec<RulesError>) -> Option<V> {
+    checked.map_err(|fault| faults.push(fault)).ok()
 }
 
 fn level(wire: Option<wire::Level>) -> Level {

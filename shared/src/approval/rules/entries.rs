@@ -12,7 +12,7 @@ use jiff::{
 
 use super::{
     Absence, Person, PersonId,
-    check::{Checked, error, unknown},
+    check::{Checked, RulesError, error, keep, unknown},
     gate::{self, Gate, Source},
     hours::{Freeze, Hours, Slot},
     normal, wire,
@@ -22,56 +22,70 @@ use crate::{
     secret::SecretRef,
 };
 
-pub(super) fn people(file: &wire::File) -> Checked<BTreeMap<PersonId, Person>> {
+pub(super) fn people(
+    file: &wire::File,
+    faults: &mut Vec<RulesError>,
+) -> BTreeMap<PersonId, Person> {
     let mut known = BTreeMap::new();
     let mut taken: BTreeMap<String, &str> = BTreeMap::new();
     let mut chats: BTreeMap<SlackUser, &str> = BTreeMap::new();
     for (id, wire) in &file.people {
-        let here = format!("people.{id}");
-        let fits = |c: char| !c.is_whitespace() && !c.is_control();
-        if id.is_empty() || id.len() > 254 || !id.chars().all(fits) {
-            return Err(error(
-                here,
-                "a short name has 1 to 254 characters, no spaces",
-            ));
+        if let Some(person) = keep(person(file, id, wire, &mut taken, &mut chats), faults) {
+            known.insert(PersonId(id.clone()), person);
         }
-        let mail = parsed::<Address>(&here, "mail", wire.mail.as_deref())?;
-        let slack = parsed::<SlackUser>(&here, "slack", wire.slack.as_deref())?;
-        if let Some(user) = &slack
-            && let Some(other) = chats.insert(user.clone(), id)
-        {
-            let problem = format!("{other} has this id already: an answer would count for either");
-            return Err(error(format!("{here}.slack"), problem));
-        }
-        let teams = parsed::<SecretRef>(&here, "teams", wire.teams.as_deref())?;
-        let mut names = BTreeSet::from([normal(id)]);
-        names.extend(mail.iter().map(|m| m.person()));
-        for alias in &wire.aliases {
-            if alias.trim().is_empty() {
-                let problem = "an alias is empty: leave it out";
-                return Err(error(format!("{here}.aliases"), problem));
-            }
-            names.insert(normal(alias));
-        }
-        for name in &names {
-            if let Some(other) = taken.insert(name.clone(), id) {
-                let problem = format!(
-                    "{name:?} stands for {other} already: one person is written once, with all aliases"
-                );
-                return Err(error(here, problem));
-            }
-        }
-        let person = Person {
-            name: wire.name.clone().unwrap_or_else(|| id.clone()),
-            mail,
-            slack,
-            teams,
-            names,
-            away: absences(file, id, wire)?,
-        };
-        known.insert(PersonId(id.clone()), person);
     }
-    Ok(known)
+    known
+}
+
+fn person<'a>(
+    file: &wire::File,
+    id: &'a str,
+    wire: &wire::Person,
+    taken: &mut BTreeMap<String, &'a str>,
+    chats: &mut BTreeMap<SlackUser, &'a str>,
+) -> Checked<Person> {
+    let here = format!("people.{id}");
+    let fits = |c: char| !c.is_whitespace() && !c.is_control();
+    if id.is_empty() || id.len() > 254 || !id.chars().all(fits) {
+        return Err(error(
+            here,
+            "a short name has 1 to 254 characters, no spaces",
+        ));
+    }
+    let mail = parsed::<Address>(&here, "mail", wire.mail.as_deref())?;
+    let slack = parsed::<SlackUser>(&here, "slack", wire.slack.as_deref())?;
+    if let Some(user) = &slack
+        && let Some(other) = chats.insert(user.clone(), id)
+    {
+        let problem = format!("{other} has this id already: an answer would count for either");
+        return Err(error(format!("{here}.slack"), problem));
+    }
+    let teams = parsed::<SecretRef>(&here, "teams", wire.teams.as_deref())?;
+    let mut names = BTreeSet::from([normal(id)]);
+    names.extend(mail.iter().map(|m| m.person()));
+    for alias in &wire.aliases {
+        if alias.trim().is_empty() {
+            let problem = "an alias is empty: leave it out";
+            return Err(error(format!("{here}.aliases"), problem));
+        }
+        names.insert(normal(alias));
+    }
+    for name in &names {
+        if let Some(other) = taken.insert(name.clone(), id) {
+            let problem = format!(
+                "{name:?} stands for {other} already: one person is written once, with all aliases"
+            );
+            return Err(error(here, problem));
+        }
+    }
+    Ok(Person {
+        name: wire.name.clone().unwrap_or_else(|| id.to_owned()),
+        mail,
+        slack,
+        teams,
+        names,
+        away: absences(file, id, wire)?,
+    })
 }
 
 fn parsed<V: FromStr<Err: ToString>>(
@@ -141,18 +155,21 @@ fn absences(file: &wire::File, id: &str, wire: &wire::Person) -> Checked<Vec<Abs
 
 pub(super) fn groups<'a>(
     file: &'a wire::File,
-    people: &BTreeMap<PersonId, Person>,
-) -> Checked<BTreeMap<&'a str, BTreeSet<PersonId>>> {
+    faults: &mut Vec<RulesError>,
+) -> BTreeMap<&'a str, BTreeSet<PersonId>> {
     let mut groups = BTreeMap::new();
+    let known = |id: &PersonId| file.people.contains_key(id.as_str());
     for (name, members) in &file.groups {
         let here = format!("groups.{name}");
-        let members = persons(&here, members, |id| people.contains_key(id))?;
+        let Some(members) = keep(persons(&here, members, known), faults) else {
+            continue;
+        };
         if name.trim().is_empty() || members.is_empty() {
-            return Err(error(here, "a group has a name and at least one person"));
+            faults.push(error(here, "a group has a name and at least one person"));
         }
         groups.insert(name.as_str(), members);
     }
-    Ok(groups)
+    groups
 }
 
 pub(super) fn persons(

@@ -13,8 +13,10 @@ pub mod evaluate;
 pub mod gate;
 mod glass;
 pub mod hours;
+mod line;
 mod own_work;
 pub mod pattern;
+mod simple;
 pub mod told;
 mod wire;
 
@@ -41,6 +43,7 @@ use crate::{
 };
 
 pub use check::{LARGEST, RulesError};
+pub use line::line_of;
 
 /// The short name of a person in the file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
