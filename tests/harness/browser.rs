@@ -170,6 +170,7 @@ impl Browser {
         for domain in ["Page.enable", "Network.enable", "Runtime.enable"] {
             self.call(domain, json!({}));
         }
+        self.call("Page.setLifecycleEventsEnabled", json!({"enabled": true}));
     }
 
     /// Calls a method and waits for its answer.
@@ -217,6 +218,9 @@ impl Browser {
     }
 
     fn keep(&mut self, event: Value) {
+        if event["sessionId"] != self.session.as_str() {
+            return; // of a page before this one
+        }
         if event["method"] == "Network.requestWillBeSent" {
             self.asked.push(event["params"]["request"].clone());
         }
@@ -245,11 +249,23 @@ impl Browser {
         self.events.iter().any(|e| e["method"] == method)
     }
 
-    /// Opens an address and waits until it is loaded.
+    /// Opens an address and waits until it is loaded. What the page before was still about to open gives way.
     pub fn open(&mut self, url: &str) {
-        self.events.clear();
-        self.call("Page.navigate", json!({"url": url}));
-        self.event("Page.loadEventFired");
+        let until = Instant::now() + PATIENCE;
+        let opened = loop {
+            self.events.clear();
+            let opened = self.call("Page.navigate", json!({"url": url}));
+            if opened["errorText"] != "net::ERR_ABORTED" {
+                break opened;
+            }
+            assert!(Instant::now() < until, "{url} does not open: {opened}");
+        };
+        loop {
+            let life = self.event("Page.lifecycleEvent");
+            if life["name"] == "load" && life["loaderId"] == opened["loaderId"] {
+                return;
+            }
+        }
     }
 
     /// Does something that leads to another page, and waits for it.

@@ -1,5 +1,6 @@
 //! The page in a frame, and what another site learns of the link.
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use harness::browser::Browser;
 use serde_json::json;
 
@@ -30,11 +31,9 @@ fn threat_20_another_site_does_not_learn_the_link() {
         return;
     };
     let (site, invited) = asked("L2");
-    // The sink: every request to it stops here and is answered here.
-    browser.call(
-        "Fetch.enable",
-        json!({"patterns": [{"urlPattern": "https://*"}]}),
-    );
+    // The sink: every page asked of it stops here and is answered here.
+    let pages = json!({"urlPattern": "https://*", "resourceType": "Document"});
+    browser.call("Fetch.enable", json!({"patterns": [pages]}));
     browser.open(&link(&site, &invited[0].token));
     for selector in ["a[href^='https://git.']", "a[href^='https://staging.']"] {
         browser.open(&link(&site, &invited[0].token));
@@ -45,7 +44,8 @@ fn threat_20_another_site_does_not_learn_the_link() {
             headers["Referer"].is_null() && headers["Origin"].is_null(),
             "{headers}"
         );
-        let body = "PCFET0NUWVBFIGh0bWw+PHRpdGxlPnNpbms8L3RpdGxlPnNpbms="; // <!DOCTYPE html><title>sink</title>sink
+        let body = BASE64_STANDARD
+            .encode("<!DOCTYPE html><title>sink</title><link rel=\"icon\" href=\"data:,\">sink");
         let answer = json!({"requestId": paused["requestId"], "responseCode": 200, "body": body,
             "responseHeaders": [{"name": "content-type", "value": "text/html"}]});
         browser.leads(|b| {
