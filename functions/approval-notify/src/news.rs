@@ -122,7 +122,9 @@ fn news(record: &Record) -> News {
                 Verdict::Reject => ("bad", "✕", asker.when_rejected()),
             };
             let word = decision.verdict.past().to_owned();
-            (tone, sign, word, format!("Decided on {when}. {then}"))
+            let why = decision.without_votes();
+            let why = why.map_or_else(String::new, |why| format!("{why} "));
+            (tone, sign, word, format!("Decided on {when}. {why}{then}"))
         }
         State::Elsewhere { verdict, by, .. } => {
             let word = verdict.map_or("Answered", Verdict::past);

@@ -105,6 +105,7 @@ fn world_with(message: &str, author: &str) -> ApprovalWorld {
     let world = ApprovalWorld::new(1);
     world.wait_in_state(run_with(TOKEN));
     let execution = ExecutionFacts {
+        mode: None,
         trigger: Some("Webhook".to_owned()),
         revisions: vec![Revision {
             name: "Site".to_owned(),

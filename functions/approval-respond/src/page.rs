@@ -295,7 +295,9 @@ fn notice(record: &Record, who: &RecipientId, now: Timestamp) -> Option<Notice> 
         } => {
             let (tone, sign, word, text) = outcome(decision.verdict);
             let title = format!("{word} on {}", words::moment(*delivered_at));
-            say(tone, sign, title, text)
+            let why = decision.without_votes();
+            let why = why.map_or_else(String::new, |why| format!("{why} "));
+            say(tone, sign, title, &format!("{why}{text}"))
         }
         State::Deciding { decision, .. } => {
             let (tone, sign, word, _) = outcome(decision.verdict);

@@ -5,11 +5,13 @@ use shared::{
         audit::port::{AuditStore, Witness},
         booth::{Booth, Delivery},
         decide::Finding,
+        history::Past,
         id::ApprovalId,
+        newer,
         port::{ApprovalStore, Conditions, Entropy, PipelineReader, Postman, ResultSender},
         request::{Record, Request, State},
         rules::evaluate::{self, Verdict},
-        sweep::{self, Step},
+        sweep::{self, Seen, Step},
     },
     port::{Clock, PortError, Topic},
 };
@@ -37,19 +39,20 @@ where
             sender: &self.pipelines,
             clock: &self.clock,
         };
-        let mut found = None;
+        let mut seen = Seen::default();
         for _ in 0..STEPS {
             let Some(record) = self.store.load(id).await? else {
                 // Its item was removed by the table's TTL.
                 return self.store.finished(id).await;
             };
-            if record.state == State::Open && found.is_none() {
-                found = self.find(&record).await;
+            if record.state == State::Open && seen.found.is_none() {
+                seen.found = self.find(&record).await;
+                seen.past = self.past(&record).await;
             }
-            let verdict = self.verdict(&record).await;
+            seen.verdict = self.verdict(&record).await;
             let now = self.clock.now();
             let mut fresh = FreshOf(&self.entropy);
-            match sweep::step(&record, found.as_ref(), verdict.as_ref(), &mut fresh, now) {
+            match sweep::step(&record, &seen, &mut fresh, now) {
                 Step::TakeOver => match booth.take_over(&record).await? {
                     Some(delivery) if !told(&record, &delivery) => break,
                     _ => {}
@@ -101,6 +104,22 @@ where
             }),
             Err(error) => {
                 tracing::warn!(approval = %request.id, error = %chain_of(&error), "the run could not be looked at");
+                None
+            }
+        }
+    }
+
+    /// What the pipeline did, where it is time to look.
+    async fn past(&self, record: &Record) -> Option<Past> {
+        let request = &record.request;
+        if !newer::wants_past(record, self.clock.now()) {
+            return None;
+        }
+        let (pipeline, stage) = (&request.target.pipeline, &request.target.stage);
+        match self.pipelines.past(pipeline, stage).await {
+            Ok(past) => Some(past),
+            Err(error) => {
+                tracing::warn!(approval = %request.id, error = %chain_of(&error), "newer executions could not be looked for");
                 None
             }
         }

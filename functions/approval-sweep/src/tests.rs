@@ -4,6 +4,7 @@ mod audit;
 mod conditions;
 mod machines;
 mod modes;
+mod newer;
 mod once;
 mod outside;
 mod reviews;

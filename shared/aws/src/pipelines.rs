@@ -15,7 +15,7 @@ use aws_sdk_codepipeline::{
 use shared::{
     approval::{
         decide::{Finding, SendAnswer},
-        facts::{ExecutionFacts, SourceOutput, Waiting},
+        facts::{ExecutionFacts, Mode, SourceOutput, Waiting},
         history::Past,
         port::{Answer, PipelineReader, ResultSender},
         request::{Record, Request, Revision, Target, Verdict},
@@ -176,6 +176,7 @@ impl PipelineReader for Pipelines {
                 .map(|t| t.as_str().to_owned()),
             trigger_detail: trigger.and_then(|t| t.trigger_detail()).map(str::to_owned),
             revisions: found.artifact_revisions().iter().map(revision).collect(),
+            mode: found.execution_mode().and_then(|m| Mode::read(m.as_str())),
         })
     }
 
@@ -193,6 +194,9 @@ impl PipelineReader for Pipelines {
                 .iter()
                 .filter_map(|e| e.pipeline_execution_id().parse().ok())
                 .collect(),
+            shut: here
+                .and_then(|s| s.inbound_transition_state())
+                .is_some_and(|t| !t.enabled()),
         })
     }
 

@@ -4,6 +4,7 @@ use crate::{
     approval::{
         decide::{self, Ballot, Refusal, SendAnswer, Then},
         id::ApprovalId,
+        newer,
         port::{Answer, ApprovalStore, ResultSender},
         request::{Decision, Record, State},
     },
@@ -135,7 +136,9 @@ impl<S: ApprovalStore, R: ResultSender, C: Clock> Booth<'_, S, R, C> {
             record: &record,
             decision,
             summary: &summary,
-            approver: record.decider(decision),
+            approver: record
+                .decider(decision)
+                .or(decision.newer.as_ref().map(|_| newer::ANSWERED_BY)),
             approvers: record.agreeing(decision.verdict),
         };
         let answer = self.sender.put(&answer).await?;

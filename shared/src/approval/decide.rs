@@ -5,6 +5,7 @@
 
 mod refusal;
 mod shown;
+mod summary;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -21,6 +22,7 @@ use crate::approval::{
 
 pub use refusal::Refusal;
 pub(in crate::approval) use shown::shown;
+pub use summary::summary;
 
 /// How long the sender of a decision has it to itself before anybody may take over.
 pub const SEND_LEASE: SignedDuration = SignedDuration::from_secs(30);
@@ -203,7 +205,14 @@ pub(super) fn deciding(
         id,
         verdict,
         at: now,
+        newer: None,
     };
+    decided_by(next, decision, now)
+}
+
+/// The same for a decision that is made already.
+pub(super) fn decided_by(next: &mut Record, decision: Decision, now: Timestamp) -> Decision {
+    let verdict = decision.verdict;
     next.state = State::Deciding {
         decision: decision.clone(),
         lease_until: now
@@ -321,45 +330,6 @@ pub fn expire(record: &Record, now: Timestamp) -> Option<Record> {
     next.state = State::Expired { at: now };
     next.note(Kind::Expired, None, None, now);
     Some(next)
-}
-
-/// What the summary of a result says (AWS: at most 512 characters): who, the decision's id, the rule, why.
-pub fn summary(record: &Record, decision: &Decision) -> String {
-    let mut who = Vec::new();
-    let mut why = Vec::new();
-    for vote in record
-        .votes
-        .iter()
-        .filter(|v| v.verdict == decision.verdict)
-    {
-        if let Some(recipient) = record.recipient(&vote.recipient) {
-            who.push(recipient.address.as_str());
-        }
-        if !vote.comment.is_empty() {
-            why.push(vote.comment.as_str());
-        }
-    }
-    let rule = if record.rule.is_simple() {
-        let (needed, asked) = (record.rule.needed(), record.recipients.len());
-        format!("{needed} of {asked} needed")
-    } else {
-        format!("rule {:?}", record.rule.name)
-    };
-    let rule = match &record.review {
-        Some(review) => format!(
-            "{rule}, alone in an emergency, to be reviewed by {}",
-            review.group
-        ),
-        None => rule,
-    };
-    let text = format!(
-        "{} in decision {}: {rule}. By {}. {}",
-        decision.verdict.past(),
-        decision.id,
-        who.join(", "),
-        why.join(" / "),
-    );
-    super::words::one_line(&text, 512)
 }
 
 fn decided(decision: &Decision, now: Timestamp) -> State {

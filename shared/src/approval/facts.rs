@@ -36,6 +36,37 @@ pub struct ExecutionFacts {
     pub trigger_detail: Option<String>,
     /// `artifactRevisions`.
     pub revisions: Vec<Revision>,
+    /// `executionMode`.
+    pub mode: Option<Mode>,
+}
+
+/// How a pipeline's executions get along with each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A newer one takes the place of an older one that waits.
+    Superseded,
+    /// One after the other, none is overtaken.
+    Queued,
+    /// Each on its own.
+    Parallel,
+}
+
+impl Mode {
+    const ALL: [Self; 3] = [Self::Superseded, Self::Queued, Self::Parallel];
+
+    /// As AWS writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Superseded => "SUPERSEDED",
+            Self::Queued => "QUEUED",
+            Self::Parallel => "PARALLEL",
+        }
+    }
+
+    /// Reads [`Self::as_str`].
+    pub fn read(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == text)
+    }
 }
 
 /// Output variables of one source action.
@@ -93,6 +124,7 @@ pub fn gather(execution: &ExecutionFacts, outputs: &[SourceOutput]) -> Facts {
         revisions,
         trigger: trigger(execution),
         authors: outputs.iter().map(author).collect(),
+        mode: execution.mode,
         history: History::default(),
     }
 }
@@ -211,6 +243,7 @@ mod tests {
                 message: Some(r#"{"ProviderType":"GitHub","CommitMessage":"Fix header"}"#.into()),
                 ..Revision::default()
             }],
+            mode: None,
         };
         let outputs = [SourceOutput {
             action: "Fetch".into(),

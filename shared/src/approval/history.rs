@@ -79,6 +79,8 @@ pub struct Past {
     pub runs: Vec<Run>,
     /// Executions that wait to enter the stage.
     pub inbound: Vec<ExecutionId>,
+    /// The transition into the stage is disabled: what waits there stays there.
+    pub shut: bool,
 }
 
 /// What is told of it, as it was when the approval was asked.
@@ -122,10 +124,13 @@ pub struct Ended {
 
 /// Puts the past of one approval together.
 pub fn tell(target: &Target, execution: &ExecutionId, past: &Past) -> History {
+    retell(target, execution, past).unwrap_or_default()
+}
+
+/// The same; `None` where the past does not reach back to the execution.
+pub fn retell(target: &Target, execution: &ExecutionId, past: &Past) -> Option<History> {
     let own = Executions::new(past);
-    let Some(began) = own.began(execution) else {
-        return History::default();
-    };
+    let began = own.began(execution)?;
     let stage = target.stage.as_str();
     let older = own.all.iter().filter(|e| own.began(e) < Some(began));
     let ended: Vec<Ended> = older.filter_map(|e| own.ended(e, stage)).collect();
@@ -134,7 +139,7 @@ pub fn tell(target: &Target, execution: &ExecutionId, past: &Past) -> History {
     let current = succeeded.max_by_key(|e| own.began(&e.execution));
     let since = current.and_then(|e| own.began(&e.execution));
     let (between, more) = own.between(execution, since, began);
-    History {
+    Some(History {
         between,
         more,
         last,
@@ -145,7 +150,26 @@ pub fn tell(target: &Target, execution: &ExecutionId, past: &Past) -> History {
             at: e.at,
             revisions: own.revisions(&e.execution),
         }),
-    }
+    })
+}
+
+/// The newest execution that waits at the same action for the same sources, as executions of PARALLEL mode do.
+pub fn beside(target: &Target, execution: &ExecutionId, past: &Past) -> Option<ExecutionId> {
+    let own = Executions::new(past);
+    let began = own.began(execution)?;
+    let sources = own.sources(execution);
+    let waits = |run: &&Run| {
+        run.stage == target.stage.as_str()
+            && run.action == target.action.as_str()
+            && run.status == RunStatus::InProgress
+    };
+    let newer = past.runs.iter().filter(waits).filter_map(|run| {
+        let at = own.began(&run.execution).filter(|at| *at > began)?;
+        (!sources.is_empty() && own.sources(&run.execution) == sources).then_some((at, run))
+    });
+    newer
+        .max_by_key(|(at, _)| *at)
+        .map(|(_, run)| run.execution.clone())
 }
 
 struct Executions<'a> {
@@ -203,6 +227,14 @@ impl<'a> Executions<'a> {
             }
         }
         revisions
+    }
+
+    /// Names and branches of what it carries.
+    fn sources(&self, execution: &ExecutionId) -> Vec<(String, Option<String>)> {
+        let revisions = self.revisions(execution).into_iter();
+        let mut sources: Vec<_> = revisions.map(|r| (r.name, r.branch)).collect();
+        sources.sort();
+        sources
     }
 
     /// What executions between the last release and this one brought, newest first; this one's own left out.
@@ -411,6 +443,7 @@ mod tests {
                 source("e5", 500, "c5"),
             ],
             inbound: vec![id("e5")],
+            shut: false,
         }
     }
 

@@ -17,6 +17,7 @@ pub mod key;
 pub mod level;
 pub mod link;
 pub mod means;
+pub mod newer;
 pub mod nonce;
 mod outcome;
 pub mod port;

@@ -4,6 +4,16 @@ use jiff::Timestamp;
 
 use crate::approval::request::{Decision, Record, State, Verdict};
 
+impl Decision {
+    /// What people are told where no vote decided.
+    pub fn without_votes(&self) -> Option<String> {
+        let newer = self.newer.as_ref()?;
+        Some(format!(
+            "Nobody rejected it: the newer execution {newer} waits, and the rule lets older ones give way."
+        ))
+    }
+}
+
 impl Record {
     /// When it ended, if it did.
     pub const fn ended_at(&self) -> Option<Timestamp> {

@@ -8,6 +8,7 @@ use crate::{
         asker::Asker,
         chat::ChatPlace,
         code::CodeHash,
+        facts::Mode,
         history::History,
         id::{ApprovalId, DecisionId, LinkId, RecipientId},
         means::Means,
@@ -101,6 +102,8 @@ pub struct Facts {
     pub trigger: Actor,
     /// Who wrote what is released, for four-eyes. Empty: not known.
     pub authors: Vec<Actor>,
+    /// How the pipeline's executions get along; `None`: not known, or a state machine asks.
+    pub mode: Option<Mode>,
     /// What came before, and what waits behind.
     pub history: History,
 }
@@ -201,6 +204,8 @@ pub struct Decision {
     pub verdict: Verdict,
     /// When the deciding vote came.
     pub at: Timestamp,
+    /// The execution that the request gave way to, where nobody's vote decided.
+    pub newer: Option<ExecutionId>,
 }
 
 /// Where a request stands.

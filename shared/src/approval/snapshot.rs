@@ -15,7 +15,7 @@ impl Record {
             hash.update(text.as_bytes());
         };
         let r = &self.request;
-        part("stagewright snapshot v3");
+        part("stagewright snapshot v4");
         part(r.id.as_str());
         part(r.execution.as_str());
         part(r.custom_data.as_deref().unwrap_or_default());
@@ -31,8 +31,26 @@ impl Record {
         for revision in &past.between {
             part(&revision.id);
         }
+        part(&past.more.to_string());
+        // How the stage ended last, and what is deployed where: beside `current`, to which a rollback leads.
+        if let Some(last) = &past.last {
+            part(last.execution.as_str());
+            part(if last.succeeded {
+                "succeeded"
+            } else {
+                "failed"
+            });
+        }
+        part("newer");
         for newer in &past.newer {
             part(newer.execution.as_str());
+        }
+        part("deploys");
+        for deploy in &past.deploys {
+            part(&deploy.provider);
+            for text in [&deploy.what, &deploy.region, &deploy.account] {
+                part(text.as_deref().unwrap_or_default());
+            }
         }
         digest_text(hash)
     }

@@ -13,6 +13,7 @@ use crate::{
         asker::Asker,
         chat::ChatPlace,
         code::CodeHash,
+        facts::Mode,
         history::History,
         request::{Facts, IssuedLink, Recipient, Record, Request, Revision, State, Target, Vote},
         rules::{PersonId, Rule, RuleSet},
@@ -90,6 +91,8 @@ struct Stored {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     authors: Vec<StoredActor>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    mode: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     history: Option<StoredHistory>,
     needed: u32,
     /// Absent: the simple rule of `needed` of the recipients.
@@ -163,6 +166,7 @@ impl From<&Record> for Stored {
             revisions: r.facts.revisions.iter().map(StoredRevision::from).collect(),
             trigger: (&r.facts.trigger).into(),
             authors: r.facts.authors.iter().map(StoredActor::from).collect(),
+            mode: r.facts.mode.map(|mode| mode.as_str().to_owned()),
             history: history::of(&r.facts.history),
             needed: record.rule.needed(),
             rule: (!record.rule.is_simple()).then(|| record.rule.source().to_owned()),
@@ -210,6 +214,7 @@ impl TryFrom<Stored> for Record {
                     revisions: s.revisions.into_iter().map(Revision::from).collect(),
                     trigger: s.trigger.into(),
                     authors: s.authors.into_iter().map(Into::into).collect(),
+                    mode: s.mode.as_deref().and_then(Mode::read),
                     history: s
                         .history
                         .map(History::try_from)
@@ -383,6 +388,24 @@ mod tests {
         assert_eq!(history.newer.len(), 1);
         assert!(history.current.is_some() && history.last.is_some());
         assert_eq!(history.deploys.len(), 1);
+    }
+
+    #[test]
+    fn a_record_keeps_its_mode_and_what_it_gave_way_to() {
+        use crate::approval::request::Decision;
+        let mut record = decode(GOLDEN).unwrap();
+        record.request.facts.mode = Some(Mode::Parallel);
+        let decision = Decision {
+            id: "CAgICAgICAgICAgI".parse().unwrap(),
+            verdict: Verdict::Reject,
+            at: record.request.asked_at,
+            newer: Some(record.request.execution.clone()),
+        };
+        record.state = State::Decided {
+            decision,
+            delivered_at: record.request.asked_at,
+        };
+        assert_eq!(decode(encode(&record).reveal()).unwrap(), record);
     }
 
     #[test]

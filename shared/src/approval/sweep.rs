@@ -2,14 +2,18 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::approval::{
-    decide::{self, Finding},
-    id::{DecisionId, RecipientId},
-    post,
-    request::{Decision, Recipient, Record, State, Verdict},
-    review,
-    rules::{PersonId, evaluate},
-    trail::Kind,
+use crate::{
+    approval::{
+        decide::{self, Finding},
+        history::Past,
+        id::{DecisionId, RecipientId},
+        newer, post,
+        request::{Decision, Recipient, Record, State, Verdict},
+        review,
+        rules::{PersonId, evaluate},
+        trail::Kind,
+    },
+    id::ExecutionId,
 };
 
 /// So long an ended request stays on the list: a result that CloudTrail tells of late is still found.
@@ -36,6 +40,17 @@ pub enum Step {
     Wait,
 }
 
+/// What was looked up about a request before a step.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// How its run stands.
+    pub found: Option<Finding>,
+    /// What its votes come to under the conditions of now.
+    pub verdict: Option<evaluate::Verdict>,
+    /// What the pipeline did.
+    pub past: Option<Past>,
+}
+
 /// Fresh randomness for a step.
 pub trait Fresh {
     /// Of a decision.
@@ -44,19 +59,12 @@ pub trait Fresh {
     fn recipient(&mut self) -> (RecipientId, [u8; 32]);
 }
 
-/// What is to be done about this request. `found` is how its run stands, where that was looked up; `evaluation` what
-/// its votes come to under the conditions of now, where those were looked up.
-pub fn step(
-    record: &Record,
-    found: Option<&Finding>,
-    evaluation: Option<&evaluate::Verdict>,
-    fresh: &mut impl Fresh,
-    now: Timestamp,
-) -> Step {
+/// What is to be done about this request, as far as was looked up.
+pub fn step(record: &Record, seen: &Seen, fresh: &mut impl Fresh, now: Timestamp) -> Step {
     match &record.state {
         State::Deciding { lease_until, .. } if *lease_until <= now => Step::TakeOver,
         State::Deciding { .. } => Step::Wait,
-        State::Open => open(record, found, evaluation, fresh, now),
+        State::Open => open(record, seen, fresh, now),
         _ => {
             let mut recipient = || fresh.recipient();
             if let Some(next) = review::step(record, &mut recipient, now) {
@@ -77,13 +85,8 @@ pub fn step(
     }
 }
 
-fn open(
-    record: &Record,
-    found: Option<&Finding>,
-    evaluation: Option<&evaluate::Verdict>,
-    fresh: &mut impl Fresh,
-    now: Timestamp,
-) -> Step {
+fn open(record: &Record, seen: &Seen, fresh: &mut impl Fresh, now: Timestamp) -> Step {
+    let found = seen.found.as_ref();
     if let Some(next) = ended(record, found, now) {
         let waits = record.request.asker.machine().is_some() && !found.is_some_and(|f| f.ended);
         let next = Box::new(next);
@@ -93,10 +96,7 @@ fn open(
             Step::Write(next)
         };
     }
-    if let Some(next) = escalate(record, fresh, now) {
-        return Step::Write(Box::new(next));
-    }
-    let verdict = match evaluation {
+    let verdict = match seen.verdict {
         Some(evaluate::Verdict::Approved { .. }) => Some(Verdict::Approve),
         Some(evaluate::Verdict::Rejected { .. }) => Some(Verdict::Reject),
         _ => None,
@@ -107,10 +107,42 @@ fn open(
         let decision = decide::deciding(&mut next, fresh.decision(), verdict, now);
         return Step::Decide(Box::new(next), decision);
     }
+    if let Some(past) = &seen.past {
+        if let Some(next) = newer::retold(record, past, now) {
+            return Step::Write(Box::new(next));
+        }
+        if let Some(execution) = newer::overtaken(record, past, now) {
+            let (next, decision) = give_way(record, execution, fresh.decision(), now);
+            return Step::Decide(Box::new(next), decision);
+        }
+    }
+    if let Some(next) = escalate(record, fresh, now) {
+        return Step::Write(Box::new(next));
+    }
     if wants_mail(record, now) {
         return Step::Mail;
     }
     Step::Wait
+}
+
+/// The record rejected because this execution waits.
+fn give_way(
+    record: &Record,
+    execution: ExecutionId,
+    id: DecisionId,
+    now: Timestamp,
+) -> (Record, Decision) {
+    let mut next = record.clone();
+    next.version += 1;
+    next.note(Kind::Overtaken, None, Some(execution.to_string()), now);
+    let decision = Decision {
+        id,
+        verdict: Verdict::Reject,
+        at: now,
+        newer: Some(execution),
+    };
+    let decision = decide::decided_by(&mut next, decision, now);
+    (next, decision)
 }
 
 /// The record of an open request that is over, by whoever's doing.

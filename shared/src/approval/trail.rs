@@ -75,6 +75,10 @@ kinds! {
     Reviewed = "reviewed",
     /// Nobody did in time.
     ReviewOverdue = "review-overdue",
+    /// What the pipeline's past says of it is not what it said.
+    Changed = "facts-changed",
+    /// A newer execution waits, and the rule lets older ones give way.
+    Overtaken = "overtaken",
     /// Whoever asked was told.
     Delivered = "delivered",
     /// Somebody decided it elsewhere.

@@ -547,6 +547,13 @@ impl ResultSender for ApprovalWorld {
         let (verdict, summary) = (answer.decision.verdict, answer.summary);
         let act = |s: &mut State| {
             let request = &answer.record.request;
+            // As the approver role does: nobody answers a pipeline without a name.
+            if request.asker.machine().is_none() && answer.approver.is_none() {
+                return Err(PortError::Invalid {
+                    what: "assuming the approver role".to_owned(),
+                    message: "the decision names no approver".to_owned(),
+                });
+            }
             let token = &request.token;
             let taken = s.results.iter().any(|(t, _, _)| t == token)
                 || s.told.iter().any(|(t, _)| t == token);

@@ -59,6 +59,7 @@ async fn put(stub: &Stub, role: Option<&str>) -> Result<SendAnswer, PortError> {
         id: DecisionId::from_random([1; 12]),
         verdict: Verdict::Approve,
         at: Timestamp::UNIX_EPOCH,
+        newer: None,
     };
     let answer = Answer {
         record: &record,
@@ -127,6 +128,7 @@ async fn a_machine_is_told_by_its_token_and_a_closed_one_is_looked_at() {
         id: DecisionId::from_random([1; 12]),
         verdict: Verdict::Approve,
         at: Timestamp::UNIX_EPOCH,
+        newer: None,
     };
     let answer = Answer {
         record: &record,

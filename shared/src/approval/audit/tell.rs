@@ -34,6 +34,8 @@ pub fn tell(record: &Record, entry: &Entry) -> Happened {
             what.extend(object(json!({"of": of, "finding": entry.detail})));
         }
         Kind::ReviewOverdue => what.extend(left(record)),
+        Kind::Changed => what.extend(object(json!({"snapshot": entry.detail}))),
+        Kind::Overtaken => what.extend(object(json!({"newerExecution": entry.detail}))),
         Kind::Escalated => what.extend(object(json!({"group": entry.detail}))),
         Kind::WrongCode => what.extend(object(json!({"triesLeft": entry.detail}))),
         _ => what.extend(entry.detail.iter().map(|d| ("detail".to_owned(), json!(d)))),
@@ -122,14 +124,23 @@ fn decided(record: &Record) -> Map<String, Value> {
     let (State::Deciding { decision, .. } | State::Decided { decision, .. }) = &record.state else {
         return Map::new();
     };
-    let Decision { id, verdict, at } = decision;
-    object(json!({
+    let Decision {
+        id,
+        verdict,
+        at,
+        newer,
+    } = decision;
+    let mut what = object(json!({
         "decision": id.as_str(),
         "verdict": verdict.past(),
         "decidedAt": at.to_string(),
         "by": record.agreeing(*verdict),
         "startedBy": record.request.facts.started_by,
-    }))
+    }));
+    if let Some(newer) = newer {
+        what.insert("newerExecution".to_owned(), json!(newer.as_str()));
+    }
+    what
 }
 
 /// Who decided alone, why, and who looks at it until when.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Escalation, FourEyes, Need, Person, PersonId, Rule, RuleSet, count,
+    Escalation, FourEyes, Need, Person, PersonId, Rule, RuleSet, WhenNewerWaits, count,
     entries::{freeze, gate, groups, hours, kept, named, people},
     gate::Gate,
     glass,
@@ -220,6 +220,7 @@ impl Parts<'_> {
             gates: gates?,
             escalate_to: escalate_to?,
             break_glass,
+            when_newer_waits: when_newer_waits(wire.when_newer_waits),
             level: level(wire.level),
             people: self.people.clone(),
             source: keep(self.alone(wire), faults)?,
@@ -344,6 +345,13 @@ fn level(wire: Option<wire::Level>) -> Level {
         Some(wire::Level::L1) => Level::Link,
         Some(wire::Level::L2) => Level::Code,
         Some(wire::Level::L3) => Level::SignIn,
+    }
+}
+
+fn when_newer_waits(wire: Option<wire::WhenNewerWaits>) -> WhenNewerWaits {
+    match wire {
+        None | Some(wire::WhenNewerWaits::Ask) => WhenNewerWaits::Ask,
+        Some(wire::WhenNewerWaits::Reject) => WhenNewerWaits::Reject,
     }
 }
 

@@ -83,6 +83,8 @@ pub struct Rule {
     pub escalate_to: Vec<Escalation>,
     /// Who may decide alone in an emergency.
     pub break_glass: Option<BreakGlass>,
+    /// What becomes of the request once a newer execution waits.
+    pub when_newer_waits: WhenNewerWaits,
     /// What an approver must show beside the link.
     pub level: Level,
     /// Everybody in the file.
@@ -91,6 +93,16 @@ pub struct Rule {
     source: String,
     /// Made by [`RuleSet::simple`].
     simple: bool,
+}
+
+/// What becomes of a request once a newer execution waits behind it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WhenNewerWaits {
+    /// People are told, and asked on.
+    #[default]
+    Ask,
+    /// It is rejected, for what it asks is out of date.
+    Reject,
 }
 
 /// N of the members of one group.

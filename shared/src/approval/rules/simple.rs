@@ -48,6 +48,7 @@ impl RuleSet {
                 gates: Vec::new(),
                 escalate_to: Vec::new(),
                 break_glass: None,
+                when_newer_waits: None,
                 level: None,
             }],
         });

@@ -1,6 +1,6 @@
 //! A rule in one line, for the people it asks.
 
-use super::Rule;
+use super::{Rule, WhenNewerWaits};
 
 impl Rule {
     /// `2 of release-managers, then 1 of security; …`. The simple rule counts those who are asked.
@@ -34,6 +34,9 @@ impl Rule {
                 format!("a rejection by {} decides", names.join(" or "))
             }
         });
+        if self.when_newer_waits == WhenNewerWaits::Reject {
+            parts.push("rejected by itself once a newer execution waits".to_owned());
+        }
         format!("{}: {}", self.name, parts.join("; "))
     }
 }

@@ -125,7 +125,16 @@ pub(super) struct Rule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub break_glass: Option<BreakGlass>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when_newer_waits: Option<WhenNewerWaits>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum WhenNewerWaits {
+    Ask,
+    Reject,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -71,12 +71,7 @@ pub(super) fn of(history: &History) -> Option<StoredHistory> {
             succeeded: e.succeeded,
         }),
         newer: history.newer.iter().map(StoredEarlier::from).collect(),
-        deploys: history
-            .deploys
-            .iter()
-            .cloned()
-            .map(StoredDeploy::from)
-            .collect(),
+        deploys: history.deploys.iter().map(StoredDeploy::from).collect(),
     })
 }
 
@@ -126,78 +121,40 @@ impl TryFrom<StoredEarlier> for Earlier {
     }
 }
 
-impl From<Deploy> for StoredDeploy {
-    fn from(d: Deploy) -> Self {
-        let Deploy {
-            provider,
-            what,
-            region,
-            account,
-        } = d;
-        Self {
-            provider,
-            what,
-            region,
-            account,
+/// Both ways between a noun and its written form, whose fields are the same.
+macro_rules! mirrored {
+    ($noun:ident, $stored:ident { $($field:ident),* }) => {
+        impl From<&$noun> for $stored {
+            fn from(noun: &$noun) -> Self {
+                Self { $($field: noun.$field.clone()),* }
+            }
         }
-    }
+
+        impl From<$stored> for $noun {
+            fn from(stored: $stored) -> Self {
+                Self { $($field: stored.$field),* }
+            }
+        }
+    };
 }
 
-impl From<StoredDeploy> for Deploy {
-    fn from(d: StoredDeploy) -> Self {
-        let StoredDeploy {
-            provider,
-            what,
-            region,
-            account,
-        } = d;
-        Self {
-            provider,
-            what,
-            region,
-            account,
-        }
+mirrored!(
+    Deploy,
+    StoredDeploy {
+        provider,
+        what,
+        region,
+        account
     }
-}
-
-impl From<&Revision> for StoredRevision {
-    fn from(r: &Revision) -> Self {
-        let Revision {
-            name,
-            id,
-            message,
-            author,
-            branch,
-            url,
-        } = r.clone();
-        Self {
-            name,
-            id,
-            message,
-            author,
-            branch,
-            url,
-        }
+);
+mirrored!(
+    Revision,
+    StoredRevision {
+        name,
+        id,
+        message,
+        author,
+        branch,
+        url
     }
-}
-
-impl From<StoredRevision> for Revision {
-    fn from(r: StoredRevision) -> Self {
-        let StoredRevision {
-            name,
-            id,
-            message,
-            author,
-            branch,
-            url,
-        } = r;
-        Self {
-            name,
-            id,
-            message,
-            author,
-            branch,
-            url,
-        }
-    }
-}
+);

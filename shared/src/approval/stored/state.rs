@@ -53,6 +53,8 @@ pub(super) struct StoredDecision {
     id: String,
     verdict: StoredVerdict,
     at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    newer: Option<String>,
 }
 
 #[derive(Serialize, Deserialize, Clone, Copy)]
@@ -224,6 +226,7 @@ impl From<&Decision> for StoredDecision {
             id: d.id.to_string(),
             verdict: d.verdict.into(),
             at: d.at,
+            newer: d.newer.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -235,6 +238,7 @@ impl TryFrom<StoredDecision> for Decision {
             id: d.id.parse()?,
             verdict: d.verdict.into(),
             at: d.at,
+            newer: d.newer.map(|id| id.parse()).transpose()?,
         })
     }
 }
