@@ -7,8 +7,13 @@ folder=$1
 functions=$(ls functions)
 # One after the other, so that features of the rest of the workspace are not built in. Position-dependent: a relocation
 # table of 0.4 MB less in each, and nothing to relocate at a cold start. Heap, stack and libraries stay at random places.
+# Equal code is kept once where the linker can (lld, rustc's own on x86_64): 1 % less.
+once=--codegen=link-arg=-Wl,--icf=all
+probe=$(mktemp)
+echo 'fn main() {}' | rustc "$once" -o "$probe" - 2>/dev/null || once=
+rm -f "$probe"
 for name in $functions; do
-  cargo rustc --profile dist --package "$name" --bin "$name" -- -C relocation-model=static
+  cargo rustc --profile dist --package "$name" --bin "$name" -- -C relocation-model=static $once
 done
 built=${CARGO_TARGET_DIR:-target}/dist
 
