@@ -4,7 +4,19 @@ use std::{fs, path::PathBuf, process::Command};
 
 use tempfile::TempDir;
 
-use crate::{process::finish, workspace::root};
+use crate::{
+    process::{built, finish},
+    workspace::root,
+};
+
+/// What its pipeline and its approvals call.
+const FUNCTIONS: [&str; 5] = [
+    "action-http-check",
+    "action-publish-site",
+    "approval-notify",
+    "approval-respond",
+    "approval-sweep",
+];
 
 /// A copy of the example that nobody else uses.
 pub struct Example {
@@ -19,7 +31,11 @@ impl Default for Example {
 
 impl Example {
     /// Makes the repository and copies definition and configuration.
+    ///
+    /// # Panics
+    /// When a function that it calls is not built.
     pub fn new() -> Self {
+        built(&FUNCTIONS);
         let folder = tempfile::tempdir().expect("a folder");
         let source = root().join("docs/examples/release");
         let repository = folder.path().join("corner-bakery");

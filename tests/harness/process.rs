@@ -121,6 +121,25 @@ impl Drop for Server {
     }
 }
 
+/// Holds that these functions are built: without one its caller waits, and nothing says what for.
+///
+/// # Panics
+/// When one is not, with what to build.
+pub fn built(functions: &[&str]) {
+    let missing = missing(&stagewright(), functions);
+    assert!(
+        missing.is_empty(),
+        "not built: {0}. Build it with `make build`, or `cargo build --bins -p {1}`",
+        missing.join(", "),
+        missing.join(" -p ")
+    );
+}
+
+fn missing<'a>(beside: &Path, functions: &[&'a str]) -> Vec<&'a str> {
+    let there = |name: &&&str| !beside.with_file_name(name).is_file();
+    functions.iter().filter(there).copied().collect()
+}
+
 /// Runs `stagewright` to its end in a folder.
 pub fn run(folder: &Path, arguments: &[&str]) -> Output {
     finish(
@@ -142,7 +161,7 @@ pub fn finish_within(command: &mut Command, patience: Duration) -> Output {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|e| panic!("{command:?} cannot be started: {e}"));
+        .unwrap_or_else(|e| panic!("{command:?} cannot be started: {e}; `make build` builds ours"));
     let read = |stream: Option<Box<dyn Read + Send>>| {
         std::thread::spawn(move || {
             let mut bytes = Vec::new();

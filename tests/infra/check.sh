@@ -1,5 +1,5 @@
 #!/bin/sh
-# All checks of the templates, or one of them: check.sh TOOLS INFRA OUT [plain|lint|lint-plain|guard|policies|own|states|checkov|examples]
+# All checks of the templates, or one of them: check.sh TOOLS INFRA OUT [plain|lint|lint-plain|guard|policies|own|states|checkov|examples|terraform]
 set -eu
 tools=$(cd "$1" && pwd) infra=$(cd "$2" && pwd) out=$3 only=${4-all}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -36,11 +36,23 @@ import json, sys
 ours, theirs = (set(json.load(open(path))["Resources"]) for path in sys.argv[1:])
 sys.exit(f"CDK loses {sorted(ours - theirs)}" if ours - theirs else None)
 P
-  # Terraform is not of the package registries: taken where it and its provider are.
-  if command -v terraform >/dev/null && cp "$infra/examples/stagewright.tf" "$(mkdir -p "$out/terraform" && echo "$out/terraform")" &&
-    terraform -chdir="$out/terraform" init -backend=false -input=false > "$out/terraform.log" 2>&1; then
-    terraform -chdir="$out/terraform" validate
+fi
+if wanted terraform; then
+  echo "terraform"
+  "$python" "$here/hcl.py" "$infra/examples/stagewright.tf" "$out/template.json"
+fi
+if wanted examples; then
+  # Terraform and its provider are of no package registry: taken where they are. Providers that lie in a folder: TERRAFORM_PROVIDERS.
+  mkdir -p "$out/terraform" && cp "$infra/examples/stagewright.tf" "$out/terraform"
+  if [ -n "${TERRAFORM_PROVIDERS-}" ]; then
+    printf 'provider_installation {\n  filesystem_mirror { path = "%s" }\n}\n' "$TERRAFORM_PROVIDERS" > "$out/terraform/cli.tfrc"
+    export TF_CLI_CONFIG_FILE=$out/terraform/cli.tfrc
+  fi
+  if command -v terraform >/dev/null && terraform -chdir="$out/terraform" init -backend=false -input=false > "$out/terraform.log" 2>&1; then
+    terraform -chdir="$out/terraform" validate -no-color
+    # What it would ask of CloudFormation, with an AWS that is played.
+    cp "$here/stagewright.tftest.hcl" "$out/terraform" && terraform -chdir="$out/terraform" test -no-color
   else
-    echo "SKIPPED: no terraform with hashicorp/aws here, so infra/examples/stagewright.tf is not validated" >&2
+    echo "SKIPPED: no terraform with hashicorp/aws here, so infra/examples/stagewright.tf is parsed and held against the template only" >&2
   fi
 fi

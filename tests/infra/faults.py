@@ -45,6 +45,12 @@ FAULTS = [
     ("a queue on a V1 pipeline", "example-pipeline.yaml", "PipelineType: V2", "PipelineType: V1", "guard", "a_queue_is_for_v2"),
     ("a setting that the custom action's type lacks", "example-pipeline.yaml", 'timeoutMinutes: "600"', 'timeoutMinute: "600"', "own", "has no property timeoutMinute"),
     ("a custom action type that nobody made", "example-pipeline.yaml", "{Category: Test, Owner: Custom", "{Category: Deploy, Owner: Custom", "own", "there is no custom action type"),
+    ("a version that is deployed with no canary", "template.yaml", "        Type: Canary10Percent5Minutes\n", "        Type: AllAtOnce\n", "own", "takes all calls at once"),
+    ("a canary that another function's alarm ends", "template.yaml", "Alarms: [!Ref ApprovalNotifyErrors]", "Alarms: [!Ref ApprovalRespondErrors]", "own", "no alarm of that function's errors"),
+    ("an alias that CodeDeploy does not move", "template.yaml", "        Enabled: !Ref Canary\n", "        Enabled: false\n", "own", "does not move its calls"),
+    ("a parameter that Terraform gives and the template lacks", "examples/stagewright.tf", "ActionHttpCheckMode = ", "ActionHttpCheck = ", "terraform", "has no parameter ActionHttpCheck"),
+    ("a value of Terraform's that the template refuses", "examples/stagewright.tf", '"invoke"', '"called"', "terraform", "ActionHttpCheckMode"),
+    ("an output that Terraform reads and the template lacks", "examples/stagewright.tf", 'outputs["ActionHttpCheckName"]', 'outputs["ActionHttpCheckArn"]', "terraform", "has no output ActionHttpCheckArn"),
     ("logs without an end", "template.yaml", "      RetentionInDays: !Ref LogRetentionDays\n", "", "guard", "every_log_group_ends"),
     ("a rule that loses what it cannot deliver", "template.yaml", "            DeadLetterConfig: {Arn: !GetAtt DeadLetters.Arn}\n", "", "guard", "every_asynchronous_failure_is_kept"),
     ("a lock that an administrator can take away", "audit.yaml", "Mode: COMPLIANCE", "Mode: GOVERNANCE", "guard", "anchors_are_locked"),
@@ -61,7 +67,7 @@ def plant(tools, fault):
         if there not in text:
             return f"{what}: {file} has no {there!r} any more"
         (infra / file).write_text(text.replace(there, put, 1))
-        name = "example-machine" if file.endswith(".asl.json") else file.removesuffix(".yaml")
+        name = {".json": "example-machine", ".tf": "template"}.get(pathlib.Path(file).suffix, file.removesuffix(".yaml"))
         done = subprocess.run(["sh", HERE / "check.sh", tools, infra, pathlib.Path(folder, "plain"), check], capture_output=True, text=True,
                               env=os.environ | {"TEMPLATES": name})
     said = done.stdout + done.stderr

@@ -1,7 +1,7 @@
 """What no public linter sees: own.py PLAIN CUSTOM-ACTION-TYPES. Ends with 1 on a finding.
 
 Filter policies whose values are no lists; custom actions of a pipeline with settings that their type lacks, or without
-one it needs; ARNs of a fixed partition in a policy.
+one it needs; aliases whose new versions do not go back by themselves when the function fails.
 """
 
 import json
@@ -73,9 +73,43 @@ def custom_actions(template, types):
                         yield f"{where}: its action type needs {one['Name']}"
 
 
+# Seconds that CodeDeploy watches the small share of calls.
+CANARY = {"Canary10Percent5Minutes": 300, "Canary10Percent10Minutes": 600, "Canary10Percent15Minutes": 900, "Canary10Percent30Minutes": 1800}
+
+
+def canaries(template):
+    """An alias's new version takes a share of the calls first, and goes back when an alarm of that very function fires meanwhile."""
+    resources = template["Resources"]
+
+    def named(reference, kind):
+        one = resources.get((reference or {}).get("Ref") if isinstance(reference, dict) else None, {})
+        return one.get("Properties", {}) if one.get("Type") == kind else {}
+
+    for name, alias in resources.items():
+        if alias["Type"] != "AWS::Lambda::Alias":
+            continue
+        update = alias.get("UpdatePolicy", {}).get("CodeDeployLambdaAliasUpdate", {})
+        group = named(update.get("DeploymentGroupName"), "AWS::CodeDeploy::DeploymentGroup")
+        if not group or group.get("ApplicationName") != update.get("ApplicationName"):
+            yield f"{name}: CodeDeploy does not move its calls to a new version"
+            continue
+        watched = next((time for kind, time in CANARY.items() if kind in json.dumps(group.get("DeploymentConfigName"))), None)
+        if watched is None:
+            yield f"{name}: a new version takes all calls at once, or in another way than a canary's"
+            continue
+        back = group.get("AutoRollbackConfiguration", {})
+        if not back.get("Enabled") or not {"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"} <= set(back.get("Events", [])):
+            yield f"{name}: a deployment that fails does not go back"
+        function = resources[alias["Properties"]["FunctionName"]["Ref"]]["Properties"]["FunctionName"]
+        alarms = [named(one["Name"], "AWS::CloudWatch::Alarm") for one in group.get("AlarmConfiguration", {}).get("Alarms", [])]
+        tells = lambda alarm: alarm.get("MetricName") == "Errors" and {"Name": "FunctionName", "Value": function} in alarm["Dimensions"]
+        if not any(tells(alarm) and alarm["Period"] * alarm["EvaluationPeriods"] < watched for alarm in alarms):
+            yield f"{name}: no alarm of that function's errors ends its deployment within {watched} s"
+
+
 def main(path, types):
     template = load(path)
-    bad = [*filters(template), *custom_actions(template, load(types))]
+    bad = [*filters(template), *custom_actions(template, load(types)), *canaries(template)]
     print("\n".join(bad + [f"{path}: {len(bad)} finding(s) of our own"]))
     sys.exit(bool(bad))
 
