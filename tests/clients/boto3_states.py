@@ -112,6 +112,11 @@ print("migrated")
 sync = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": {"x": 1}, "End": True}}}
 express = states.create_state_machine(name="quick", definition=json.dumps(sync), roleArn=ROLE, type="EXPRESS")["stateMachineArn"]
 tags = [{"key": "team", "value": "web"}]
+assert json.loads(states.start_sync_execution(stateMachineArn=express)["output"]) == {"x": 1}
+tried = states.test_state(
+    definition=json.dumps({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Retry": [{"ErrorEquals": ["Busy"]}], "End": True}),
+    input="{}", inspectionLevel="DEBUG", mock={"errorOutput": {"error": "Busy", "cause": "later"}})
+assert tried["status"] == "RETRIABLE" and tried["inspectionData"]["errorDetails"]["retryIndex"] == 0, tried
 states.tag_resource(resourceArn=release, tags=tags)
 assert states.list_tags_for_resource(resourceArn=release)["tags"] == tags
 assert [m["name"] for m in states.list_state_machines()["stateMachines"]] == ["migration", "quick", "release", "ship"]

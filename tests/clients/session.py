@@ -4,13 +4,16 @@ import sys
 import time
 
 import boto3
+import botocore.config
 from botocore.exceptions import ClientError
 
 PATIENCE = 60
 
 
 def client(service, url):
-    return boto3.Session("any", "credentials", region_name="eu-west-1").client(service, endpoint_url=url)
+    # Some operations of Step Functions have a host name of their own (`sync-…`), which an address does not.
+    config = botocore.config.Config(inject_host_prefix=False)
+    return boto3.Session("any", "credentials", region_name="eu-west-1").client(service, endpoint_url=url, config=config)
 
 
 def wait(what, look):

@@ -31,7 +31,9 @@ pub use book::{Activity, Alias, Book, Chosen, StateMachine, Version};
 pub use record::VERSION as RECORD_VERSION;
 pub use record::{Begun, Child, Ended, Listed, Look};
 pub use run::{Told, seed};
+pub use service::http::Seen;
 pub use store::StoreError;
+pub use task::{Failed, try_once};
 
 use crate::{app::App, clock::Clock};
 

@@ -9,7 +9,7 @@ use engine_states::{
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{Job, perform::tell, service};
+use super::{Job, Seen, perform::tell, service};
 use crate::{
     app::App,
     lambda::{CallContext, InvokeError, error_of},
@@ -17,11 +17,14 @@ use crate::{
 
 /// Error and cause of a failed task.
 pub struct Failed {
+    /// The error's name.
     pub error: String,
+    /// Its cause.
     pub cause: String,
 }
 
 impl Failed {
+    /// A failure of that name.
     pub fn new(error: impl Into<String>, cause: impl Into<String>) -> Self {
         Self {
             error: error.into(),
@@ -88,6 +91,24 @@ pub fn begin(app: &App, arn: &str, order: Order) {
     });
 }
 
+/// Does a task outside any execution; what an HTTP task sends and gets is `seen`.
+///
+/// # Errors
+/// The task's own failure.
+pub async fn try_once(
+    app: &App,
+    order: Order,
+    reveal: bool,
+    seen: &mut Seen,
+) -> Result<Value, Failed> {
+    let service = order.resource.type_name().to_owned();
+    if service == "http" {
+        return service::http::traced(app, &order.input, reveal, seen).await;
+    }
+    let origin = format!("trial/{}", uuid::Uuid::new_v4());
+    perform(app, &origin, order, CancellationToken::new()).await
+}
+
 async fn perform(
     app: &App,
     arn: &str,
@@ -150,8 +171,8 @@ async fn invoke(app: &App, input: &Value, stop: CancellationToken) -> Result<Val
     let payload = match input.get("Payload") {
         // A text is sent as it is: what the function reads is the JSON in it.
         Some(Value::String(text)) if serde_json::from_str::<Value>(text).is_ok() => text.clone(),
+        Some(Value::Null) | None => "{}".to_owned(),
         Some(payload) => payload.to_string(),
-        None => "{}".to_owned(),
     };
     let payload = Bytes::from(payload);
     if input.get("InvocationType").and_then(Value::as_str) == Some("Event") {

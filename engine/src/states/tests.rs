@@ -16,6 +16,7 @@ use crate::{
 mod kills;
 mod requests;
 mod tasks;
+mod trials;
 
 async fn engine(folder: &Path) -> Engine {
     let mut options = Options::new(Config::default(), folder);

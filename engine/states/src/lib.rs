@@ -3,6 +3,7 @@
 //! Pure: no files, network, clock, randomness or async runtime. Time and randomness come with each [`event::Input`].
 //! The engine journals inputs and performs effects; the same inputs give the same history, event for event.
 
+mod batch;
 pub mod chance;
 mod choice;
 pub mod context;
@@ -10,6 +11,7 @@ pub mod definition;
 pub mod diagnostic;
 pub mod effect;
 mod env;
+mod evaluate;
 pub mod event;
 pub mod history;
 mod intrinsic;
@@ -21,6 +23,8 @@ pub mod path;
 mod payload;
 pub mod resource;
 mod retry;
+mod schema;
 pub mod step;
 mod template;
+pub mod trial;
 mod trouble;

@@ -1,6 +1,6 @@
 //! Which errors a `Retry` or `Catch` is for, and how long a retry waits.
 
-use crate::{chance::Chance, definition::Retrier};
+use crate::{chance::Chance, definition::Retrier, trouble::Trouble};
 
 /// A failed state: its error and cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +20,20 @@ impl Failure {
         }
     }
 
+    /// A state could not be evaluated.
+    pub fn of(trouble: &Trouble, state: &str, event: u64) -> Self {
+        let mut failure = Self::new(trouble.error(), Some(trouble.cause(state, event)));
+        failure.terminal = matches!(trouble, Trouble::Runtime(_) | Trouble::DataLimit(_));
+        failure
+    }
+
+    /// The first of several lists of names that is for this error.
+    pub fn handler<'a>(&self, mut lists: impl Iterator<Item = &'a [String]>) -> Option<usize> {
+        lists.position(|names| self.is_one_of(names))
+    }
+
     /// Whether one of the names is for this error.
-    pub fn is_one_of(&self, names: &[String]) -> bool {
+    fn is_one_of(&self, names: &[String]) -> bool {
         let error = self.error.as_deref().unwrap_or_default();
         let timeout = matches!(error, "States.Timeout" | "States.HeartbeatTimeout");
         !self.terminal

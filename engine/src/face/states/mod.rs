@@ -19,6 +19,7 @@ mod page;
 mod runs;
 mod tags;
 mod tasks;
+mod trial;
 
 pub use executions::{start, start_by};
 pub use machines::{create, update};
@@ -64,6 +65,7 @@ pub async fn call(app: &App, call: &Call) -> JsonAnswer {
         "ListMapRuns" => runs::list(app, body),
         "DescribeMapRun" => runs::describe(app, body),
         "UpdateMapRun" => runs::update(app, body),
+        "TestState" => trial::test(app, body).await,
         "TagResource" => tags::add(app, body),
         "UntagResource" => tags::remove(app, body),
         "ListTagsForResource" => tags::list(app, body),

@@ -25,8 +25,25 @@ fn invalid(text: impl Into<String>) -> Failed {
     Failed::new("States.Runtime", text)
 }
 
+/// What a request and its answer looked like, as TestState shows them.
+#[derive(Debug, Default)]
+pub struct Seen {
+    pub request: Option<Value>,
+    pub response: Option<Value>,
+}
+
 /// Makes the request; the answer as the state gets it.
 pub async fn invoke(app: &App, input: &Value) -> Result<Value, Failed> {
+    traced(app, input, false, &mut Seen::default()).await
+}
+
+/// The same, looked at; `reveal` shows what the connection adds, too.
+pub async fn traced(
+    app: &App,
+    input: &Value,
+    reveal: bool,
+    seen: &mut Seen,
+) -> Result<Value, Failed> {
     let endpoint = input["ApiEndpoint"]
         .as_str()
         .ok_or_else(|| invalid("http:invoke needs an ApiEndpoint"))?;
@@ -71,8 +88,13 @@ pub async fn invoke(app: &App, input: &Value) -> Result<Value, Failed> {
         }
         request = header(request, name, &text(value))?;
     }
-    let answer = connected(app, input, request)?.send().await;
-    let answer = answer.map_err(|e| {
+    let plain = request.try_clone();
+    let request = connected(app, input, request)?;
+    let shown = if reveal { request.try_clone() } else { plain };
+    seen.request = shown
+        .and_then(|request| request.build().ok())
+        .map(|r| shown_request(&r));
+    let answer = request.send().await.map_err(|e| {
         let name = if e.is_timeout() {
             "States.Timeout"
         } else {
@@ -95,6 +117,13 @@ pub async fn invoke(app: &App, input: &Value) -> Result<Value, Failed> {
         .text()
         .await
         .map_err(|e| Failed::new("States.Http.Socket", e.to_string()))?;
+    seen.response = Some(json!({
+        "protocol": url.scheme(),
+        "statusCode": status.as_u16().to_string(),
+        "statusMessage": status.canonical_reason().unwrap_or_default(),
+        "headers": Value::Object(headers.clone()).to_string(),
+        "body": body,
+    }));
     if !status.is_success() {
         let error = format!("States.Http.StatusCode.{}", status.as_u16());
         return Err(Failed::new(error, body));
@@ -106,6 +135,24 @@ pub async fn invoke(app: &App, input: &Value) -> Result<Value, Failed> {
         "StatusCode": status.as_u16(),
         "StatusText": status.canonical_reason().unwrap_or_default(),
     }))
+}
+
+fn shown_request(request: &reqwest::Request) -> Value {
+    let mut headers = Map::new();
+    for (name, value) in request.headers() {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        headers.insert(name.as_str().to_owned(), value.into());
+    }
+    let mut out = json!({
+        "protocol": request.url().scheme(),
+        "method": request.method().as_str(),
+        "url": request.url().as_str(),
+        "headers": Value::Object(headers).to_string(),
+    });
+    if let Some(body) = request.body().and_then(reqwest::Body::as_bytes) {
+        out["body"] = String::from_utf8_lossy(body).into();
+    }
+    out
 }
 
 /// The request as the connection signs it. Its ARN is `arn:aws:events:REGION:ACCOUNT:connection/NAME/ID`.

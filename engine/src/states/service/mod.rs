@@ -1,6 +1,6 @@
 //! Service integrations: what this engine has a face for, or an endpoint that has it.
 
-mod http;
+pub mod http;
 mod json;
 mod s3;
 

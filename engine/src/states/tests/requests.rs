@@ -19,12 +19,16 @@ async fn what_is_not_built_is_refused_by_name() {
             .contains("glue:startJobRun"),
         "{described}"
     );
-    let refused = call(app, "TestState", json!({})).await.unwrap_err();
+    let refused = call(app, "TestMachine", json!({})).await.unwrap_err();
     assert_eq!(
         (refused.status, refused.code.as_str()),
         (501, "UnknownOperationException")
     );
-    assert!(refused.message.contains("TestState"), "{}", refused.message);
+    assert!(
+        refused.message.contains("TestMachine"),
+        "{}",
+        refused.message
+    );
     engine.shut_down().await;
 }
 

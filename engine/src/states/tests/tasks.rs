@@ -91,6 +91,34 @@ async fn http_tasks_go_out_with_their_connection() {
     let sent = output(&task(app, "form", "http:invoke", form).await);
     assert_eq!(sent["ResponseBody"]["body"], "a=x+y&b=1&b=2");
 
+    let state = json!({"Type": "Task", "Resource": "arn:aws:states:::http:invoke", "Parameters": arguments, "End": true});
+    for reveal in [false, true] {
+        let trial = json!({"definition": state.to_string(), "inspectionLevel": "TRACE", "revealSecrets": reveal});
+        let tried = ok(app, "TestState", trial).await;
+        let (request, response) = (
+            &tried["inspectionData"]["request"],
+            &tried["inspectionData"]["response"],
+        );
+        assert_eq!(
+            (&request["method"], &request["body"]),
+            (&json!("POST"), &json!(r#"{"n":1}"#))
+        );
+        assert!(
+            request["url"]
+                .as_str()
+                .unwrap()
+                .ends_with("/orders?page=1+2"),
+            "{tried}"
+        );
+        let headers = request["headers"].as_str().unwrap();
+        assert!(headers.contains("\"accept\""), "{tried}");
+        assert_eq!(headers.contains("k1"), reveal, "{tried}");
+        assert_eq!(
+            (&response["statusCode"], &response["statusMessage"]),
+            (&json!("200"), &json!("OK"))
+        );
+    }
+
     let cases = [
         (
             "missing",

@@ -250,4 +250,28 @@ impl Definition {
     pub fn state_names(&self) -> impl Iterator<Item = &str> {
         self.flows[0].states.iter().map(|s| &*s.name)
     }
+
+    /// A state by its name, with the flow it is in.
+    pub(crate) fn find(&self, name: &str) -> Option<(usize, &State)> {
+        self.flows.iter().enumerate().find_map(|(i, flow)| {
+            let state = flow.states.iter().find(|s| &*s.name == name)?;
+            Some((i, state))
+        })
+    }
+
+    /// Whether a state of that name runs inside this one.
+    pub(crate) fn holds(&self, state: &State, name: &str) -> bool {
+        let inner: &[u32] = match &state.kind {
+            Kind::Parallel { branches } => branches,
+            Kind::Map(map) => std::slice::from_ref(&map.processor),
+            _ => &[],
+        };
+        let mut states = inner.iter().flat_map(|flow| &self.flow(*flow).states);
+        states.any(|s| &*s.name == name || self.holds(s, name))
+    }
+
+    /// The name of a flow's state.
+    pub(crate) fn name(&self, flow: usize, state: u32) -> String {
+        self.flows[flow].states[state as usize].name.to_string()
+    }
 }

@@ -63,7 +63,7 @@ impl Reader {
         };
         self.language = outer;
         let next = self.next(&mut fields, &kind, names);
-        let calls = matches!(kind, Kind::Task(_) | Kind::Parallel { .. } | Kind::Map(_));
+        let calls = kind.calls();
         let (retry, catch) = if calls {
             (
                 self.retry(&mut fields),

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::Turn;
 use crate::{
-    definition::{Choice, Kind, Language, Next, State, Type},
-    env::Env,
+    definition::{Choice, Kind, Next, State, Type},
+    evaluate,
     history::Details,
     limit,
     machine::{Phase, ROOT},
@@ -88,14 +88,7 @@ impl<'a> Turn<'a> {
         id: u32,
         state: &State,
     ) -> Result<(Value, Option<Value>), Trouble> {
-        self.with_env(id, None, |env| {
-            let input = state.io.input_path.apply(env)?;
-            let arguments = match &state.io.arguments {
-                Some(template) => Some(template.render(&env.at(&input))?),
-                None => None,
-            };
-            Ok((input.into_owned(), arguments))
-        })
+        self.with_env(id, None, |env| state.effective(env))
     }
 
     fn pass(&mut self, id: u32, state: &'a State, result: Option<&Value>) -> Result<(), Trouble> {
@@ -118,25 +111,7 @@ impl<'a> Turn<'a> {
     }
 
     fn choose(&mut self, id: u32, state: &'a State, choice: &'a Choice) -> Result<(), Trouble> {
-        let taken = self.with_env(id, None, |env| {
-            let input = state.io.input_path.apply(env)?;
-            let env = env.at(&input);
-            for (i, branch) in choice.rules.iter().enumerate() {
-                if branch.rule.holds(&env, i)? {
-                    let out = leave(&env, state, branch.assign.as_ref(), branch.output.as_ref())?;
-                    return Ok((branch.next, out));
-                }
-            }
-            let next = choice.default.ok_or(Trouble::NoChoice)?;
-            let out = leave(
-                &env,
-                state,
-                state.io.assign.as_ref(),
-                state.io.output.as_ref(),
-            )?;
-            Ok((next, out))
-        });
-        let (next, (output, assigned)) = taken?;
+        let (next, (output, assigned)) = self.with_env(id, None, |env| choice.take(state, env))?;
         self.exit(id, Arc::new(output), assigned, Next::To(next))
     }
 
@@ -146,39 +121,8 @@ impl<'a> Turn<'a> {
         error: Option<&Template>,
         cause: Option<&Template>,
     ) -> Result<(), Trouble> {
-        let text = |env: &Env<'_>, template: Option<&Template>, field: &str| match template {
-            None => Ok(None),
-            Some(template) => match template.render(env)? {
-                Value::String(text) => Ok(Some(text)),
-                other => Err(Trouble::Runtime(format!(
-                    "The {field} field must be a string, but was: {other}"
-                ))),
-            },
-        };
-        let (error, cause) = self.with_env(id, None, |env| {
-            Ok((text(env, error, "Error")?, text(env, cause, "Cause")?))
-        })?;
-        let failure = Failure {
-            error,
-            cause,
-            terminal: false,
-        };
+        let failure = self.with_env(id, None, |env| evaluate::failure(error, cause, env))?;
         self.failed(id, failure);
         Ok(())
     }
-}
-
-/// A Choice's output and what it assigns.
-fn leave(
-    env: &Env<'_>,
-    state: &State,
-    assign: Option<&Template>,
-    output: Option<&Template>,
-) -> Result<(Value, Option<Value>), Trouble> {
-    let assigned = assign.map(|t| t.render(env)).transpose()?;
-    let output = match (state.language, output) {
-        (Language::Jsonata, Some(template)) => template.render(env)?,
-        _ => state.io.output_path.apply(env)?.into_owned(),
-    };
-    Ok((output, assigned))
 }

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-
 use super::{Turn, fields};
 use crate::{
-    definition::{Catcher, Kind, Language, Next},
+    definition::{Catcher, Kind, Next},
     history::Details,
     machine::{Phase, Timer},
     retry::{Failure, delay},
@@ -17,9 +15,7 @@ impl<'a> Turn<'a> {
     /// A state could not be evaluated.
     pub(super) fn trouble(&mut self, id: u32, trouble: &Trouble) {
         let name = Arc::clone(&self.state(id).name);
-        let cause = trouble.cause(&name, self.frame(id).entered);
-        let mut failure = Failure::new(trouble.error(), Some(cause));
-        failure.terminal = matches!(trouble, Trouble::Runtime(_) | Trouble::DataLimit(_));
+        let failure = Failure::of(trouble, &name, self.frame(id).entered);
         if let Trouble::Query { field, .. } = trouble {
             let more = fields([
                 ("location", field.as_str().into()),
@@ -69,11 +65,8 @@ impl<'a> Turn<'a> {
 
     /// The first retrier for this error, if it has attempts left.
     fn retrier(&self, id: u32, failure: &Failure) -> Option<usize> {
-        let at = self
-            .state(id)
-            .retry
-            .iter()
-            .position(|r| failure.is_one_of(&r.errors))?;
+        let retry = &self.state(id).retry;
+        let at = failure.handler(retry.iter().map(|r| r.errors.as_slice()))?;
         let done = self.frame(id).retries.get(at).copied().unwrap_or(0);
         (done < self.state(id).retry[at].attempts).then_some(at)
     }
@@ -98,53 +91,21 @@ impl<'a> Turn<'a> {
     }
 
     fn catcher(&self, id: u32, failure: &Failure) -> Option<&'a Catcher> {
-        self.state(id)
-            .catch
-            .iter()
-            .find(|c| failure.is_one_of(&c.errors))
+        let catch = &self.state(id).catch;
+        let at = failure.handler(catch.iter().map(|c| c.errors.as_slice()))?;
+        Some(&catch[at])
     }
 
     fn catch(&mut self, id: u32, catcher: &'a Catcher, failure: &Failure) {
-        // Both are always there: a timeout's cause is an empty text.
-        let error = json!({
-            "Error": failure.error.as_deref().unwrap_or_default(),
-            "Cause": failure.cause.as_deref().unwrap_or_default(),
-        });
         let language = self.state(id).language;
-        let evaluated = self.with_env(id, None, |env| match language {
-            Language::Jsonata => {
-                let env = env.with_error(&error);
-                let assigned = catcher
-                    .assign
-                    .as_ref()
-                    .map(|t| t.render(&env))
-                    .transpose()?;
-                let output = match &catcher.output {
-                    Some(template) => template.render(&env)?,
-                    None => error.clone(),
-                };
-                Ok((output, assigned))
-            }
-            Language::JsonPath => {
-                let assigned = match &catcher.assign {
-                    Some(template) => Some(template.render(&env.at(&error))?),
-                    None => None,
-                };
-                Ok((
-                    catcher.result_path.apply(env.input, error.clone())?,
-                    assigned,
-                ))
-            }
-        });
-        let left: Result<(Value, Option<Value>), Trouble> = evaluated;
+        let left = self.with_env(id, None, |env| catcher.leave(language, failure, env));
         let left = left.and_then(|(output, assigned)| {
             self.exit(id, Arc::new(output), assigned, Next::To(catcher.next))
         });
         if let Err(trouble) = left {
             // An error in a Catch is not caught by it again.
             let name = Arc::clone(&self.state(id).name);
-            let cause = trouble.cause(&name, self.frame(id).entered);
-            let mut failure = Failure::new(trouble.error(), Some(cause));
+            let mut failure = Failure::of(&trouble, &name, self.frame(id).entered);
             failure.terminal = true;
             self.flow_failed(id, failure);
         }

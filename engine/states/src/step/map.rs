@@ -17,50 +17,19 @@ use crate::{
 
 impl<'a> Turn<'a> {
     pub(super) fn map(&mut self, id: u32, state: &'a State, map: &'a Map) -> Result<(), Trouble> {
-        let list = self.with_env(id, None, |env| {
-            let input = state.io.input_path.apply(env)?;
-            let env = env.at(&input);
-            match &map.items {
-                Items::Reader(reader) => {
-                    let arguments = reader
-                        .arguments
-                        .as_ref()
-                        .map(|t| t.render(&env))
-                        .transpose()?;
-                    Ok(Err((reader, arguments.unwrap_or(Value::Null))))
-                }
-                Items::Path(select) => {
-                    let value = select.apply(&env)?.into_owned();
-                    match value {
-                        Value::Array(items) => Ok(Ok(items)),
-                        other => Err(not_a_list(select, &other)),
-                    }
-                }
-                Items::Template(template) => match template.render(&env)? {
-                    Value::Array(items) => Ok(Ok(items)),
-                    other => Err(match template {
-                        crate::template::Template::Query { query, field } => {
-                            super::wrong_type(query, field, "array", &other)
-                        }
-                        _ => Trouble::Runtime(format!(
-                            "The field 'Items' must be an array, but was: {other}"
-                        )),
-                    }),
-                },
-            }
-        })?;
+        let list = self.with_env(id, None, |env| map.list(state, env))?;
         match list {
             Ok(items) => self.iterate(id, state, map, items),
-            Err((reader, arguments)) => {
+            Err(reading) => {
                 let task = self.machine.next_task;
                 self.machine.next_task += 1;
                 self.machine.tasks.insert(task, id);
                 self.frame_mut(id).phase = Phase::Reading { task };
                 self.effects.push(Effect::ReadItems {
                     task,
-                    resource: reader.resource.clone(),
-                    arguments,
-                    config: reader.config.clone(),
+                    resource: reading.resource.to_owned(),
+                    arguments: reading.arguments,
+                    config: reading.config.clone(),
                 });
                 Ok(())
             }
@@ -261,12 +230,4 @@ impl<'a> Turn<'a> {
         self.close_children(id, None);
         self.trouble(id, trouble);
     }
-}
-
-fn not_a_list(select: &crate::definition::Select, _value: &Value) -> Trouble {
-    let path = match select {
-        crate::definition::Select::Path(path) => path.source(),
-        _ => "$",
-    };
-    Trouble::Runtime(format!("Reference path \"{path}\" must point to array."))
 }

@@ -21,11 +21,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 pub(crate) use value::wrong_type;
+pub(crate) use wait::until;
 
 use crate::{
     chance::Chance,
     context,
-    definition::{Definition, Kind, State, Type},
+    definition::{Definition, State, Type},
     effect::Effect,
     env::{Env, Lazy},
     event::{Event, Input},
@@ -307,10 +308,7 @@ impl<'a> Turn<'a> {
     fn with_env<T>(&self, id: u32, item: Option<&Item>, use_env: impl FnOnce(&Env<'_>) -> T) -> T {
         let frame = self.frame(id);
         let state = self.state(id);
-        let retriable = matches!(
-            state.kind,
-            Kind::Task(_) | Kind::Parallel { .. } | Kind::Map(_)
-        );
+        let retriable = state.kind.calls();
         let machine = &*self.machine;
         let context = Lazy::new(|| context::build(machine, frame, &state.name, retriable, item));
         let env = Env {

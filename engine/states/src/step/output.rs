@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Turn;
 use crate::{
-    definition::{Kind, Language, Next, ResultPath, Select},
+    definition::{Kind, Next, ResultPath, Select},
     history::Details,
     limit,
     machine::Phase,
@@ -41,39 +41,8 @@ impl Turn<'_> {
         if plain {
             return self.exit(id, result, None, state.next);
         }
-        // Succeed and Wait have no result to put anywhere.
-        let calls = matches!(
-            state.kind,
-            Kind::Task(_) | Kind::Parallel { .. } | Kind::Map(_)
-        );
-        let (output, assigned) = self.with_env(id, None, |env| match state.language {
-            Language::Jsonata => {
-                let env = if calls {
-                    env.with_result(&result)
-                } else {
-                    env.at(env.input)
-                };
-                let assigned = io.assign.as_ref().map(|t| t.render(&env)).transpose()?;
-                let output = match &io.output {
-                    Some(template) => template.render(&env)?,
-                    None => Value::clone(&result),
-                };
-                Ok((output, assigned))
-            }
-            Language::JsonPath => {
-                let selected = match &io.result_selector {
-                    Some(template) => template.render(&env.at(&result))?,
-                    None => Value::clone(&result),
-                };
-                let assigned = match &io.assign {
-                    Some(template) => Some(template.render(&env.at(&selected))?),
-                    None => None,
-                };
-                let placed = io.result_path.apply(env.input, selected)?;
-                let output = io.output_path.apply(&env.at(&placed))?.into_owned();
-                Ok((output, assigned))
-            }
-        })?;
+        let (output, assigned) =
+            self.with_env(id, None, |env| state.leave(env, &result, &mut |_, _| {}))?;
         self.exit(id, Arc::new(output), assigned, state.next)
     }
 

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map as Fields, Value, json};
+use serde_json::{Value, json};
 
 use super::{Turn, end::failure_value, fields, parallel::join};
 use crate::{
+    batch,
     definition::{Batch, Kind, Map},
     effect::{Effect, MapRun, Outcome},
     history::Details,
-    limit,
     machine::{Item, Mapping, Phase, Stream},
-    payload,
     retry::Failure,
     trouble::Trouble,
 };
@@ -27,15 +26,7 @@ impl<'a> Turn<'a> {
         let Some(distributed) = &map.distributed else {
             return Ok(());
         };
-        let (count, percentage) = self.with_env(id, None, |env| {
-            let amount = |a: &Option<crate::definition::Amount>| {
-                a.as_ref().map(|a| a.whole(env)).transpose()
-            };
-            Ok((
-                amount(&distributed.tolerated_count)?,
-                amount(&distributed.tolerated_percentage)?,
-            ))
-        })?;
+        let (count, percentage) = self.with_env(id, None, |env| map.tolerance(env))?;
         if let Some(batch) = &distributed.batch {
             self.batch(id, map, batch, mapping)?;
         }
@@ -76,56 +67,22 @@ impl<'a> Turn<'a> {
         batch: &Batch,
         mapping: &mut Mapping,
     ) -> Result<(), Trouble> {
-        let mut groups: Vec<Vec<Value>> = Vec::new();
-        let (most_items, most_bytes, input) = self.with_env(id, None, |env| {
-            let env = env.at(&mapping.input);
-            let amount = |a: &Option<crate::definition::Amount>| {
-                a.as_ref().map(|a| a.whole(&env)).transpose()
-            };
-            let input = batch.input.as_ref().map(|t| t.render(&env)).transpose()?;
-            Ok((amount(&batch.items)?, amount(&batch.bytes)?, input))
-        })?;
-        let most_items = usize::try_from(most_items.unwrap_or(u64::MAX))
-            .unwrap_or(usize::MAX)
-            .max(1);
-        let most_bytes = usize::try_from(most_bytes.unwrap_or(u64::MAX))
-            .unwrap_or(usize::MAX)
-            .min(limit::PAYLOAD_BYTES);
-        let mut size = 0;
-        for (index, value) in mapping.items.iter().enumerate() {
+        let limits = self.with_env(id, None, |env| batch.limits(&env.at(&mapping.input)))?;
+        let select = |(index, value): (usize, &Arc<Value>)| {
             let item = Item {
                 index,
                 value: Arc::clone(value),
             };
-            let item = match &map.selector {
+            match &map.selector {
                 Some(template) => self.with_env(id, Some(&item), |env| {
                     template.render(&env.at(&mapping.input))
-                })?,
-                None => Value::clone(value),
-            };
-            let bytes = payload::bytes(&item) + 1;
-            match groups.last_mut() {
-                Some(group) if group.len() < most_items && size + bytes <= most_bytes => {
-                    size += bytes;
-                    group.push(item);
-                }
-                _ => {
-                    size = bytes;
-                    groups.push(vec![item]);
-                }
+                }),
+                None => Ok(Value::clone(value)),
             }
-        }
-        mapping.items = groups
-            .into_iter()
-            .map(|items| {
-                let mut out = Fields::new();
-                if let Some(input) = &input {
-                    out.insert("BatchInput".to_owned(), input.clone());
-                }
-                out.insert("Items".to_owned(), Value::Array(items));
-                Arc::new(Value::Object(out))
-            })
-            .collect();
+        };
+        let items: Result<_, Trouble> = mapping.items.iter().enumerate().map(select).collect();
+        let groups = batch::group(items?, &limits);
+        mapping.items = groups.into_iter().map(Arc::new).collect();
         mapping.selected = true;
         mapping.waiting = (0..).take(mapping.items.len()).collect();
         mapping.results = vec![None; mapping.items.len()];

@@ -8,6 +8,7 @@ use super::{Refusal, Turn, as_seconds, fields};
 use crate::{
     definition::{Kind, State, Task},
     effect::{Effect, Order},
+    evaluate::Bounds,
     history::Details,
     limit,
     machine::{Phase, Running, Timer},
@@ -88,24 +89,11 @@ impl<'a> Turn<'a> {
             self.frame_mut(id).token = Some(token);
         }
         let (input, arguments) = self.arguments(id, state)?;
-        let (timeout, heartbeat, credentials) = self.with_env(id, None, |env| {
-            let seconds = |amount: &Option<_>| {
-                amount
-                    .as_ref()
-                    .map(|a: &crate::definition::Amount| a.whole(env))
-                    .transpose()
-            };
-            let credentials = task
-                .credentials
-                .as_ref()
-                .map(|t| t.render(env))
-                .transpose()?;
-            Ok((
-                seconds(&task.timeout)?,
-                seconds(&task.heartbeat)?,
-                credentials,
-            ))
-        })?;
+        let Bounds {
+            timeout,
+            heartbeat,
+            credentials,
+        } = self.with_env(id, None, |env| task.bounds(env))?;
         let input = Arc::new(arguments.unwrap_or(input));
         payload::check(&input, &state.name)?;
         self.scheduled(

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Refusal, Turn};
 use crate::{
     choice::timestamp,
-    definition::{Amount, Text, Wait},
+    definition::{Amount, State, Text, Wait},
     env::Env,
     machine::{Phase, Timer},
     path::JsonPath,
@@ -16,18 +16,7 @@ impl Turn<'_> {
     pub(super) fn wait(&mut self, id: u32, wait: &Wait) -> Result<(), Trouble> {
         let state = self.state(id);
         let now = self.now;
-        let until = self.with_env(id, None, |env| {
-            let input = state.io.input_path.apply(env)?;
-            let env = env.at(&input);
-            match wait {
-                Wait::Seconds(amount) => {
-                    let seconds = i64::try_from(seconds(amount, &env)?).unwrap_or(i64::MAX);
-                    let after = jiff::SignedDuration::from_secs(seconds);
-                    Ok(now.checked_add(after).unwrap_or(jiff::Timestamp::MAX))
-                }
-                Wait::Until(text) => moment(text, &env),
-            }
-        })?;
+        let until = self.with_env(id, None, |env| until(state, wait, env))?;
         if until <= now {
             return self.pass_through(id);
         }
@@ -57,6 +46,20 @@ impl Turn<'_> {
             Timer::Heartbeat => self.task_timed_out(id, "States.HeartbeatTimeout"),
         }
         Ok(())
+    }
+}
+
+/// When a Wait is over.
+pub(crate) fn until(state: &State, wait: &Wait, env: &Env<'_>) -> Result<jiff::Timestamp, Trouble> {
+    let input = state.io.input_path.apply(env)?;
+    let env = env.at(&input);
+    match wait {
+        Wait::Seconds(amount) => {
+            let seconds = i64::try_from(seconds(amount, &env)?).unwrap_or(i64::MAX);
+            let after = jiff::SignedDuration::from_secs(seconds);
+            Ok(env.now.checked_add(after).unwrap_or(jiff::Timestamp::MAX))
+        }
+        Wait::Until(text) => moment(text, &env),
     }
 }
 

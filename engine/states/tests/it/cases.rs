@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::drive::{Drive, Reply, Run, identity, run};
 
-fn load(name: &str) -> Vec<Value> {
+pub fn load(name: &str) -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/cases")
         .join(name);

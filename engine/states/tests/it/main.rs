@@ -6,3 +6,4 @@ mod drive;
 mod looped;
 mod recorded;
 mod soak;
+mod trials;
