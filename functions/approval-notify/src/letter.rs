@@ -89,7 +89,7 @@ pub fn compose(
     .render()
     .map_err(unwritten)?;
     Ok(Mail {
-        from: settings.sender.to_string(),
+        from: settings.mailing.from(),
         to: to.to_owned(),
         subject: words::subject(&record.request, &settings.zone.0),
         text: Secret::new(text),

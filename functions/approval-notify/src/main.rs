@@ -20,7 +20,7 @@ use shared_aws::{
 fn main() -> ExitCode {
     run_events("approval-notify", |aws| {
         let settings = NotifySettings::read(aws.environment(), |name| rules::read(aws, name))?;
-        let mail = Mails::new(aws, settings.mail_topic.as_deref());
+        let mail = Mails::new(aws, settings.mailing.topic());
         let chat = notify_chats(aws, &settings);
         let notify = Notify {
             store: DynamoApprovals::new(aws, &settings.table),

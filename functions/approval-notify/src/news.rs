@@ -103,7 +103,7 @@ pub fn compose(
         None => format!("[{}] {}: {}", target.stage, news.word, target.pipeline),
     };
     Ok(Mail {
-        from: settings.sender.to_string(),
+        from: settings.mailing.from(),
         to: to.to_owned(),
         subject: words::one_line(&subject, 240),
         text: Secret::new(text),

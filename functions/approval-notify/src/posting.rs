@@ -11,7 +11,7 @@ use shared::{
         link::{Claims, Purpose},
         port::{ApprovalStore, Chat, Entropy, LinkSigner, Mail, Mailer, PipelineReader},
         post::{self, Due},
-        request::{IssuedLink, Recipient, Record},
+        request::{IssuedLink, Made, Recipient, Record},
     },
     port::{Clock, PortError},
     secret::Secret,
@@ -122,6 +122,7 @@ where
         let issued = IssuedLink {
             id: link.clone(),
             code: hash,
+            made: Some(Made::now(self.clock.now(), self.settings.kid.clone())),
         };
         Question { link, code, issued }
     }
@@ -226,6 +227,9 @@ where
         )?;
         if matches!(due, Due::Reminder { .. }) {
             mail.subject = format!("Reminder: {}", mail.subject);
+        }
+        if due == Due::Invitation && recipient.renewals > 0 {
+            mail.subject = format!("New link: {}", mail.subject);
         }
         let page = links
             .iter()

@@ -24,6 +24,7 @@ use super::*;
 
 mod chats;
 mod letters;
+mod renewals;
 mod tasks;
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:approvals";
@@ -44,7 +45,9 @@ fn function(world: &ApprovalWorld, clock: &FixedClock) -> Function {
         settings: NotifySettings {
             table: "unused".to_owned(),
             rules: RuleSet::simple(["dana@example.com", "lee@example.com"], 1).unwrap(),
-            sender: "pipelines@example.com".parse().unwrap(),
+            mailing: shared::approval::settings::Mailing::Ses {
+                from: "pipelines@example.com".parse().unwrap(),
+            },
             base: BASE.parse().unwrap(),
             key: "unused".to_owned(),
             kid: KID.parse().unwrap(),
@@ -52,7 +55,6 @@ fn function(world: &ApprovalWorld, clock: &FixedClock) -> Function {
             zone: shared::approval::settings::Zone::default(),
             slack_token: None,
             slack_api: "https://slack.com/api".to_owned(),
-            mail_topic: None,
         },
     }
 }

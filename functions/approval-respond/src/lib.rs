@@ -264,7 +264,7 @@ where
             return Ok(Err(LinkError::Invalid));
         };
         let who = record.recipient(&claims.recipient);
-        if who.is_some_and(|who| settings.refuses(&record, who)) {
+        if who.is_some_and(|who| settings.refuses(&record, who, claims.issued_at)) {
             return Ok(Err(LinkError::Invalid));
         }
         Ok(

@@ -134,7 +134,9 @@ where
             return stranger();
         }
         let who = record.recipient(&button.recipient);
-        if who.is_none_or(|who| respond.settings.refuses(&record, who)) {
+        let link = who.and_then(|who| who.links.iter().find(|link| link.id == button.link));
+        let made_at = link.map(|link| link.made_at(&record)).unwrap_or_default();
+        if who.is_none_or(|who| respond.settings.refuses(&record, who, made_at)) {
             return stranger();
         }
         if record.rule.level != Level::Link {

@@ -52,7 +52,7 @@ where
             seen.verdict = self.verdict(&record).await;
             let now = self.clock.now();
             let mut fresh = FreshOf(&self.entropy);
-            match sweep::step(&record, &seen, &mut fresh, now) {
+            match sweep::step(&record, &seen, &self.settings.revoked, &mut fresh, now) {
                 Step::TakeOver => match booth.take_over(&record).await? {
                     Some(delivery) if !told(&record, &delivery) => break,
                     _ => {}

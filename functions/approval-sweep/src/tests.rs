@@ -7,6 +7,7 @@ mod modes;
 mod newer;
 mod once;
 mod outside;
+mod renewals;
 mod reviews;
 mod rounds;
 mod scene;

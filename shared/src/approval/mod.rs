@@ -22,6 +22,7 @@ pub mod nonce;
 mod outcome;
 pub mod port;
 pub mod post;
+pub mod renew;
 pub mod request;
 pub mod review;
 pub mod rules;

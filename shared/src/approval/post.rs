@@ -64,7 +64,7 @@ pub fn due(record: &Record, who: &Recipient, now: Timestamp) -> Option<Due> {
             let late = record
                 .ended_at()
                 .is_some_and(|at| now.duration_since(at) > TELL_WITHIN);
-            (who.mailed_at.is_some() && who.told_at.is_none() && !late).then_some(Due::Outcome)
+            (who.was_mailed() && who.told_at.is_none() && !late).then_some(Due::Outcome)
         }
     }
 }

@@ -1,16 +1,16 @@
 //! The nouns of an approval: request, facts, recipient, vote, rule, state.
 
+mod recipient;
+
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::{
     approval::{
         asker::Asker,
-        chat::ChatPlace,
-        code::CodeHash,
         facts::Mode,
         history::History,
-        id::{ApprovalId, DecisionId, LinkId, RecipientId},
+        id::{ApprovalId, DecisionId, RecipientId},
         means::Means,
         review::Review,
         rules::{
@@ -22,6 +22,8 @@ use crate::{
     id::{ActionExecutionId, ActionName, ExecutionId, PipelineName, StageName},
     secret::Secret,
 };
+
+pub use recipient::{IssuedLink, Made, Recipient};
 
 /// How often a wrong code may be typed before a recipient's links are locked.
 pub const CODE_TRIES: u8 = 5;
@@ -123,48 +125,6 @@ pub struct Revision {
     pub branch: Option<String>,
     /// Where it can be read.
     pub url: Option<String>,
-}
-
-/// One approver of one request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recipient {
-    /// Stands in links.
-    pub id: RecipientId,
-    /// Who it is in the rule.
-    pub person: PersonId,
-    /// Mail address, from the settings only.
-    pub address: String,
-    /// Keys the form nonces of this recipient; known only to the table.
-    pub form_key: Secret<[u8; 32]>,
-    /// Links issued: more than one only where a delivery was repeated after a crash.
-    pub links: Vec<IssuedLink>,
-    /// Until when one delivery has the sole right to mail this recipient.
-    pub mailing_until: Option<Timestamp>,
-    /// When the mail was handed over.
-    pub mailed_at: Option<Timestamp>,
-    /// How many of the reminders are behind.
-    pub reminders: u8,
-    /// How many mails about a review they got.
-    pub review_mails: u8,
-    /// When they were told how it ended.
-    pub told_at: Option<Timestamp>,
-    /// Where the question stands in their chat.
-    pub chat: Option<ChatPlace>,
-    /// Wrong codes typed.
-    pub wrong_codes: u8,
-    /// When links of this recipient said opposite things at once; nothing of theirs counts any more.
-    pub quarantined_at: Option<Timestamp>,
-    /// Digests of nonces already used.
-    pub spent: Vec<String>,
-}
-
-/// A link that was signed, and the hash of the code mailed with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IssuedLink {
-    /// The link's `jti`.
-    pub id: LinkId,
-    /// Of the code beside it in the mail.
-    pub code: CodeHash,
 }
 
 /// Approve or reject.
@@ -338,39 +298,6 @@ impl Record {
             .filter(|v| v.verdict == Verdict::Approve)
             .count();
         u32::try_from(count).unwrap_or(u32::MAX)
-    }
-}
-
-impl Recipient {
-    /// Somebody with an address whom nobody has mailed yet. `fresh` makes id and form key.
-    pub(super) fn of(
-        rule: &Rule,
-        person: PersonId,
-        fresh: &mut impl FnMut() -> (RecipientId, [u8; 32]),
-    ) -> Option<Self> {
-        let address = rule.people.get(&person)?.mail.as_ref()?.to_string();
-        let (id, form_key) = fresh();
-        Some(Self {
-            id,
-            person,
-            address,
-            form_key: form_key.into(),
-            links: Vec::new(),
-            mailing_until: None,
-            mailed_at: None,
-            reminders: 0,
-            review_mails: 0,
-            told_at: None,
-            chat: None,
-            wrong_codes: 0,
-            quarantined_at: None,
-            spent: Vec::new(),
-        })
-    }
-
-    /// Too many wrong codes, or opposite answers at once.
-    pub const fn locked(&self) -> bool {
-        self.wrong_codes >= CODE_TRIES || self.quarantined_at.is_some()
     }
 }
 

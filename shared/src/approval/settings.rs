@@ -4,6 +4,7 @@ mod address;
 mod addresses;
 mod base;
 mod chat;
+mod mailing;
 mod revoked;
 mod sign_in;
 mod sweep;
@@ -24,6 +25,7 @@ use crate::{
 };
 
 pub use base::BaseUrl;
+pub use mailing::Mailing;
 pub use revoked::{Revocation, Revoked};
 pub use sign_in::{Issuer, SignInSettings};
 pub use zone::Zone;
@@ -63,13 +65,6 @@ pub const NEEDED: Variable = variable(
     Some("1"),
     BOTH,
 );
-/// `From` of the mails.
-pub const SENDER: Variable = variable(
-    "STAGEWRIGHT_APPROVAL_SENDER",
-    "mail address that approval mails come from, verified in SES",
-    None,
-    NOTIFY,
-);
 /// Public address of `approval-respond`.
 pub const URL: Variable = variable(
     "STAGEWRIGHT_APPROVAL_URL",
@@ -92,10 +87,9 @@ pub const KID: Variable = variable(
     NOTIFY,
 );
 /// Topics whose messages are believed.
-pub const TOPICS: Variable = variable(
+pub const TOPICS: Variable = optionally(
     "STAGEWRIGHT_APPROVAL_TOPICS",
-    "ARNs of the SNS topics whose messages are believed, separated by commas",
-    None,
+    "ARNs of the SNS topics whose messages are believed, separated by commas; without it only state machines ask",
     NOTIFY,
 );
 /// Keys that links may be signed with.
@@ -125,8 +119,8 @@ pub const ZONE: Variable = variable(
 /// Links that hold no longer.
 pub const REVOKED: Variable = optionally(
     "STAGEWRIGHT_REVOKED_LINKS",
-    "links that open nothing any more, separated by commas: approval:ID, person:NAME, before:2026-11-24T16:00:00Z",
-    RESPOND,
+    "links that open nothing any more, separated by commas: approval:ID, person:NAME, key:KID, before:2026-11-24T16:00:00Z; with @2026-11-24T16:00:00Z behind it approval and person mean the links made until then. Whoever may have a new link is mailed one",
+    TABLED,
 );
 
 /// All of them, for `docs/configuration.md`.
@@ -135,7 +129,7 @@ pub const VARIABLES: &[Variable] = &[
     RULES,
     APPROVERS,
     NEEDED,
-    SENDER,
+    mailing::SENDER,
     URL,
     KEY,
     KID,
@@ -200,15 +194,15 @@ pub struct NotifySettings {
     pub table: String,
     /// Who must agree to what.
     pub rules: RuleSet,
-    /// `From`.
-    pub sender: Address,
+    /// How mails leave.
+    pub mailing: Mailing,
     /// Base of links.
     pub base: BaseUrl,
     /// KMS key.
     pub key: String,
     /// Its name in links.
     pub kid: KeyId,
-    /// Believed topics.
+    /// Believed topics; none where only state machines ask.
     pub topics: Vec<String>,
     /// Where approvers are.
     pub zone: Zone,
@@ -216,8 +210,6 @@ pub struct NotifySettings {
     pub slack_token: Option<SecretRef>,
     /// Slack's Web API.
     pub slack_api: String,
-    /// Mails go here in place of SES.
-    pub mail_topic: Option<String>,
 }
 
 /// What `approval-respond` is told.
@@ -254,7 +246,7 @@ impl NotifySettings {
         file: impl FnOnce(&str) -> Result<String, String>,
     ) -> Result<Self, ConfigError> {
         let rules = whom::rules(source, file)?;
-        let topics: Vec<String> = some(source, &TOPICS)?;
+        let topics: Vec<String> = config::list(source, &TOPICS)?;
         if let Some(bad) = topics
             .iter()
             .position(|t| !t.starts_with("arn:") || t.split(':').count() != 6)
@@ -264,19 +256,25 @@ impl NotifySettings {
                 format!("entry {} is not a topic ARN", bad + 1),
             ));
         }
-        let mail_topic = chat::mail_topic(source)?;
+        let kid = config::parsed_required(source, &KID)?;
+        if revoked::read(source)?.key(&kid) {
+            let problem = format!(
+                "{} revokes it: make another key and sign with that",
+                REVOKED.name
+            );
+            return Err(wrong(&KID, problem));
+        }
         Ok(Self {
             table: config::required(source, &TABLE)?,
             rules,
-            sender: config::parsed_required(source, &SENDER)?,
+            mailing: Mailing::read(source)?,
             base: config::parsed_required(source, &URL)?,
             key: config::required(source, &KEY)?,
-            kid: config::parsed_required(source, &KID)?,
+            kid,
             topics,
             zone: config::parsed_required(source, &ZONE)?,
             slack_token: chat::secret(source, &chat::TOKEN)?,
             slack_api: chat::api(source)?,
-            mail_topic,
         })
     }
 }
@@ -288,11 +286,13 @@ impl RespondSettings {
         file: impl FnOnce(&str) -> Result<String, String>,
     ) -> Result<Self, ConfigError> {
         let entries: Vec<String> = some(source, &KEYS)?;
-        let pairs = entries
+        let revoked = revoked::read(source)?;
+        let mut pairs = entries
             .iter()
             .map(|entry| public_key(entry))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|problem| wrong(&KEYS, problem))?;
+        pairs.retain(|(kid, _)| !revoked.key(kid));
         let keys = KeyRing::new(pairs)
             .map_err(|kid| wrong(&KEYS, format!("key {kid} is not an Ed25519 public key")))?;
         Ok(Self {
@@ -302,9 +302,7 @@ impl RespondSettings {
             keys,
             addresses: config::parsed_required(source, &ADDRESSES)?,
             zone: config::parsed_required(source, &ZONE)?,
-            revoked: config::list::<Revocation>(source, &REVOKED)?
-                .into_iter()
-                .collect(),
+            revoked,
             approver_role: sweep::role(source)?,
             sign_in: SignInSettings::read(source)?,
             slack_secret: chat::secret(source, &chat::SECRET)?,
@@ -459,6 +457,45 @@ mod tests {
             error.contains("STAGEWRIGHT_APPROVERS is set too"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_only_some_installs_use_is_asked_of_them_alone() {
+        let read = |gone: &[&str], set: &[(&'static str, &str)]| {
+            let mut map = good();
+            map.0.retain(|name, _| !gone.contains(name));
+            map.0.extend(set.iter().map(|(k, v)| (*k, (*v).to_owned())));
+            NotifySettings::read(&map, no_file).map_err(|e| e.to_string())
+        };
+        let arn = "arn:aws:sns:eu-west-1:123456789012:mails";
+        let topic = [("STAGEWRIGHT_APPROVAL_MAIL_TOPIC", arn)];
+        let (topics, sender) = (TOPICS.name, "STAGEWRIGHT_APPROVAL_SENDER");
+        let machines_only = read(&[topics, sender], &topic).unwrap();
+        assert_eq!(machines_only.topics, [""; 0]);
+        assert_eq!(machines_only.mailing, Mailing::Topic(arn.to_owned()));
+        let error = read(&[sender], &[]).unwrap_err();
+        assert!(
+            error.starts_with(sender) && error.contains("STAGEWRIGHT_APPROVAL_MAIL_TOPIC"),
+            "{error}"
+        );
+        let revoked = read(&[], &[(REVOKED.name, "key:k1")]).unwrap_err();
+        assert_eq!(
+            revoked,
+            "STAGEWRIGHT_LINK_KID is wrong: STAGEWRIGHT_REVOKED_LINKS revokes it: make another key and sign with that"
+        );
+    }
+
+    #[test]
+    fn a_revoked_key_opens_nothing_although_it_is_in_the_ring() {
+        let mut map = good();
+        let both = RespondSettings::read(&map, no_file).unwrap();
+        map.0.insert(REVOKED.name, "key:k0".to_owned());
+        let one = RespondSettings::read(&map, no_file).unwrap();
+        let has = |settings: &RespondSettings, kid: &str| {
+            format!("{:?}", settings.keys).contains(&format!("{kid:?}"))
+        };
+        assert!(has(&both, "k0") && has(&both, "k1"));
+        assert!(!has(&one, "k0") && has(&one, "k1"));
     }
 
     #[test]

@@ -15,7 +15,9 @@ use crate::{
         code::CodeHash,
         facts::Mode,
         history::History,
-        request::{Facts, IssuedLink, Recipient, Record, Request, Revision, State, Target, Vote},
+        request::{
+            Facts, IssuedLink, Made, Recipient, Record, Request, Revision, State, Target, Vote,
+        },
         rules::{PersonId, Rule, RuleSet},
         trail::Entry,
     },
@@ -126,6 +128,8 @@ struct StoredRecipient {
     review_mails: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     told_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    renewals: u8,
     /// Channel and time of the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     chat: Option<(String, String)>,
@@ -140,6 +144,10 @@ struct StoredLink {
     id: String,
     salt: String,
     tag: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kid: Option<String>,
 }
 
 impl From<&Record> for Stored {
@@ -252,6 +260,8 @@ impl From<&Recipient> for StoredRecipient {
             id: l.id.to_string(),
             salt: URL_SAFE_NO_PAD.encode(l.code.salt),
             tag: URL_SAFE_NO_PAD.encode(l.code.tag),
+            at: l.made.as_ref().map(|made| made.at),
+            kid: l.made.as_ref().map(|made| made.key.to_string()),
         };
         Self {
             id: r.id.to_string(),
@@ -264,6 +274,7 @@ impl From<&Recipient> for StoredRecipient {
             reminders: r.reminders,
             review_mails: r.review_mails,
             told_at: r.told_at,
+            renewals: r.renewals,
             chat: r.chat.clone().map(|place| (place.channel, place.at)),
             wrong_codes: r.wrong_codes,
             quarantined_at: r.quarantined_at,
@@ -282,6 +293,10 @@ impl TryFrom<StoredRecipient> for Recipient {
                     salt: array(&l.salt)?,
                     tag: array(&l.tag)?,
                 },
+                made: l
+                    .at
+                    .zip(l.kid.and_then(|kid| kid.parse().ok()))
+                    .map(|(at, key)| Made { at, key }),
             })
         };
         Ok(Self {
@@ -299,6 +314,7 @@ impl TryFrom<StoredRecipient> for Recipient {
             reminders: r.reminders,
             review_mails: r.review_mails,
             told_at: r.told_at,
+            renewals: r.renewals,
             chat: r.chat.map(|(channel, at)| ChatPlace { channel, at }),
             wrong_codes: r.wrong_codes,
             quarantined_at: r.quarantined_at,

@@ -7,10 +7,11 @@ use crate::{
         decide::{self, Finding},
         history::Past,
         id::{DecisionId, RecipientId},
-        newer, post,
+        newer, post, renew,
         request::{Decision, Recipient, Record, State, Verdict},
         review,
         rules::{PersonId, evaluate},
+        settings::Revoked,
         trail::Kind,
     },
     id::ExecutionId,
@@ -60,7 +61,16 @@ pub trait Fresh {
 }
 
 /// What is to be done about this request, as far as was looked up.
-pub fn step(record: &Record, seen: &Seen, fresh: &mut impl Fresh, now: Timestamp) -> Step {
+pub fn step(
+    record: &Record,
+    seen: &Seen,
+    revoked: &Revoked,
+    fresh: &mut impl Fresh,
+    now: Timestamp,
+) -> Step {
+    if let Some(next) = renew::renewed(record, revoked, now) {
+        return Step::Write(Box::new(next));
+    }
     match &record.state {
         State::Deciding { lease_until, .. } if *lease_until <= now => Step::TakeOver,
         State::Deciding { .. } => Step::Wait,

@@ -49,6 +49,8 @@ kinds! {
     Asked = "asked",
     /// An approver was asked by mail.
     Mailed = "mailed",
+    /// An approver's links were revoked, and new ones are mailed.
+    Renewed = "links-renewed",
     /// An approver was reminded.
     Reminded = "reminded",
     /// More people were asked, for time was running out.

@@ -23,7 +23,7 @@ use shared::{
             ResultSender,
         },
         post,
-        request::{IssuedLink, Record, Request, Target, Verdict},
+        request::{IssuedLink, Made, Record, Request, Target, Verdict},
         rules::{Rule, RuleSet},
         settings::{BaseUrl, KeyId},
         stored,
@@ -258,6 +258,7 @@ impl ApprovalWorld {
             let issued = IssuedLink {
                 id: link.clone(),
                 code: code.hash(&link, self.bytes()),
+                made: Some(Made::now(now, KID.parse().expect("KID is a kid"))),
             };
             let plain = Secret::new(code.reveal().to_owned());
             self.lock().codes.insert(link.clone(), plain);

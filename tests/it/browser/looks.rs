@@ -61,7 +61,9 @@ fn mail(level: &str) -> String {
     let settings = NotifySettings {
         table: "unused".to_owned(),
         rules: RuleSet::simple(["dana@example.com"], 1).expect("a rule"),
-        sender: "pipelines@example.com".parse().expect("an address"),
+        mailing: shared::approval::settings::Mailing::Ses {
+            from: "pipelines@example.com".parse().expect("an address"),
+        },
         base: "https://approve.example.com".parse().expect("a base"),
         key: "unused".to_owned(),
         kid: KID.parse().expect("a kid"),
@@ -69,7 +71,6 @@ fn mail(level: &str) -> String {
         zone: "Europe/Berlin".parse().expect("a zone"),
         slack_token: None,
         slack_api: "https://slack.com/api".to_owned(),
-        mail_topic: None,
     };
     let links: Vec<(Purpose, Secret)> = record
         .rule

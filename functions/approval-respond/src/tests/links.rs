@@ -6,6 +6,7 @@ use shared::approval::{
     http::HttpRequest,
     id::{ApprovalId, LinkId, RecipientId},
     link::{Claims, KeyRing, Purpose},
+    renew,
     rules::RuleSet,
     settings::{BaseUrl, KeyId, Revocation},
 };
@@ -344,6 +345,10 @@ async fn threat_39_links_are_revoked_by_approval_person_and_time() {
         ("before:2026-01-02T03:04:05Z", 200, 1),
         ("person:lee@example.com", 200, 1),
         ("approval:AAAAAAAAAAAAAAAAAAAAAA", 200, 1),
+        (&format!("{approval}@2026-01-02T03:04:06Z"), 403, 0),
+        (&format!("{approval}@2026-01-02T03:04:05Z"), 200, 1),
+        ("person:dana@example.com@2026-01-02T03:04:06Z", 403, 1),
+        ("person:dana@example.com@2026-01-02T03:04:05Z", 200, 1),
     ] {
         let mut page = page_at(&scene.world, &scene.clock, BASE);
         page.settings.revoked = std::iter::once(entry.parse::<Revocation>().unwrap()).collect();
@@ -355,6 +360,21 @@ async fn threat_39_links_are_revoked_by_approval_person_and_time() {
             assert_eq!(page.handle(&form).await.status, 403, "{entry}");
         }
     }
+    assert_eq!(scene.world.writes(), 0);
+}
+
+#[tokio::test]
+async fn threat_39_a_link_that_was_renewed_stays_dead_without_the_setting() {
+    let scene = scene();
+    let token = scene.invitations[0].token.clone();
+    let form = scene.ballot(0, &scene.open(0).await, "approve");
+    let entry: Revocation = "key:k1".parse().unwrap();
+    let record = scene.world.records().remove(0);
+    let now = shared::port::Clock::now(&scene.clock) + jiff::SignedDuration::from_mins(1);
+    let next = renew::renewed(&record, &std::iter::once(entry).collect(), now).unwrap();
+    scene.world.keep(&next);
+    assert_eq!(scene.send(&get(&token)).await.status, 403);
+    assert_eq!(scene.send(&form).await.status, 403);
     assert_eq!(scene.world.writes(), 0);
 }
 

@@ -122,6 +122,24 @@ impl Desk {
 }
 
 #[tokio::test(start_paused = true)]
+async fn threat_39_a_button_of_a_revoked_link_decides_nothing() {
+    let request = desk(L1).scene.world.records().remove(0).request;
+    for entry in [
+        format!("approval:{}", request.id),
+        "before:2026-01-02T03:04:06Z".to_owned(),
+        "person:dana@example.com@2026-01-02T03:04:06Z".to_owned(),
+    ] {
+        let mut desk = desk(L1);
+        let pressed = desk.press(DANA, 0, APPROVE);
+        let page = std::sync::Arc::get_mut(&mut desk.scene.page).unwrap();
+        let revocation: shared::approval::settings::Revocation = entry.parse().unwrap();
+        page.settings.revoked = std::iter::once(revocation).collect();
+        assert_eq!(desk.send(&pressed).await.status, 403, "{entry}");
+        assert_eq!(desk.votes(), [], "{entry}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_press_votes_once_and_the_message_says_so() {
     let desk = desk(L1);
     let pressed = desk.press(DANA, 0, APPROVE);

@@ -14,7 +14,7 @@ use shared::{
         port::Entropy,
         request::{Record, Request, Target, Verdict},
         rules::{Rule, RuleSet},
-        settings::SweepSettings,
+        settings::{Revoked, SweepSettings},
     },
     port::Clock,
     secret::Secret,
@@ -122,6 +122,7 @@ impl Scene {
                 bucket: Some("audit".to_owned()),
                 audit_days: 2557,
                 approver_role: None,
+                revoked: Revoked::default(),
             },
         }
     }

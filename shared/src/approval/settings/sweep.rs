@@ -1,6 +1,10 @@
 //! Settings of `approval-sweep`, and the approver role that it shares with `approval-respond`.
 
-use super::{TABLE, optionally, variable, wrong};
+use super::{
+    TABLE, optionally,
+    revoked::{self, Revoked},
+    variable, wrong,
+};
 use crate::config::{self, ConfigError, Source, Variable};
 
 const SWEEP: &[&str] = &["approval-sweep"];
@@ -62,6 +66,8 @@ pub struct SweepSettings {
     pub audit_days: u32,
     /// Results are sent through this role.
     pub approver_role: Option<String>,
+    /// Links that hold no longer.
+    pub revoked: Revoked,
 }
 
 impl SweepSettings {
@@ -90,6 +96,7 @@ impl SweepSettings {
             bucket: config::optional(source, &BUCKET),
             audit_days,
             approver_role: role(source)?,
+            revoked: revoked::read(source)?,
         })
     }
 }

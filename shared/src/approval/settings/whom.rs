@@ -1,5 +1,7 @@
 //! Who must agree: a rules file, or one list of approvers and a number.
 
+use jiff::Timestamp;
+
 use super::{APPROVERS, Address, NEEDED, RULES, RespondSettings, sign_in, some, wrong};
 use crate::{
     approval::{
@@ -63,11 +65,13 @@ pub(super) fn known_rules(
 }
 
 impl RespondSettings {
-    /// Whether this person may answer no more: revoked, or not asked any longer by the rules of now.
-    pub fn refuses(&self, record: &Record, who: &Recipient) -> bool {
+    /// Whether this person may answer no more with a link made then: revoked, or not asked any longer by the rules of
+    /// now.
+    pub fn refuses(&self, record: &Record, who: &Recipient, made_at: Timestamp) -> bool {
         let target = &record.request.target;
         let rules = self.rules.as_ref();
-        self.revoked.recipient(who)
+        self.revoked.made(&record.request.id, made_at)
+            || self.revoked.recipient(who, made_at)
             || rules.is_some_and(|rules| !rules.still_asks(target, &who.address))
     }
 }
