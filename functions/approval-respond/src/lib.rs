@@ -2,8 +2,8 @@
 //!
 //! **Trigger:** HTTP, payload version 2.0 (function URL or HTTP API), at the address `STAGEWRIGHT_APPROVAL_URL`;
 //! buttons of Slack at `/slack` below it, where `STAGEWRIGHT_SLACK_SIGNING_SECRET` says so.
-//! **Effects:** GET and HEAD read only, any number of times; whoever comes back from the identity provider (level L3)
-//! leaves a note for the audit. POST records one approver's vote; the vote that decides sends exactly one
+//! **Effects:** GET and HEAD decide nothing, any number of times; the first GET of a link in an hour, and whoever comes
+//! back from the identity provider (level L3), leaves a note for the audit. POST records one approver's vote; the vote that decides sends exactly one
 //! PutApprovalResult, or one result to the state machine that waits.
 //! **Permissions:** `dynamodb:GetItem`, `PutItem` on the table; `codepipeline:GetPipelineState`, `ListActionExecutions`
 //! on the pipelines; `sts:AssumeRole`, `SetSourceIdentity` of the approver role, which may send results (without that
@@ -19,6 +19,7 @@ mod answer;
 mod cookie;
 pub mod form;
 mod guard;
+mod note;
 mod page;
 mod plain;
 mod sign_in;
@@ -125,7 +126,10 @@ where
 
     async fn show(&self, request: &HttpRequest, token: &str) -> Result<HttpAnswer, PortError> {
         Ok(match self.opened(token).await? {
-            Ok(opened) => self.page(200, request, &opened, VoteForm::default()),
+            Ok(opened) => {
+                self.note_view(request, &opened).await;
+                self.page(200, request, &opened, VoteForm::default())
+            }
             Err(answer) => answer,
         })
     }

@@ -20,8 +20,6 @@ use crate::{Opened, Respond, answer, page::SignInPage, told::chain};
 
 /// Path below the base where the provider sends the browser back to.
 pub const BACK: &str = "signed-in";
-/// How often a note is tried where votes come at the same time.
-const WRITES: usize = 5;
 
 impl<S, R, C, E, P> Respond<S, R, C, E, P>
 where
@@ -134,7 +132,13 @@ where
         } else {
             Kind::OtherPerson
         };
-        self.note(opened, who, kind, identity).await?;
+        let now = self.clock.now();
+        self.note(&opened.record, |record| {
+            let waits = record.state == State::Open;
+            let noted = || sign_in::noted(record, &who.id, kind, identity, now);
+            waits.then(noted).flatten()
+        })
+        .await?;
         if !is {
             tracing::warn!(approval = %opened.record.request.id, recipient = %who.id, alarm = "other-person", "somebody else signed in with an approver's link");
             let text = format!(
@@ -157,37 +161,6 @@ where
             self.lax(self.attempt_name(), "", 0),
         ];
         Ok(answer)
-    }
-
-    /// Leaves a note for the audit where the request still waits.
-    async fn note(
-        &self,
-        opened: &Opened<'_>,
-        who: &Recipient,
-        kind: Kind,
-        identity: &Identity,
-    ) -> Result<(), PortError> {
-        let mut record = opened.record.clone();
-        for _ in 0..WRITES {
-            if record.state != State::Open {
-                return Ok(());
-            }
-            let now = self.clock.now();
-            let Some(next) = sign_in::noted(&record, &who.id, kind, identity, now) else {
-                return Ok(());
-            };
-            match self.store.replace(&next).await {
-                Err(PortError::Conflict { .. }) => {}
-                other => return other,
-            }
-            match self.store.load(&record.request.id).await? {
-                Some(newer) => record = newer,
-                None => return Ok(()),
-            }
-        }
-        Err(PortError::Conflict {
-            what: format!("the note on {}", record.request.id),
-        })
     }
 
     /// The page, and the browser signed in no longer.

@@ -15,3 +15,4 @@ mod scene;
 mod sign_in;
 mod slack;
 mod trace;
+mod views;

@@ -35,4 +35,5 @@ pub mod stored;
 pub mod sweep;
 pub mod task_answer;
 pub mod trail;
+pub mod view;
 pub mod words;

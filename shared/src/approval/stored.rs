@@ -130,6 +130,10 @@ struct StoredRecipient {
     told_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "is_zero")]
     renewals: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    link_opened_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    viewed_at: Option<Timestamp>,
     /// Channel and time of the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     chat: Option<(String, String)>,
@@ -275,6 +279,8 @@ impl From<&Recipient> for StoredRecipient {
             review_mails: r.review_mails,
             told_at: r.told_at,
             renewals: r.renewals,
+            link_opened_at: r.link_opened_at,
+            viewed_at: r.viewed_at,
             chat: r.chat.clone().map(|place| (place.channel, place.at)),
             wrong_codes: r.wrong_codes,
             quarantined_at: r.quarantined_at,
@@ -315,6 +321,8 @@ impl TryFrom<StoredRecipient> for Recipient {
             review_mails: r.review_mails,
             told_at: r.told_at,
             renewals: r.renewals,
+            link_opened_at: r.link_opened_at,
+            viewed_at: r.viewed_at,
             chat: r.chat.map(|(channel, at)| ChatPlace { channel, at }),
             wrong_codes: r.wrong_codes,
             quarantined_at: r.quarantined_at,

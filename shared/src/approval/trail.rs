@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::approval::{id::RecipientId, request::Record};
+use crate::approval::{id::RecipientId, means::Means, request::Record};
 
 /// One thing that happened. Who voted what, and what was decided, the record itself says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Entry {
     pub recipient: Option<RecipientId>,
     /// Of this kind only: a group, a number of tries left, who did it elsewhere. No secrets.
     pub detail: Option<String>,
+    /// How it came, of a view.
+    pub means: Option<Means>,
 }
 
 macro_rules! kinds {
@@ -61,6 +63,10 @@ kinds! {
     OtherPerson = "other-person",
     /// An approver signed in.
     SignedIn = "signed-in",
+    /// A link was opened, by whom or by which machine is not known: nobody's view.
+    LinkOpened = "link-opened",
+    /// An approver who had signed in was shown the page.
+    Viewed = "viewed",
     /// Too many wrong codes were typed: the links of an approver are locked.
     Locked = "locked",
     /// An answer was counted.
@@ -128,6 +134,7 @@ impl Record {
             kind,
             recipient: recipient.cloned(),
             detail,
+            means: None,
         });
     }
 }

@@ -28,6 +28,7 @@ use shared::{
         settings::{BaseUrl, KeyId},
         stored,
         task_answer::TaskAnswer,
+        trail::Kind,
     },
     id::{ExecutionId, PipelineName, StageName},
     port::PortError,
@@ -59,6 +60,7 @@ struct State {
     records: BTreeMap<ApprovalId, Secret>,
     done: BTreeSet<ApprovalId>,
     writes: usize,
+    views: usize,
     mails: Vec<Mail>,
     waiting: Vec<Waiting>,
     history: Vec<Waiting>,
@@ -211,9 +213,14 @@ impl ApprovalWorld {
             .collect()
     }
 
-    /// Writes to the table that held.
+    /// Writes to the table that held, notes of views apart.
     pub fn writes(&self) -> usize {
         self.lock().writes
+    }
+
+    /// Notes of views.
+    pub fn views(&self) -> usize {
+        self.lock().views
     }
 
     /// Stores an open request with these approvers and answers an invitation for each, as `approval-notify` would.
@@ -476,7 +483,12 @@ impl ApprovalStore for ApprovalWorld {
             match held {
                 Some(Ok(held)) if held.version + 1 == next.version => {
                     s.records.insert(id.clone(), stored::encode(next));
-                    s.writes += 1;
+                    let views = [Kind::LinkOpened, Kind::Viewed];
+                    let noted = next.trail.get(held.trail.len());
+                    match noted.is_some_and(|entry| views.contains(&entry.kind)) {
+                        true => s.views += 1,
+                        false => s.writes += 1,
+                    }
                     Ok(())
                 }
                 _ => conflict(),

@@ -76,6 +76,11 @@ async fn threat_01_scanners_change_nothing_and_a_person_decides_afterwards() {
         assert_eq!(answer.body.is_empty(), method == "HEAD");
     }
     assert_eq!((scene.world.writes(), scene.world.results().len()), (0, 0));
+    assert_eq!(
+        scene.world.views(),
+        1,
+        "one note in an hour, and nobody's view"
+    );
     let answer = scene.vote(0, "approve").await;
     assert_eq!(answer.status, 303);
     assert_eq!(
@@ -308,6 +313,8 @@ async fn threat_39_keys_come_overlap_and_go() {
     let ours = scene.world.public_key();
     // RFC 8032, section 7.1, test 1.
     let next = hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+    // The view is noted once in an hour: not in what is counted here.
+    scene.open(0).await;
     for (keys, status) in [
         (vec![(kid("k1"), ours.clone())], 200),
         (

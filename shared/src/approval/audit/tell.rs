@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Happened, digest};
 use crate::approval::{
+    means::Means,
     request::{Decision, Recipient, Record, State, Verdict},
     rules::evaluate::Actor,
     trail::{Entry, Kind},
@@ -14,8 +15,16 @@ use crate::approval::{
 pub fn tell(record: &Record, entry: &Entry) -> Happened {
     let mut what = place(record);
     let who = entry.recipient.as_ref().and_then(|id| record.recipient(id));
-    what.extend(who.map(person).unwrap_or_default());
+    if entry.kind == Kind::LinkOpened {
+        // Whoever opened it is nobody in particular.
+        what.insert("linkOf".to_owned(), json!(who.map(|w| w.person.as_str())));
+    } else {
+        what.extend(who.map(person).unwrap_or_default());
+    }
     match entry.kind {
+        Kind::LinkOpened | Kind::Viewed => {
+            what.extend(entry.means.as_ref().map(means).unwrap_or_default());
+        }
         Kind::Asked => what.extend(asked(record)),
         Kind::Voted => what.extend(who.map(|who| voted(record, who)).unwrap_or_default()),
         Kind::Decided | Kind::Delivered => what.extend(decided(record)),
@@ -108,15 +117,22 @@ fn voted(record: &Record, who: &Recipient) -> Map<String, Value> {
     let Some(vote) = record.vote_of(&who.id) else {
         return Map::new();
     };
-    object(json!({
+    let mut what = object(json!({
         "verdict": vote.verdict.past(),
         "breakGlass": vote.alone,
         "comment": vote.comment,
         "votedAt": vote.at.to_string(),
         "level": record.rule.level.name(),
-        "channel": vote.means.channel.as_str(),
-        "ip": vote.means.ip,
-        "agent": vote.means.agent,
+    }));
+    what.extend(means(&vote.means));
+    what
+}
+
+fn means(means: &Means) -> Map<String, Value> {
+    object(json!({
+        "channel": means.channel.as_str(),
+        "ip": means.ip,
+        "agent": means.agent,
     }))
 }
 

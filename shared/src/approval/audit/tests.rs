@@ -148,6 +148,7 @@ fn a_request_is_told_for_auditors_without_its_secrets() {
     let record = stored::decode(include_str!("../stored.golden.json")).unwrap();
     let tell = |kind, who: Option<usize>| {
         let entry = Entry {
+            means: None,
             at: record.request.asked_at,
             kind,
             recipient: who.map(|at| record.recipients[at].id.clone()),

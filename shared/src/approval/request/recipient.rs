@@ -39,6 +39,10 @@ pub struct Recipient {
     pub told_at: Option<Timestamp>,
     /// How often their links were revoked and new ones mailed.
     pub renewals: u8,
+    /// When a note of their link's opening was left last.
+    pub link_opened_at: Option<Timestamp>,
+    /// The same of their own view, signed in.
+    pub viewed_at: Option<Timestamp>,
     /// Where the question stands in their chat.
     pub chat: Option<ChatPlace>,
     /// Wrong codes typed.
@@ -106,6 +110,8 @@ impl Recipient {
             review_mails: 0,
             told_at: None,
             renewals: 0,
+            link_opened_at: None,
+            viewed_at: None,
             chat: None,
             wrong_codes: 0,
             quarantined_at: None,

@@ -23,6 +23,12 @@ pub(super) struct StoredVote {
     comment: String,
     at: Timestamp,
     attempt: String,
+    #[serde(flatten)]
+    means: StoredMeans,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredMeans {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     channel: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,6 +52,8 @@ pub(super) struct StoredEntry {
     recipient: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    means: Option<StoredMeans>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -153,11 +161,33 @@ impl From<&Vote> for StoredVote {
             comment: v.comment.clone(),
             at: v.at,
             attempt: v.attempt.to_string(),
-            channel: (v.means.channel != Channel::default())
-                .then(|| v.means.channel.as_str().to_owned()),
-            ip: v.means.ip.clone(),
-            agent: v.means.agent.clone(),
+            means: (&v.means).into(),
         }
+    }
+}
+
+impl From<&Means> for StoredMeans {
+    fn from(m: &Means) -> Self {
+        Self {
+            channel: (m.channel != Channel::default()).then(|| m.channel.as_str().to_owned()),
+            ip: m.ip.clone(),
+            agent: m.agent.clone(),
+        }
+    }
+}
+
+impl TryFrom<StoredMeans> for Means {
+    type Error = IdError;
+    fn try_from(m: StoredMeans) -> Result<Self, IdError> {
+        Ok(Self {
+            // Records of before knew nothing but the page.
+            channel: m.channel.map_or_else(
+                || Ok(Channel::default()),
+                |text| Channel::read(&text).ok_or_else(unknown),
+            )?,
+            ip: m.ip,
+            agent: m.agent,
+        })
     }
 }
 
@@ -181,6 +211,7 @@ impl From<&Entry> for StoredEntry {
             kind: entry.kind.as_str().to_owned(),
             recipient: entry.recipient.as_ref().map(ToString::to_string),
             detail: entry.detail.clone(),
+            means: entry.means.as_ref().map(StoredMeans::from),
         }
     }
 }
@@ -193,6 +224,7 @@ impl TryFrom<StoredEntry> for Entry {
             kind: Kind::read(&entry.kind).ok_or_else(unknown)?,
             recipient: entry.recipient.map(|id| id.parse()).transpose()?,
             detail: entry.detail,
+            means: entry.means.map(Means::try_from).transpose()?,
         })
     }
 }
@@ -207,15 +239,7 @@ impl TryFrom<StoredVote> for Vote {
             comment: v.comment,
             at: v.at,
             attempt: v.attempt.parse()?,
-            means: Means {
-                // Records of before knew nothing but the page.
-                channel: v.channel.map_or_else(
-                    || Ok(Channel::default()),
-                    |text| Channel::read(&text).ok_or_else(unknown),
-                )?,
-                ip: v.ip,
-                agent: v.agent,
-            },
+            means: v.means.try_into()?,
         })
     }
 }
