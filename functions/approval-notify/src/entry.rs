@@ -4,7 +4,10 @@ use serde_json::Value;
 use shared::{
     approval::port::{ApprovalStore, Chat, Entropy, LinkSigner, Mailer, PipelineReader},
     port::Clock,
-    wire::{approval_mail::due, approval_task::asked},
+    wire::{
+        approval_mail::{due, head_of},
+        approval_task::asked,
+    },
 };
 use shared_aws::{bootstrap::HandlerError, sns_entry::deliveries};
 
@@ -28,6 +31,10 @@ where
         if let Some(task) = asked(&event).map_err(wrong)? {
             let answer = self.ask_for(task).await;
             return answer.map_err(|error| HandlerError::of(error.name(), &error));
+        }
+        if let Some(head) = head_of(&event) {
+            self.mail_head(&head).await?;
+            return Ok(Value::Null);
         }
         match due(&event)? {
             Some(approval) => self.send_due(&approval).await?,

@@ -67,6 +67,22 @@ pub enum NotifyError {
         #[source]
         source: PortError,
     },
+    /// Nobody is to get the mail about the audit chain.
+    #[error(
+        "the audit's head was to be mailed, and STAGEWRIGHT_AUDIT_MAIL of approval-notify names nobody"
+    )]
+    NoAuditor,
+    /// That mail.
+    #[error("{failed} of {all} auditors could not be mailed")]
+    Head {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        all: usize,
+        /// The first failure.
+        #[source]
+        source: PortError,
+    },
     /// The table.
     #[error("the approval could not be read")]
     Read {

@@ -15,6 +15,7 @@
 
 mod entry;
 mod error;
+mod head;
 pub mod letter;
 mod news;
 mod posting;

@@ -23,6 +23,7 @@ use shared_testkit::{
 use super::*;
 
 mod chats;
+mod heads;
 mod letters;
 mod renewals;
 mod tasks;
@@ -55,6 +56,7 @@ fn function(world: &ApprovalWorld, clock: &FixedClock) -> Function {
             zone: shared::approval::settings::Zone::default(),
             slack_token: None,
             slack_api: "https://slack.com/api".to_owned(),
+            audit_mail: Vec::new(),
         },
     }
 }

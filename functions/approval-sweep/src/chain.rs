@@ -8,6 +8,7 @@ use shared::{
             self, Happened,
             port::{Append, AuditStore, Witness},
             tell,
+            weekly::WeeklyHead,
         },
         id::ApprovalId,
         port::{ApprovalStore, Conditions, Entropy, PipelineReader, Postman, ResultSender},
@@ -153,6 +154,26 @@ where
             }
         }
         Ok(())
+    }
+
+    /// Has the head mailed to auditors, once in a week. Asked for first, then recorded: a mail may come twice, but none
+    /// is lost.
+    pub(crate) async fn mail_head(&self) -> Result<(), PortError> {
+        let head = match self.settings.mails_head {
+            true => self.store.head().await?,
+            false => None,
+        };
+        let Some(head) = head else {
+            return Ok(());
+        };
+        let now = self.clock.now();
+        let weekly = WeeklyHead::of(&head, &self.settings.install, now);
+        if self.store.recorded(&weekly.event()).await? {
+            return Ok(());
+        }
+        self.postman.mail_head(&weekly).await?;
+        self.record_once(&weekly.event(), &[weekly.happened(now)])
+            .await
     }
 
     /// How the execution of approved work ended.

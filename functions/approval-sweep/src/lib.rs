@@ -144,7 +144,8 @@ where
             Woken::Call(call) => self.told_of(&call, deadline).await,
         };
         let anchored = self.anchor().await.map_err(SweepError::Audit);
-        done.and(anchored)
+        let mailed = self.mail_head().await.map_err(SweepError::Audit);
+        done.and(anchored).and(mailed)
     }
 
     /// Begins at a random request, so that none is always the last.

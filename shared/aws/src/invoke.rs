@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use shared::{
-    approval::{id::ApprovalId, port::Postman},
+    approval::{audit::weekly::WeeklyHead, id::ApprovalId, port::Postman},
     port::PortError,
     wire::approval_mail,
 };
@@ -72,6 +72,12 @@ impl Notifier {
 impl Postman for Notifier {
     async fn send_due(&self, approval: &ApprovalId) -> Result<(), PortError> {
         let event = approval_mail::ask(approval);
+        let sent = self.functions.invoke(&self.name, "Event", &event);
+        sent.await.map(drop)
+    }
+
+    async fn mail_head(&self, head: &WeeklyHead) -> Result<(), PortError> {
+        let event = approval_mail::ask_head(head);
         let sent = self.functions.invoke(&self.name, "Event", &event);
         sent.await.map(drop)
     }

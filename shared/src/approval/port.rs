@@ -4,6 +4,7 @@ use std::future::Future;
 
 use crate::{
     approval::{
+        audit::weekly::WeeklyHead,
         chat::{ChatPlace, Question, slack::Message},
         decide::{Finding, SendAnswer},
         facts::{ExecutionFacts, SourceOutput, Waiting},
@@ -174,6 +175,9 @@ pub trait Postman: Send + Sync {
     /// Asks for them; asking twice sends nothing twice.
     fn send_due(&self, approval: &ApprovalId)
     -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Asks for the mail to auditors about where the audit chain stands.
+    fn mail_head(&self, head: &WeeklyHead) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// What machines say that a rule asks beside its people.

@@ -142,6 +142,7 @@ pub const VARIABLES: &[Variable] = &[
     sweep::INSTALL,
     sweep::BUCKET,
     sweep::DAYS,
+    sweep::MAIL,
     ZONE,
     REVOKED,
     sign_in::ISSUER,
@@ -210,6 +211,8 @@ pub struct NotifySettings {
     pub slack_token: Option<SecretRef>,
     /// Slack's Web API.
     pub slack_api: String,
+    /// Who is mailed where the audit chain stands.
+    pub audit_mail: Vec<Address>,
 }
 
 /// What `approval-respond` is told.
@@ -275,6 +278,7 @@ impl NotifySettings {
             zone: config::parsed_required(source, &ZONE)?,
             slack_token: chat::secret(source, &chat::TOKEN)?,
             slack_api: chat::api(source)?,
+            audit_mail: sweep::auditors(source)?,
         })
     }
 }

@@ -71,6 +71,7 @@ fn mail(level: &str) -> String {
         zone: "Europe/Berlin".parse().expect("a zone"),
         slack_token: None,
         slack_api: "https://slack.com/api".to_owned(),
+        audit_mail: Vec::new(),
     };
     let links: Vec<(Purpose, Secret)> = record
         .rule

@@ -87,7 +87,8 @@ pub fn of(records: &[Checked]) -> Vec<Change> {
 pub fn others(records: &[Checked]) -> impl Iterator<Item = &Checked> {
     records
         .iter()
-        .filter(|r| r.body["approval"].is_null() && r.body["kind"] != "execution-ended")
+        .filter(|r| r.body["approval"].is_null())
+        .filter(|r| r.body["kind"] != "execution-ended" && r.body["kind"] != "head-mailed")
 }
 
 fn add(change: &mut Change, body: &Value) {

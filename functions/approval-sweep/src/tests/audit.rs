@@ -151,3 +151,50 @@ async fn how_the_execution_ended_is_recorded_once() {
         "{told:?}"
     );
 }
+
+#[tokio::test]
+async fn where_the_chain_stands_is_mailed_once_a_week_and_that_is_chained() {
+    let scene = decided().await;
+    let mut sweep = scene.sweep_of(&scene.world);
+    sweep.settings.mails_head = true;
+    let minute = async || sweep.handle(Woken::Minute, Timestamp::MAX).await.unwrap();
+    minute().await;
+    minute().await;
+    let heads = scene.world.heads_mailed();
+    let [head] = &heads[..] else {
+        panic!("{heads:?}");
+    };
+    // 2 January 2026 is a Friday.
+    assert_eq!(
+        (head.week.as_str(), head.month.as_str()),
+        ("2026-W01", "2026-01")
+    );
+    let audit = scene.world.audit();
+    let at = |seq: u64| -> serde_json::Value {
+        let line = audit.lines().nth(usize::try_from(seq).unwrap() - 1);
+        serde_json::from_str(line.unwrap()).unwrap()
+    };
+    assert_eq!(at(head.seq)["hash"], head.hash.as_str());
+    let next = at(head.seq + 1);
+    assert_eq!(
+        (&next["kind"], &next["what"]["ofHash"]),
+        (&"head-mailed".into(), &head.hash.as_str().into())
+    );
+    // Monday.
+    scene.step(3 * 24 * 60);
+    minute().await;
+    let weeks: Vec<String> = scene
+        .world
+        .heads_mailed()
+        .into_iter()
+        .map(|h| h.week)
+        .collect();
+    assert_eq!(weeks, ["2026-W01", "2026-W02"]);
+}
+
+#[tokio::test]
+async fn nobody_is_mailed_the_chain_who_is_not_named() {
+    let scene = decided().await;
+    scene.sweep().await;
+    assert_eq!(scene.world.heads_mailed(), []);
+}

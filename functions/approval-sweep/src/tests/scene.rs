@@ -123,6 +123,7 @@ impl Scene {
                 audit_days: 2557,
                 approver_role: None,
                 revoked: Revoked::default(),
+                mails_head: false,
             },
         }
     }

@@ -8,6 +8,7 @@ pub mod canonical;
 pub mod port;
 pub mod tell;
 pub mod verify;
+pub mod weekly;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::{Timestamp, tz::TimeZone};

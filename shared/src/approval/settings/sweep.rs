@@ -1,7 +1,7 @@
 //! Settings of `approval-sweep`, and the approver role that it shares with `approval-respond`.
 
 use super::{
-    TABLE, optionally,
+    Address, TABLE, optionally,
     revoked::{self, Revoked},
     variable, wrong,
 };
@@ -49,6 +49,13 @@ pub(super) const DAYS: Variable = variable(
     SWEEP,
 );
 
+/// Who is mailed where the chain stands.
+pub(super) const MAIL: Variable = optionally(
+    "STAGEWRIGHT_AUDIT_MAIL",
+    "mail addresses, separated by commas, that get the head of the audit chain once a week",
+    &["approval-notify", "approval-sweep"],
+);
+
 /// What `approval-sweep` is told.
 #[derive(Debug, Clone)]
 pub struct SweepSettings {
@@ -68,6 +75,8 @@ pub struct SweepSettings {
     pub approver_role: Option<String>,
     /// Links that hold no longer.
     pub revoked: Revoked,
+    /// Whether somebody is mailed where the chain stands.
+    pub mails_head: bool,
 }
 
 impl SweepSettings {
@@ -97,8 +106,14 @@ impl SweepSettings {
             audit_days,
             approver_role: role(source)?,
             revoked: revoked::read(source)?,
+            mails_head: !auditors(source)?.is_empty(),
         })
     }
+}
+
+/// Who is mailed where the chain stands.
+pub(super) fn auditors(source: &impl Source) -> Result<Vec<Address>, ConfigError> {
+    config::list(source, &MAIL)
 }
 
 /// The approver role.

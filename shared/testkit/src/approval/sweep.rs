@@ -11,6 +11,7 @@ use shared::{
         audit::{
             Head, Line,
             port::{Append, AuditStore, Witness},
+            weekly::WeeklyHead,
         },
         id::ApprovalId,
         port::{Conditions, Postman},
@@ -34,6 +35,7 @@ pub(super) struct Audit {
     anchors: BTreeMap<String, String>,
     alerts: Vec<(String, String)>,
     asked: Vec<ApprovalId>,
+    heads: Vec<WeeklyHead>,
 }
 
 impl ApprovalWorld {
@@ -52,6 +54,11 @@ impl ApprovalWorld {
     /// Alerts so far: subject and text.
     pub fn alerts(&self) -> Vec<(String, String)> {
         self.lock().audit.alerts.clone()
+    }
+
+    /// Heads of the audit chain whose mail was asked for, in order.
+    pub fn heads_mailed(&self) -> Vec<WeeklyHead> {
+        self.lock().audit.heads.clone()
     }
 
     /// Requests whose mails were asked for, in order.
@@ -165,6 +172,14 @@ impl Postman for ApprovalWorld {
             Ok(())
         };
         self.call("postman", act).await
+    }
+
+    async fn mail_head(&self, head: &WeeklyHead) -> Result<(), PortError> {
+        let act = |s: &mut State| {
+            s.audit.heads.push(head.clone());
+            Ok(())
+        };
+        self.call("postman head", act).await
     }
 }
 
