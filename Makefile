@@ -9,9 +9,11 @@ TOOLS     := target/infra
 CALLS     := $(CURDIR)/target/calls
 BROWSER   := target/browser
 CARGO     := cargo
+PACKAGES  := target/package
+FUNCTIONS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser check check-infra e2e-infra build package deploy destroy outputs bench fmt new-action guide
+.PHONY: help run test test-browser check check-infra check-release e2e-infra build package package-twice deploy destroy outputs bench fmt new-action guide
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -52,9 +54,17 @@ new-action: ## start an action: make new-action NAME=wait-for-page
 guide: ## follow docs/write-an-action.md word for word, in a copy
 	@sh tests/guide.sh target/guide
 
-package: $(TOOLS)/emulator/ready ## build release zips of the functions under target/package, and the template that takes them
-	sh infra/package.sh target/package
-	AWS_DEFAULT_REGION=eu-west-1 $(TOOLS)/emulator/bin/python3 infra/plain.py infra/template.yaml Canary=true Release=$$(sha256sum target/package/SHA256SUMS | cut -c1-16) > target/package/template.json
+package: $(TOOLS)/emulator/ready ## build release zips of the functions under target/package, and the template that takes them; ARCH=arm64
+	sh infra/package.sh $(PACKAGES) $(FUNCTIONS)
+	AWS_DEFAULT_REGION=eu-west-1 $(TOOLS)/emulator/bin/python3 infra/plain.py infra/template.yaml Canary=true $(if $(ARCH),Architecture=$(ARCH)) Release=$$(sha256sum $(PACKAGES)/SHA256SUMS | cut -c1-16) > $(PACKAGES)/template.json
+
+package-twice: ## package functions in two folders and compare the bytes: FUNCTIONS='action-gate approval-respond'
+	sh infra/package-twice.sh target/package-twice $(FUNCTIONS)
+
+check-release: build ## before a release: two functions packaged twice, one for arm64 and run under qemu
+	sh infra/package-twice.sh target/package-twice action-gate approval-respond
+	ARCH=arm64 sh infra/package.sh target/package-check action-gate
+	python3 tests/infra/arm64.py target/package-check target/debug/stagewright
 
 deploy: ## deploy to AWS: asks the first time, silent afterwards
 	@sh infra/deploy.sh

@@ -1,21 +1,45 @@
 #!/bin/sh
-# Builds the functions as they are deployed and zips each as `bootstrap`: package.sh FOLDER
-# The zips hold fixed times, so that the same sources give the same bytes. Ends with 1 when a binary is larger than
-# infra/budgets allows, or would not start on provided.al2023.
+# Builds functions as they are deployed and zips each as `bootstrap`: package.sh FOLDER [FUNCTION…], all of them when none is named.
+# ARCH=arm64 or x86_64 says what for; this machine's when not given. Ends with 1 when a binary is larger than infra/budgets
+# allows, or would not start on provided.al2023. The same sources and compiler give the same bytes, wherever the folders are
+# (infra/package-twice.sh shows it): no path of this machine is in them, and the zips hold fixed times.
 set -eu
-folder=$1
-functions=$(ls functions)
+folder=$1 && shift
+functions=${*:-$(ls functions)}
+machine=$(uname -m) && [ "$machine" != aarch64 ] || machine=arm64
+arch=${ARCH:-$machine}
+case $arch in
+  x86_64) target=x86_64-unknown-linux-gnu ;;
+  arm64) target=aarch64-unknown-linux-gnu ;;
+  *) echo "ARCH=$arch: Lambda has x86_64 and arm64" >&2; exit 1 ;;
+esac
+built=${CARGO_TARGET_DIR:-target}/dist linker=
+if [ "$arch" != "$machine" ]; then
+  [ "$arch" = arm64 ] || { echo "ARCH=$arch can be built on $arch only; this is $machine" >&2; exit 1; }
+  found=$(sh infra/arm64.sh target/arm64) # ends here, and says why, where arm64 cannot be built
+  eval "$found"
+  export CARGO_BUILD_TARGET=$target
+  linker=$CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER
+  built=${CARGO_TARGET_DIR:-target}/$target/dist
+fi
+
+# Compilers write the paths of what they read into a binary, for panics and assertions: here they are always the same.
+home=${CARGO_HOME:-$HOME/.cargo}
+tab=$(printf '\037')
+CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$home=/cargo$tab--remap-path-prefix=$PWD=/stagewright"
+CFLAGS="-ffile-prefix-map=$home=/cargo -ffile-prefix-map=$PWD=/stagewright"
+export CARGO_ENCODED_RUSTFLAGS CFLAGS
+
 # One after the other, so that features of the rest of the workspace are not built in. Position-dependent: a relocation
 # table of 0.4 MB less in each, and nothing to relocate at a cold start. Heap, stack and libraries stay at random places.
 # Equal code is kept once where the linker can (lld, rustc's own on x86_64): 1 % less.
 once=--codegen=link-arg=-Wl,--icf=all
 probe=$(mktemp)
-echo 'fn main() {}' | rustc "$once" -o "$probe" - 2>/dev/null || once=
+echo 'fn main() {}' | "${RUSTC:-rustc}" --target "$target" ${linker:+--codegen=linker="$linker"} "$once" -o "$probe" - 2>/dev/null || once=
 rm -f "$probe"
 for name in $functions; do
-  cargo rustc --profile dist --package "$name" --bin "$name" -- -C relocation-model=static $once
+  cargo rustc --locked --profile dist --package "$name" --bin "$name" -- -C relocation-model=static $once
 done
-built=${CARGO_TARGET_DIR:-target}/dist
 
 for name in $functions; do
   most=$(awk -v name="$name" '$1 == name { print $2 * 1000000 }' infra/budgets)
@@ -28,19 +52,20 @@ for name in $functions; do
 done
 
 # provided.al2023 has glibc 2.34; a newer symbol would end the function at its start.
-if command -v objdump >/dev/null; then
+if command -v readelf >/dev/null; then
   for name in $functions; do
-    newest=$(objdump -T "$built/$name" | sed -n 's/.*GLIBC_\([0-9.]*\).*/\1/p' | sort -uV | tail -n 1)
-    case "$(printf '%s\n2.34\n' "$newest" | sort -V | tail -n 1)" in
-      2.34) ;;
-      *) echo "$name needs glibc $newest; provided.al2023 has 2.34" >&2; exit 1 ;;
+    newest=$(readelf --version-info "$built/$name" | sed -n 's/.*Name: GLIBC_\([0-9.]*\).*/\1/p' | sort -uV | tail -n 1)
+    case "$newest/$(printf '%s\n2.34\n' "$newest" | sort -V | tail -n 1)" in
+      ?*/2.34) ;;
+      *) echo "$name needs glibc ${newest:-of no version}; provided.al2023 has 2.34" >&2; exit 1 ;;
     esac
   done
 else
-  echo "SKIPPED: no objdump here, so the glibc symbols are not checked" >&2
+  echo "SKIPPED: no readelf here (Debian: binutils), so the glibc symbols are not checked" >&2
 fi
 
 mkdir -p "$folder"
+rm -f "$folder"/*.zip
 for name in $functions; do
   python3 - "$built/$name" "$folder/$name.zip" <<'P'
 import sys, zipfile
@@ -53,5 +78,5 @@ with open(source, "rb") as binary, zipfile.ZipFile(target, "w") as package:
 P
 done
 # What is in them, and under which licences.
-cargo metadata --format-version 1 --locked --filter-platform x86_64-unknown-linux-gnu | python3 infra/sbom.py "$folder"
-(cd "$folder" && sha256sum ./*.zip > SHA256SUMS && cat SHA256SUMS)
+cargo metadata --format-version 1 --locked --filter-platform "$target" | python3 infra/sbom.py "$folder"
+(cd "$folder" && LC_ALL=C && export LC_ALL && sha256sum ./*.zip sbom.cdx.json LICENSES.txt > SHA256SUMS && cat SHA256SUMS)
