@@ -19,6 +19,7 @@ pub mod port;
 pub mod provider;
 pub mod remembered;
 pub mod results;
+pub mod resume;
 pub mod secret;
 pub mod start;
 pub mod wire;

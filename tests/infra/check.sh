@@ -7,7 +7,7 @@ python=$tools/python/bin/python3
 export AWS_DEFAULT_REGION=eu-west-1 PYTHONWARNINGS=ignore
 templates=${TEMPLATES-template keys audit artifacts target-role custom-action-types example-pipeline example-machine examples/two-regions examples/two-accounts}
 # Conditions are read as if all were switched on, where a check follows them.
-on="Approvals=on CallbackPath=0123456789abcdef0123456789abcdef Tracing=Active ApprovalMailTopic=arn:aws:sns:eu-west-1:123456789012:mails SlackToken=ssm:stagewright/slack SlackSigningSecret=ssm:stagewright/signing SignInIssuer=https://id.example.com SignInClientSecret=ssm:stagewright/oidc TaskStateMachines=release- $(sed -n 's/^  \(Action[A-Za-z]*Mode\):$/\1=worker/p' "$infra/template.yaml" | tr '\n' ' ')"
+on="Approvals=on CallbackPath=0123456789abcdef0123456789abcdef Tracing=Active ApprovalMailTopic=arn:aws:sns:eu-west-1:123456789012:mails SlackToken=ssm:stagewright/slack SlackSigningSecret=ssm:stagewright/signing SignInIssuer=https://id.example.com SignInClientSecret=ssm:stagewright/oidc TaskStateMachines=release- StartPipelines=shop-* $(sed -n 's/^  \(Action[A-Za-z]*Mode\):$/\1=worker/p' "$infra/template.yaml" | tr '\n' ' ')"
 mkdir -p "$out/examples" && out=$(cd "$out" && pwd)
 rm -rf "$out/cdk" # made below; checkov reads what is here
 

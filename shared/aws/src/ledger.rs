@@ -16,6 +16,7 @@ use shared::{
 
 use crate::{error::unavailable, rpc::Rpc, sdk::Aws};
 
+mod waiters;
 mod waiting;
 
 /// The ledger's items in one table.

@@ -35,6 +35,7 @@ pub mod secrets;
 pub mod signer;
 pub mod site_bucket;
 pub mod sns_entry;
+pub mod starts;
 pub mod step_functions;
 pub mod task_tokens;
 pub mod topic;

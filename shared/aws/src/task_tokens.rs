@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use shared::{
     approval::task_answer::TaskAnswer,
     port::{PortError, Service, TaskCallback, TaskOutcome},
+    resume::Tasks,
     secret::Secret,
 };
 
@@ -83,5 +84,15 @@ impl TaskCallback for TaskTokens {
     async fn heartbeat(&self, token: &Secret) -> Result<(), PortError> {
         let body = json!({"taskToken": token.reveal()});
         self.send("SendTaskHeartbeat", body).await
+    }
+}
+
+impl Tasks for TaskTokens {
+    async fn answer(&self, token: &Secret, answer: &TaskAnswer) -> Result<(), PortError> {
+        Self::answer(self, token, answer).await
+    }
+
+    async fn beat(&self, token: &Secret) -> Result<(), PortError> {
+        self.heartbeat(token).await
     }
 }

@@ -31,7 +31,13 @@ pub use sign_in::{Issuer, SignInSettings};
 pub use zone::Zone;
 
 const BOTH: &[&str] = &["approval-notify", "approval-respond"];
-const TABLED: &[&str] = &["approval-notify", "approval-respond", "approval-sweep"];
+const TABLED: &[&str] = &[
+    "approval-notify",
+    "approval-respond",
+    "approval-sweep",
+    "event-pipeline",
+    "task-start-pipeline",
+];
 const NOTIFY: &[&str] = &["approval-notify"];
 const RESPOND: &[&str] = &["approval-respond"];
 
@@ -42,7 +48,7 @@ pub use sweep::SweepSettings;
 /// The table that holds requests (`docs/table.md`).
 pub const TABLE: Variable = variable(
     "STAGEWRIGHT_TABLE",
-    "name of the DynamoDB table that holds approval requests",
+    "name of the DynamoDB table that holds approval requests and tokens of tasks",
     None,
     TABLED,
 );

@@ -18,7 +18,7 @@ pub enum TaskAnswer {
     Success(String),
     /// SendTaskFailure.
     Failure {
-        /// [`REJECTED`] or [`EXPIRED`].
+        /// What `Catch` names: [`REJECTED`], [`EXPIRED`], or how a pipeline ended ([`crate::resume::End`]).
         error: &'static str,
         /// JSON, as of a success.
         cause: String,

@@ -19,6 +19,7 @@ use shared::{
 };
 
 mod hosting;
+mod resume;
 
 /// What happens at one call. Calls are counted from 0 over all ports that share a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

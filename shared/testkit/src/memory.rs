@@ -20,9 +20,11 @@ use shared::{
 
 mod hosting;
 mod ledger;
+mod resume;
 
 pub use hosting::{MemoryFiles, MemoryJobs, MemoryReporter, MemorySecrets, MemoryTokens, place};
 pub use ledger::MemoryLedger;
+pub use resume::MemoryResume;
 
 type Shared<S> = Arc<Mutex<S>>;
 
