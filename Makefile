@@ -40,6 +40,7 @@ check: ## formatting, lints, and the repository's own rules
 check-infra: $(TOOLS)/ready ## lint the templates, their policies, and the lints themselves with planted faults
 	sh tests/infra/check.sh $(TOOLS) infra $(TOOLS)/plain
 	python3 tests/infra/faults.py $(TOOLS)
+	python3 tests/infra/deploy.py
 
 e2e-infra: $(TOOLS)/emulator/ready ## deploy the templates to an emulator and use what they made
 	@$(CARGO) build --workspace --bins --quiet
