@@ -180,7 +180,8 @@ pub fn cast(record: &Record, ballot: &Ballot, now: Timestamp) -> Result<Cast, Re
         attempt: ballot.attempt.clone(),
         means: ballot.means.clone(),
     });
-    next.note(Kind::Voted, Some(&ballot.recipient), None, now);
+    let seen = Some(ballot.seen.clone());
+    next.note(Kind::Voted, Some(&ballot.recipient), seen, now);
     let then = match tally(&next, now)? {
         None => Then::Counted,
         Some(verdict) => {

@@ -49,6 +49,12 @@ async fn the_whole_story_of_a_request_is_chained_and_anchored() {
     let files = [("chain".to_owned(), audit.clone())];
     assert_eq!(verify(&files, &anchors).unwrap().len(), STORY.len());
     assert!(scene.record().trail.is_empty());
+    let seen = format!("\"snapshot\":\"{}\"", scene.record().snapshot_digest());
+    assert_eq!(
+        audit.matches(&seen).count(),
+        3,
+        "asked, and what both signed"
+    );
     for secret in [
         scene.request.token.reveal().as_str(),
         &scene.invitations[0].1.code,

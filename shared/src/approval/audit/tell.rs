@@ -26,7 +26,10 @@ pub fn tell(record: &Record, entry: &Entry) -> Happened {
             what.extend(entry.means.as_ref().map(means).unwrap_or_default());
         }
         Kind::Asked => what.extend(asked(record)),
-        Kind::Voted => what.extend(who.map(|who| voted(record, who)).unwrap_or_default()),
+        Kind::Voted => {
+            what.extend(who.map(|who| voted(record, who)).unwrap_or_default());
+            what.extend(object(json!({"snapshot": entry.detail})));
+        }
         Kind::Decided | Kind::Delivered => what.extend(decided(record)),
         Kind::Elsewhere => {
             let verdict = match &record.state {
