@@ -1,5 +1,6 @@
 //! `stagewright.toml`, typed; unknown keys are refused by name.
 
+mod build;
 mod error;
 
 use std::{
@@ -18,6 +19,7 @@ use crate::{
     third_party::{self, Partners},
 };
 
+pub use build::{CodebuildConfig, FromEnvironment, StoredValue};
 pub use error::ConfigError;
 
 /// The whole file; every table may be absent. Relative paths are relative to the file.
@@ -60,6 +62,10 @@ pub struct Config {
     pub topic: BTreeMap<String, TopicConfig>,
     /// S3 buckets to create at start.
     pub bucket: BTreeMap<String, BucketConfig>,
+    /// Parameters of Systems Manager that builds read.
+    pub parameter: BTreeMap<String, StoredValue>,
+    /// Secrets of Secrets Manager that builds read.
+    pub secret: BTreeMap<String, StoredValue>,
     /// Endpoints by service name, for services without a face.
     pub endpoint: BTreeMap<String, String>,
     /// Approvals wired by the engine itself.
@@ -80,6 +86,8 @@ pub struct EngineSettings {
     pub base_url: Option<String>,
     /// `host:port` of an SMTP server that mail goes on to.
     pub smtp: Option<String>,
+    /// Program that runs build images; `docker` when absent, else `podman`.
+    pub containers: Option<String>,
     /// Seconds before each retry of an asynchronous function call that failed; Lambda's are 60 and 120.
     pub async_retry_seconds: Vec<u32>,
     /// Seconds between two looks at a source that asks to be polled (`serve` only); 0: never. CodePipeline looks about
@@ -97,6 +105,7 @@ impl Default for EngineSettings {
             continuation_seconds: 30,
             base_url: None,
             smtp: None,
+            containers: None,
             async_retry_seconds: vec![60, 120],
             poll_seconds: 60,
             unreported_job_seconds: 5,
@@ -146,20 +155,6 @@ const fn three() -> u32 {
 }
 const fn memory() -> u32 {
     128
-}
-
-/// `[codebuild.NAME]`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CodebuildConfig {
-    /// Path in the source, or the text itself when it has more than one line.
-    pub buildspec: Option<String>,
-    /// Environment variables of the project.
-    pub environment: BTreeMap<String, String>,
-    /// `host` (default) runs on this machine.
-    pub image: Option<String>,
-    /// Build timeout, 5 to 2,160 minutes; 60 by default, as CodeBuild's.
-    pub timeout_minutes: Option<u32>,
 }
 
 /// `[connection."ARN"]`, `[codecommit.NAME]`.

@@ -97,6 +97,8 @@ macro_rules! scenarios {
 scenarios! {
     a_failing_build_names_its_command: "build-fails",
     reports_of_a_build_are_counted: "build-reports",
+    a_batch_runs_in_the_order_of_its_graph: "build-batch",
+    stored_values_reach_a_build_and_no_log: "build-values",
     a_broken_buildspec_names_its_line: "buildspec-broken",
     a_crashing_function_fails_its_action: "function-crashes",
     a_failing_function_fails_its_action: "function-errs",

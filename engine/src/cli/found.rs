@@ -100,7 +100,10 @@ impl Surroundings {
             project.or_insert(CodebuildConfig {
                 buildspec: build.buildspec.clone(),
                 environment: build.environment.clone(),
+                parameter_store: build.parameter_store.clone(),
+                secrets_manager: build.secrets_manager.clone(),
                 timeout_minutes: build.timeout_minutes,
+                cache: build.cache,
                 ..CodebuildConfig::default()
             });
         }

@@ -32,6 +32,9 @@ pub struct FoundBuild {
     /// Its text, or a path in the source.
     pub buildspec: Option<String>,
     pub environment: BTreeMap<String, String>,
+    pub parameter_store: BTreeMap<String, String>,
+    pub secrets_manager: BTreeMap<String, String>,
+    pub cache: bool,
     pub timeout_minutes: Option<u32>,
 }
 
@@ -150,14 +153,18 @@ fn take(
         "AWS::CodeBuild::Project" => {
             let source = one("Source")?.unwrap_or_default();
             let minutes = number(one("TimeoutInMinutes")?.as_ref());
-            let (environment, skipped) = variables(&one("Environment")?.unwrap_or_default());
+            let cache = one("Cache")?.unwrap_or_default();
+            let mut build = FoundBuild {
+                buildspec: source["BuildSpec"].as_str().map(buildspec),
+                cache: cache["Type"]
+                    .as_str()
+                    .is_some_and(|kind| kind != "NO_CACHE"),
+                timeout_minutes: minutes,
+                ..FoundBuild::default()
+            };
+            let skipped = variables(&one("Environment")?.unwrap_or_default(), &mut build);
             let note = |it: String| format!("{name}: the environment variable {it}");
             all.notes.extend(skipped.into_iter().map(note));
-            let build = FoundBuild {
-                buildspec: source["BuildSpec"].as_str().map(buildspec),
-                environment,
-                timeout_minutes: minutes,
-            };
             all.builds.insert(name, build);
         }
         "AWS::Lambda::Function" | "AWS::Serverless::Function" => {
@@ -222,21 +229,26 @@ fn buildspec(text: &str) -> String {
     }
 }
 
-fn variables(environment: &Value) -> (BTreeMap<String, String>, Vec<String>) {
-    let (mut plain, mut skipped) = (BTreeMap::new(), Vec::new());
+/// Takes the variables over; those that are left out, and why.
+fn variables(environment: &Value, build: &mut FoundBuild) -> Vec<String> {
+    let mut skipped = Vec::new();
     let list = environment["EnvironmentVariables"].as_array();
     for variable in list.into_iter().flatten() {
         let name = variable["Name"].as_str().unwrap_or_default();
-        match variable["Type"].as_str() {
-            None | Some("PLAINTEXT") => {
-                if let Some(value) = scalar(&variable["Value"]) {
-                    plain.insert(name.to_owned(), value);
-                }
+        let into = match variable["Type"].as_str() {
+            None | Some("PLAINTEXT") => &mut build.environment,
+            Some("PARAMETER_STORE") => &mut build.parameter_store,
+            Some("SECRETS_MANAGER") => &mut build.secrets_manager,
+            Some(kind) => {
+                skipped.push(format!("{name} of type {kind} is left out"));
+                continue;
             }
-            Some(kind) => skipped.push(format!("{name} of type {kind} is left out")),
+        };
+        if let Some(value) = scalar(&variable["Value"]) {
+            into.insert(name.to_owned(), value);
         }
     }
-    (plain, skipped)
+    skipped
 }
 
 fn texts(map: &Value) -> BTreeMap<String, String> {
@@ -346,7 +358,7 @@ mod tests {
                 "Check": {"Type": "AWS::Serverless::Function", "Properties": {"Handler": "app.handler", "Timeout": 30,
                     "Environment": {"Variables": {"SITE": {"Ref": "Site"}, "LEVEL": 3}}}},
                 "Build": {"Type": "AWS::CodeBuild::Project", "Properties": {"Source": {"BuildSpec": "{\"version\": 0.2}"},
-                    "Environment": {"EnvironmentVariables": [{"Name": "A", "Value": {"Ref": "AWS::Region"}}, {"Name": "S", "Type": "SECRETS_MANAGER", "Value": "x"}]}}},
+                    "Environment": {"EnvironmentVariables": [{"Name": "A", "Value": {"Ref": "AWS::Region"}}, {"Name": "S", "Type": "SECRETS_MANAGER", "Value": "x"}, {"Name": "V", "Type": "VAULT", "Value": "x"}]}, "Cache": {"Type": "LOCAL"}}},
                 "Machine": {"Type": "AWS::Serverless::StateMachine", "Properties": {"Type": "EXPRESS", "DefinitionUri": "m.asl.json",
                     "DefinitionSubstitutions": {"Check": {"Fn::GetAtt": ["Check", "Arn"]}}}},
                 "Wild": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": {"Fn::ImportValue": "x"}}},
@@ -369,6 +381,10 @@ mod tests {
         let build = &all.builds["Build"];
         assert_eq!(build.buildspec.as_deref(), Some("{\"version\": 0.2}\n"));
         assert_eq!(build.environment["A"], "eu-west-1");
+        assert_eq!(
+            (build.secrets_manager["S"].as_str(), build.cache),
+            ("x", true)
+        );
         let Definition::File(file, by) = &all.machines["Machine"].definition else {
             panic!("a file")
         };
@@ -380,7 +396,7 @@ mod tests {
         assert!(all.machines["Machine"].express);
         let notes = all.notes.join("\n");
         assert!(
-            notes.contains("Wild is left out: ") && notes.contains("S of type SECRETS_MANAGER"),
+            notes.contains("Wild is left out: ") && notes.contains("V of type VAULT"),
             "{notes}"
         );
     }

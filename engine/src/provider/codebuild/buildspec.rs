@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use raw::{RawBuildspec, RawPhases};
 
-use super::reports::ReportSpec;
+pub use batch::{Batch, Member};
+
+use super::{reports::ReportSpec, stored::Reference};
 use crate::yaml;
 
+mod batch;
 mod lines;
 mod raw;
 
@@ -20,6 +23,8 @@ pub struct Buildspec {
     pub shell: Shell,
     /// `env.variables`.
     pub variables: BTreeMap<String, String>,
+    /// `env.parameter-store` and `env.secrets-manager`.
+    pub stored: BTreeMap<String, Reference>,
     /// `env.exported-variables`.
     pub exported: Vec<String>,
     /// Phases that the file names, in the order in which they run.
@@ -30,6 +35,10 @@ pub struct Buildspec {
     pub secondary: BTreeMap<String, ArtifactSpec>,
     /// `reports`, those in a format that is read.
     pub reports: Vec<ReportSpec>,
+    /// `cache.paths`.
+    pub cache: Vec<String>,
+    /// `batch`, of a batch build.
+    pub batch: Option<Batch>,
     /// What was accepted and has no effect here; one sentence each, for the log.
     pub notices: Vec<String>,
 }
@@ -183,7 +192,9 @@ pub fn parse(file: &str, text: &str) -> Result<Buildspec, BuildspecError> {
             ));
         }
     };
-    for name in env.variables.keys().chain(&env.exported_variables) {
+    let names = env.variables.keys().chain(&env.exported_variables);
+    let names = names.chain(env.parameter_store.keys());
+    for name in names.chain(env.secrets_manager.keys()) {
         if !is_variable_name(name) {
             return Err(refuse(name, format!("{name} is not a variable name")));
         }
@@ -198,6 +209,14 @@ pub fn parse(file: &str, text: &str) -> Result<Buildspec, BuildspecError> {
             format!("env.exported-variables: {name} cannot be exported, AWS_ is reserved"),
         ));
     }
+    let batch = raw.batch.map(batch::RawBatch::checked).transpose();
+    let batch = batch.map_err(|(key, message)| refuse(key, message))?;
+    let parameters = env.parameter_store.into_iter();
+    let secrets = env.secrets_manager.into_iter();
+    let stored = parameters
+        .map(|(name, place)| (name, Reference::Parameter(place)))
+        .chain(secrets.map(|(name, place)| (name, Reference::Secret(place))))
+        .collect();
     let RawPhases {
         install,
         pre_build,
@@ -262,11 +281,14 @@ pub fn parse(file: &str, text: &str) -> Result<Buildspec, BuildspecError> {
     Ok(Buildspec {
         shell,
         variables: env.variables,
+        stored,
         exported: env.exported_variables,
         phases,
         artifacts: primary.filter(|spec| !spec.files.is_empty()),
         secondary,
         reports,
+        cache: raw.cache.map(|cache| cache.paths).unwrap_or_default(),
+        batch,
         notices,
     })
 }
@@ -390,18 +412,6 @@ artifacts:
             (
                 "version: 0.2\nphases: {}\n",
                 "line 2: at least one phase is needed",
-            ),
-            (
-                "version: 0.2\nbatch: {fast-fail: true}\nphases: {build: {}}\n",
-                "line 2: batch builds are not supported",
-            ),
-            (
-                "version: 0.2\nenv:\n  parameter-store:\n    TOKEN: /x\nphases: {build: {}}\n",
-                "line 3: env.parameter-store (TOKEN) is not supported",
-            ),
-            (
-                "version: 0.2\nenv:\n  secrets-manager:\n    TOKEN: x:y\nphases: {build: {}}\n",
-                "line 3: env.secrets-manager (TOKEN) is not supported",
             ),
             (
                 "version: 0.2\nenv:\n  shell: powershell.exe\nphases: {build: {}}\n",

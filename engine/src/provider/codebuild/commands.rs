@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use engine_plan::effect::ActionTask;
 
-use super::buildspec::{
-    ArtifactSpec, Buildspec, Command, Phase, PhaseSpec, Shell, is_variable_name,
+use super::{
+    buildspec::{ArtifactSpec, Buildspec, Command, Phase, PhaseSpec, Shell, is_variable_name},
+    stored::{Declared, Reference},
 };
 use crate::provider::Trouble;
 
@@ -25,9 +26,9 @@ pub(super) fn log_group(task: &ActionTask) -> String {
 /// The environment that the action declares.
 ///
 /// # Errors
-/// A secret store without a face here, a bad name; values are never part of it.
-pub(super) fn environment(task: &ActionTask) -> Result<BTreeMap<String, String>, Trouble> {
-    let mut all = BTreeMap::new();
+/// An unknown type, a bad name; values are never part of it.
+pub(super) fn environment(task: &ActionTask) -> Result<Declared, Trouble> {
+    let mut all = Declared::default();
     for variable in &task.environment {
         let name = &variable.name;
         if !is_variable_name(name) {
@@ -35,13 +36,19 @@ pub(super) fn environment(task: &ActionTask) -> Result<BTreeMap<String, String>,
             return Err(Trouble::configuration(text));
         }
         match variable.kind.as_deref() {
-            None | Some("PLAINTEXT") => all.insert(name.clone(), variable.value.clone()),
+            None | Some("PLAINTEXT") => {
+                all.plain.insert(name.clone(), variable.value.clone());
+            }
+            Some("SECRETS_MANAGER") => {
+                let place = Reference::Secret(variable.value.clone());
+                all.stored.insert(name.clone(), place);
+            }
             Some(kind) => {
                 return Err(Trouble::configuration(format!(
-                    "environmentVariables: {name} has type {kind}, which is not supported; use PLAINTEXT"
+                    "environmentVariables: {name} has type {kind}; use PLAINTEXT or SECRETS_MANAGER"
                 )));
             }
-        };
+        }
     }
     Ok(all)
 }
@@ -99,6 +106,7 @@ pub(super) fn spec(task: &ActionTask) -> Result<Buildspec, Trouble> {
     Ok(Buildspec {
         shell: Shell::Bash,
         variables: BTreeMap::new(),
+        stored: BTreeMap::new(),
         exported: task.output_variables.clone(),
         phases: vec![PhaseSpec {
             phase: Phase::Build,
@@ -114,6 +122,8 @@ pub(super) fn spec(task: &ActionTask) -> Result<Buildspec, Trouble> {
             .map(|output| (output.name.clone(), artifact(&output.files)))
             .collect(),
         reports: Vec::new(),
+        cache: Vec::new(),
+        batch: None,
         notices,
     })
 }

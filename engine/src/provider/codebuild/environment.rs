@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::buildspec::is_variable_name;
+use super::{
+    buildspec::is_variable_name,
+    stored::{Declared, Reference},
+};
 
 /// Taken from the engine's environment: where programs, caches and temporary files are, and how text is encoded.
 pub const INHERITED: [&str; 6] = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR"];
@@ -14,6 +17,8 @@ pub const INHERITED: [&str; 6] = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TMP
 pub struct BuildFacts {
     /// `PROJECT:UUID`
     pub id: String,
+    /// Which build of a batch.
+    pub batch: Option<String>,
     /// Counted per project.
     pub number: u64,
     /// Pipeline that started it.
@@ -22,7 +27,7 @@ pub struct BuildFacts {
     pub region: String,
     /// Account of the engine.
     pub account: String,
-    /// `host`.
+    /// `host`, or the image.
     pub image: String,
     /// Folder of the primary source.
     pub source: String,
@@ -53,8 +58,10 @@ pub enum EnvironmentError {
         /// The text.
         name: String,
     },
-    /// A secret store without a face here.
-    #[error("EnvironmentVariables: {name} has type {kind}, which is not supported; use PLAINTEXT")]
+    /// No type of CodeBuild.
+    #[error(
+        "EnvironmentVariables: {name} has type {kind}; use PLAINTEXT, PARAMETER_STORE or SECRETS_MANAGER"
+    )]
     Kind {
         /// Which variable.
         name: String,
@@ -109,6 +116,10 @@ impl BuildFacts {
                 version.clone(),
             );
         }
+        if let Some(identifier) = &self.batch {
+            let name = "CODEBUILD_BATCH_BUILD_IDENTIFIER".to_owned();
+            all.insert(name, identifier.clone());
+        }
         if let Some(key) = &self.kms_key {
             all.insert("CODEBUILD_KMS_KEY_ID".to_owned(), key.clone());
         }
@@ -123,43 +134,49 @@ impl BuildFacts {
 ///
 /// # Errors
 /// See [`EnvironmentError`]; values are never part of it.
-pub fn action_variables(json: Option<&str>) -> Result<BTreeMap<String, String>, EnvironmentError> {
+pub fn action_variables(json: Option<&str>) -> Result<Declared, EnvironmentError> {
     let Some(json) = json.filter(|json| !json.is_empty()) else {
-        return Ok(BTreeMap::new());
+        return Ok(Declared::default());
     };
     let list: Vec<Variable> =
         serde_json::from_str(json).map_err(|error| EnvironmentError::NotJson {
             problem: format!("line {} column {}", error.line(), error.column()),
         })?;
-    list.into_iter()
-        .map(|variable| match variable.kind.as_deref() {
-            _ if !is_variable_name(&variable.name) => Err(EnvironmentError::Name {
-                name: variable.name,
-            }),
-            None | Some("PLAINTEXT") => Ok((variable.name, variable.value)),
-            Some(kind) => Err(EnvironmentError::Kind {
-                kind: kind.to_owned(),
-                name: variable.name,
-            }),
-        })
-        .collect()
+    let mut all = Declared::default();
+    for Variable { name, value, kind } in list {
+        if !is_variable_name(&name) {
+            return Err(EnvironmentError::Name { name });
+        }
+        match kind.as_deref() {
+            None | Some("PLAINTEXT") => {
+                all.plain.insert(name, value);
+            }
+            Some("PARAMETER_STORE") => {
+                all.stored.insert(name, Reference::Parameter(value));
+            }
+            Some("SECRETS_MANAGER") => {
+                all.stored.insert(name, Reference::Secret(value));
+            }
+            Some(kind) => {
+                let kind = kind.to_owned();
+                return Err(EnvironmentError::Kind { name, kind });
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// All of it. Of one name the later wins: host, buildspec, project, action, CodeBuild's own.
 pub fn environment(
     host: impl IntoIterator<Item = (String, String)>,
-    buildspec: &BTreeMap<String, String>,
-    project: &BTreeMap<String, String>,
-    action: BTreeMap<String, String>,
+    declared: [BTreeMap<String, String>; 3],
     facts: &BuildFacts,
 ) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> = host
         .into_iter()
         .filter(|(name, _)| INHERITED.contains(&name.as_str()))
         .collect();
-    all.extend(buildspec.clone());
-    all.extend(project.clone());
-    all.extend(action);
+    all.extend(declared.into_iter().flatten());
     all.extend(facts.variables());
     all
 }
@@ -179,6 +196,7 @@ mod tests {
     fn later_wins_and_the_engines_own_stays_out() {
         let facts = BuildFacts {
             id: "site:1-2".to_owned(),
+            batch: None,
             number: 7,
             pipeline: "P".to_owned(),
             region: "eu-west-1".to_owned(),
@@ -202,14 +220,16 @@ mod tests {
         .expect("good");
         let all = environment(
             host,
-            &map(&[
-                ("A", "spec"),
-                ("B", "spec"),
-                ("C", "spec"),
-                ("CODEBUILD_BUILD_ID", "mine"),
-            ]),
-            &map(&[("A", "project"), ("B", "project")]),
-            action,
+            [
+                map(&[
+                    ("A", "spec"),
+                    ("B", "spec"),
+                    ("C", "spec"),
+                    ("CODEBUILD_BUILD_ID", "mine"),
+                ]),
+                map(&[("A", "project"), ("B", "project")]),
+                action.plain,
+            ],
             &facts,
         );
         for (name, value) in [
@@ -235,8 +255,8 @@ mod tests {
     fn other_types_are_refused_by_name() {
         let refused = |json: &str| action_variables(Some(json)).expect_err(json).to_string();
         assert_eq!(
-            refused(r#"[{"name":"TOKEN","value":"/p","type":"SECRETS_MANAGER"}]"#),
-            "EnvironmentVariables: TOKEN has type SECRETS_MANAGER, which is not supported; use PLAINTEXT"
+            refused(r#"[{"name":"TOKEN","value":"/p","type":"VAULT"}]"#),
+            "EnvironmentVariables: TOKEN has type VAULT; use PLAINTEXT, PARAMETER_STORE or SECRETS_MANAGER"
         );
         assert!(
             refused(r#"{"TOKEN":"planted"}"#)

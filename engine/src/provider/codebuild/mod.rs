@@ -12,17 +12,25 @@ use engine_plan::{
 };
 use futures_util::future::BoxFuture;
 
-use super::{Context, Provider, failed, process, workshop::Workshop};
+use super::{Context, Provider, chain, failed, workshop::Workshop};
 use build::Build;
+use buildspec::Member;
+use sha2::{Digest as _, Sha256};
+use stored::Stores;
 
 mod artifacts;
+mod batch;
 mod build;
 pub mod buildspec;
+mod cache;
 mod commands;
+mod container;
 mod environment;
 mod reports;
 mod run;
 mod shell;
+mod stored;
+mod upload;
 mod work;
 
 /// The provider of CodeBuild as an action and as a rule, and of Commands, which runs on the same machine.
@@ -35,8 +43,10 @@ impl Provider for CodeBuild {
     fn perform(&self, task: ActionTask, context: Context) -> BoxFuture<'static, Option<Outcome>> {
         let counting = Arc::clone(&self.counting);
         Box::pin(async move {
-            // An engine that was killed may have left this very build running.
-            process::kill_marked(&mark(&task));
+            let stores = match Stores::open(&context.app, &task.region) {
+                Ok(stores) => stores,
+                Err(error) => return Some(failed("JobFailed", chain(&error))),
+            };
             let workshop = match Workshop::open(&task, &context) {
                 Ok(workshop) => workshop,
                 Err(error) => return Some(failed("JobFailed", scratch_failed(&error))),
@@ -67,9 +77,13 @@ impl Provider for CodeBuild {
             let build = Build {
                 task: &task,
                 workshop: &workshop,
+                stores: &stores,
+                caches: Some(context.app.state_dir.join("build-cache")),
                 number,
                 revision,
                 progress: Some(&context.progress),
+                member: None,
+                masks: Mutex::default(),
             };
             Some(build.perform(&context.stop).await)
         })
@@ -77,18 +91,29 @@ impl Provider for CodeBuild {
 }
 
 /// The same when the action is performed again.
-fn build_id(task: &ActionTask) -> String {
+fn build_id(task: &ActionTask, member: Option<&Member>) -> String {
     let project = match task.configuration.get("ProjectName") {
         Some(project) => project.clone(),
         None if commands::is_one(task) => format!("{}-{}", task.pipeline, task.action),
         None => String::new(),
     };
-    format!("{project}:{}", task.action_execution)
+    let id = match member {
+        None => task.action_execution.clone(),
+        Some(member) => {
+            let of = format!("{} {}", task.action_execution, member.identifier);
+            let digest: [u8; 32] = Sha256::digest(of).into();
+            let bytes: [u8; 16] = std::array::from_fn(|at| digest[at]);
+            uuid::Builder::from_random_bytes(bytes)
+                .into_uuid()
+                .to_string()
+        }
+    };
+    format!("{project}:{id}")
 }
 
-/// The environment entry that every process of the build has.
-fn mark(task: &ActionTask) -> String {
-    format!("CODEBUILD_BUILD_ID={}", build_id(task))
+/// The environment entry that every process of the build of this id has.
+fn mark(build_id: &str) -> String {
+    format!("CODEBUILD_BUILD_ID={build_id}")
 }
 
 /// `PrimarySource`, or the only input; of Commands the first input, if there is one.

@@ -238,6 +238,7 @@ mod tests {
             folder: folder.to_owned(),
             control: folder.join("control it's"),
             mark: mark.map(ToOwned::to_owned),
+            container: None,
         }
     }
 

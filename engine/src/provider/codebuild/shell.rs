@@ -16,7 +16,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::buildspec::Shell;
+use super::{buildspec::Shell, container::Container};
 use crate::provider::process::Tree;
 
 /// Longer lines of output are cut into pieces of this size.
@@ -41,6 +41,8 @@ pub struct Setup {
     pub control: PathBuf,
     /// Environment entry (`NAME=value`) by which strays are found.
     pub mark: Option<String>,
+    /// Where it runs; on this machine when absent.
+    pub container: Option<Container>,
 }
 
 /// A running session. A command that ends the shell (`exit`, `exec`) ends only itself: the next one gets a new shell
@@ -54,6 +56,7 @@ pub struct Session {
     reader: pipe::Receiver,
     pending: Vec<u8>,
     count: usize,
+    contained: bool,
 }
 
 enum Report {
@@ -78,6 +81,7 @@ impl Session {
             reader: pipe::Receiver::from_owned_fd(reader.into())?,
             pending: Vec::new(),
             count: 0,
+            contained: false,
             setup,
         })
     }
@@ -96,7 +100,7 @@ impl Session {
         fs::write(self.setup.control.join(&name), format!("{command}\n"))?;
         let (mut child, mut input) = match self.shell.take() {
             Some(shell) => shell,
-            None => self.start()?,
+            None => self.start().await?,
         };
         input.write_all(format!("{name}\n").as_bytes()).await?;
         match self.follow(&mut child, line).await? {
@@ -155,6 +159,9 @@ impl Session {
             }
         }
         self.tree.end().await;
+        if let Some(container) = &self.setup.container {
+            container.end().await;
+        }
         let Self {
             writer,
             mut reader,
@@ -171,20 +178,31 @@ impl Session {
         emit(&pending, line);
     }
 
-    fn start(&mut self) -> io::Result<(Child, ChildStdin)> {
-        let mut command = match self.setup.shell {
-            Shell::Sh => Command::new("/bin/sh"),
-            Shell::Bash => {
-                let mut bash = Command::new("bash");
-                bash.args(["--noprofile", "--norc"]);
-                bash
+    async fn start(&mut self) -> io::Result<(Child, ChildStdin)> {
+        let shell: &[&str] = match self.setup.shell {
+            Shell::Sh => &["/bin/sh"],
+            Shell::Bash => &["bash", "--noprofile", "--norc"],
+        };
+        let mut command = match &self.setup.container {
+            Some(container) => {
+                if !self.contained {
+                    container.start().await?;
+                    self.contained = true;
+                }
+                let mut exec = container.exec(&self.setup.folder, self.setup.environment.keys());
+                exec.args(shell);
+                exec
+            }
+            None => {
+                let mut here = Command::new(shell[0]);
+                here.args(&shell[1..]).env_clear();
+                here
             }
         };
         command
             .arg(self.setup.control.join("driver.sh"))
             .arg(&self.setup.control)
             .arg(&self.separator)
-            .env_clear()
             .envs(&self.setup.environment)
             .current_dir(&self.setup.folder)
             .stdin(Stdio::piped())

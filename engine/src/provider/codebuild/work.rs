@@ -1,7 +1,6 @@
 //! What a build has to run: a project with its buildspec, or commands.
 
 use std::{
-    collections::BTreeMap,
     fs, io,
     path::{Component, Path},
 };
@@ -9,7 +8,12 @@ use std::{
 use engine_plan::timeout;
 
 use super::{
-    build::Build, buildspec::Buildspec, commands, environment, is_project_name, run::Watch as _,
+    build::Build,
+    buildspec::Buildspec,
+    commands,
+    container::{self, Container},
+    environment, is_project_name,
+    stored::{Declared, Reference},
 };
 use crate::{config::CodebuildConfig, provider::Trouble};
 
@@ -19,14 +23,31 @@ const TIMEOUT_MINUTES: u32 = 60;
 const BUILDSPEC_BYTES: u64 = 1 << 20;
 
 /// One build before it has its sources.
+#[derive(Debug, Clone)]
 pub(super) struct Work {
     pub project: CodebuildConfig,
     /// The action's environment.
-    pub variables: BTreeMap<String, String>,
+    pub variables: Declared,
     /// Of Commands; a buildspec lies in the sources.
     pub spec: Option<Buildspec>,
     /// Of this machine's time.
     pub minutes: u32,
+    /// Whether the buildspec says which builds to run.
+    pub batch: bool,
+}
+
+impl Work {
+    /// The project's own variables.
+    pub fn declared(&self) -> Declared {
+        let parameters = self.project.parameter_store.iter();
+        let secrets = self.project.secrets_manager.iter();
+        let parameters = parameters.map(|(k, v)| (k.clone(), Reference::Parameter(v.clone())));
+        let secrets = secrets.map(|(k, v)| (k.clone(), Reference::Secret(v.clone())));
+        Declared {
+            plain: self.project.environment.clone(),
+            stored: parameters.chain(secrets).collect(),
+        }
+    }
 }
 
 /// The buildspec's text and what people call it.
@@ -41,12 +62,13 @@ impl Build<'_> {
         if commands::is_one(self.task) {
             let spec = commands::spec(self.task)?;
             let group = commands::log_group(self.task);
-            self.note(&format!("Log group {group}, build {}", self.build_id()));
+            self.say(&format!("Log group {group}, build {}", self.build_id()));
             return Ok(Work {
                 project: CodebuildConfig::default(),
                 variables: commands::environment(self.task)?,
                 spec: Some(spec),
                 minutes: timeout::COMMANDS,
+                batch: false,
             });
         }
         let project = self.project()?;
@@ -57,10 +79,11 @@ impl Build<'_> {
             spec: None,
             minutes: project.timeout_minutes.unwrap_or(TIMEOUT_MINUTES),
             project,
+            batch: self.setting("BatchEnabled") == Some("true"),
         })
     }
 
-    fn setting(&self, name: &str) -> Option<&str> {
+    pub(super) fn setting(&self, name: &str) -> Option<&str> {
         self.task
             .configuration
             .get(name)
@@ -78,29 +101,51 @@ impl Build<'_> {
                 self.task.action
             ));
         }
-        for setting in ["BatchEnabled", "CombineArtifacts"] {
-            if self.setting(setting) == Some("true") {
-                return refuse(format!(
-                    "{setting} is not supported: batch builds are not built"
-                ));
-            }
+        let on = |setting: &str| self.setting(setting) == Some("true");
+        if on("CombineArtifacts") && !on("BatchEnabled") {
+            return refuse(format!(
+                "action {}: CombineArtifacts needs BatchEnabled",
+                self.task.action
+            ));
         }
         let project = self.workshop.config.codebuild.get(name);
         if project.is_none() {
-            self.note(&format!(
+            self.say(&format!(
                 "stagewright.toml has no [codebuild.{name}]: buildspec.yml and CodeBuild's defaults are used"
             ));
         }
-        let project = project.cloned().unwrap_or_default();
-        match project.image.as_deref() {
-            None | Some("host") => Ok(project),
-            Some(image) => refuse(format!(
-                "project {name}: image {image} is not supported, builds run on this machine: set [codebuild.{name}] image = \"host\""
-            )),
-        }
+        Ok(project.cloned().unwrap_or_default())
     }
 
-    fn project_name(&self) -> &str {
+    /// Where the project's image runs; `None`: on this machine.
+    pub(super) fn container(
+        &self,
+        project: &CodebuildConfig,
+    ) -> Result<Option<Container>, Trouble> {
+        let image = project.image.as_deref().filter(|image| *image != "host");
+        let Some(image) = image else {
+            return Ok(None);
+        };
+        let named = self.workshop.config.engine.containers.as_deref();
+        let Some(program) = container::program(named) else {
+            let wanted = named.unwrap_or("Docker or Podman");
+            let name = self.project_name();
+            return Err(Trouble::configuration(format!(
+                "project {name}: the image {image} needs {wanted}, which is not installed: set [codebuild.{name}] image = \"host\" to build on this machine"
+            )));
+        };
+        let id = self.build_id();
+        let id = id.rsplit(':').next().unwrap_or_default();
+        self.say(&format!("Image {image}, run by {}", program.display()));
+        Ok(Some(Container {
+            program,
+            image: image.to_owned(),
+            name: format!("stagewright-{id}"),
+            mount: self.workshop.scratch(""),
+        }))
+    }
+
+    pub(super) fn project_name(&self) -> &str {
         self.setting("ProjectName").unwrap_or_default()
     }
 
@@ -109,8 +154,9 @@ impl Build<'_> {
         project: &CodebuildConfig,
         source: &Path,
     ) -> Result<SpecText, Trouble> {
-        let place = self
-            .setting("BuildspecOverride")
+        let own = self.member.and_then(|member| member.buildspec.as_deref());
+        let place = own
+            .or_else(|| self.setting("BuildspecOverride"))
             .or(project.buildspec.as_deref())
             .unwrap_or("buildspec.yml");
         if place.trim().contains('\n') {

@@ -10,6 +10,7 @@ use serde::{
 use super::{
     super::reports::{Format, ReportSpec},
     ArtifactSpec,
+    batch::RawBatch,
 };
 
 pub(super) type Refused = (&'static str, String);
@@ -21,11 +22,11 @@ pub(super) struct RawBuildspec {
     pub(super) run_as: Option<String>,
     pub(super) env: Option<RawEnv>,
     pub(super) proxy: Option<de::IgnoredAny>,
-    pub(super) batch: Option<de::IgnoredAny>,
+    pub(super) batch: Option<RawBatch>,
     pub(super) phases: RawPhases,
     pub(super) reports: Option<BTreeMap<String, RawReport>>,
     pub(super) artifacts: Option<RawArtifacts>,
-    pub(super) cache: Option<de::IgnoredAny>,
+    pub(super) cache: Option<RawCache>,
 }
 
 #[derive(Deserialize)]
@@ -44,10 +45,24 @@ pub(super) struct RawReport {
 pub(super) struct RawEnv {
     pub(super) shell: Option<String>,
     pub(super) variables: BTreeMap<String, String>,
-    pub(super) parameter_store: Option<BTreeMap<String, de::IgnoredAny>>,
-    pub(super) secrets_manager: Option<BTreeMap<String, de::IgnoredAny>>,
+    pub(super) parameter_store: BTreeMap<String, String>,
+    pub(super) secrets_manager: BTreeMap<String, String>,
     pub(super) exported_variables: Vec<String>,
     pub(super) git_credential_helper: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawCache {
+    #[serde(default)]
+    pub(super) paths: Vec<String>,
+    /// The cache is the project's: it has one key.
+    #[serde(rename = "key")]
+    _key: Option<String>,
+    #[serde(rename = "fallback-keys")]
+    _fallback_keys: Option<Vec<String>>,
+    #[serde(rename = "action")]
+    _action: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -174,36 +189,13 @@ impl RawBuildspec {
                 format!("run-as {user} is not supported: builds run as the user of the engine"),
             ));
         }
-        if self.batch.is_some() {
-            return Err((
-                "batch",
-                "batch builds are not supported; remove batch".to_owned(),
-            ));
-        }
         let env = self.env.as_ref();
-        if let Some(name) = env.and_then(|e| e.parameter_store.as_ref()?.keys().next()) {
-            return Err((
-                "parameter-store",
-                format!(
-                    "env.parameter-store ({name}) is not supported; set the variable in [codebuild.NAME.environment]"
-                ),
-            ));
-        }
-        if let Some(name) = env.and_then(|e| e.secrets_manager.as_ref()?.keys().next()) {
-            return Err((
-                "secrets-manager",
-                format!(
-                    "env.secrets-manager ({name}) is not supported; set the variable in [codebuild.NAME.environment]"
-                ),
-            ));
-        }
         let ignored = [
             (
                 env.is_some_and(|e| e.git_credential_helper.is_some()),
                 "env.git-credential-helper",
             ),
             (self.proxy.is_some(), "proxy"),
-            (self.cache.is_some(), "cache"),
         ];
         for (_, key) in ignored.into_iter().filter(|(present, _)| *present) {
             notices.push(format!("{key} of the buildspec has no effect here"));
@@ -238,7 +230,7 @@ impl RawArtifact {
     }
 }
 
-fn yes(value: Option<String>, key: &'static str) -> Result<bool, Refused> {
+pub(super) fn yes(value: Option<String>, key: &'static str) -> Result<bool, Refused> {
     match value.as_deref() {
         None | Some("no" | "false") => Ok(false),
         Some("yes" | "true") => Ok(true),
