@@ -3,6 +3,7 @@
 #[cfg(test)]
 pub mod scripted;
 mod sign;
+mod upload;
 
 use std::time::Duration;
 
@@ -57,6 +58,15 @@ pub enum CloudError {
         /// HTTP's status.
         status: u16,
     },
+    /// A file that was to be sent.
+    #[error("{path} cannot be read")]
+    File {
+        /// Which.
+        path: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// It answered something else.
     #[error("the answer of {service} to {operation} is not read: {problem}")]
     Unread {
@@ -81,7 +91,7 @@ impl CloudError {
             Self::Refused { code, status, .. } => {
                 *status >= 500 || *status == 429 || code.contains("Throttl")
             }
-            Self::Unread { .. } => false,
+            Self::File { .. } | Self::Unread { .. } => false,
         }
     }
 }
@@ -217,29 +227,43 @@ impl Client {
         target: Option<&str>,
         body: &str,
     ) -> Result<(u16, String), CloudError> {
-        let unreachable = |source| CloudError::Unreachable {
-            service: self.service,
-            endpoint: self.endpoint.clone(),
-            source,
-        };
-        let host = self.endpoint.split_once("://").map_or("", |(_, rest)| rest);
-        let host = host.split('/').next().unwrap_or_default();
         let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
-        let mut headers = vec![("content-type", kind), ("host", host), ("x-amz-date", &now)];
+        let mut headers = vec![
+            ("content-type", kind),
+            ("host", self.host()),
+            ("x-amz-date", &now),
+        ];
         if let Some(token) = self.caller.token() {
             headers.push(("x-amz-security-token", token));
         }
         headers.extend(target.map(|target| ("x-amz-target", target)));
-        let authorization = self
-            .caller
-            .authorization(self.service, &now, &headers, body);
+        let signed = sign::Asked {
+            service: self.service,
+            method: "POST",
+            path: "/",
+            digest: &sign::sha256(body),
+        };
+        let authorization = self.caller.authorization(&signed, &now, &headers);
         let mut request = self.http.post(&self.endpoint);
         for (name, value) in headers.iter().filter(|(name, _)| *name != "host") {
             request = request.header(*name, *value);
         }
         let request = request.header("authorization", authorization);
-        let answer = request.body(body.to_owned()).send().await;
-        let answer = answer.map_err(unreachable)?;
+        self.answered(operation, request.body(body.to_owned()))
+            .await
+    }
+
+    async fn answered(
+        &self,
+        operation: &str,
+        request: reqwest::RequestBuilder,
+    ) -> Result<(u16, String), CloudError> {
+        let unreachable = |source| CloudError::Unreachable {
+            service: self.service,
+            endpoint: self.endpoint.clone(),
+            source,
+        };
+        let answer = request.send().await.map_err(unreachable)?;
         let status = answer.status().as_u16();
         let bytes = answer.bytes().await.map_err(unreachable)?;
         if bytes.len() > LARGEST {
@@ -257,6 +281,11 @@ impl Client {
             message,
             status,
         })
+    }
+
+    fn host(&self) -> &str {
+        let rest = self.endpoint.split_once("://").map_or("", |(_, rest)| rest);
+        rest.split('/').next().unwrap_or_default()
     }
 
     fn unread(&self, operation: &str, problem: impl ToString) -> CloudError {

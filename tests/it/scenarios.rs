@@ -112,6 +112,7 @@ scenarios! {
     a_pipeline_runs_another: "pipeline-in-pipeline",
     servers_get_a_revision: "deploy-servers",
     a_failing_deployment_names_its_script: "deploy-servers-fails",
+    an_environment_of_beanstalk_is_simulated: "deploy-beanstalk",
     an_image_is_a_source: "image",
     a_window_that_stays_closed_times_out: "rule-window-closed",
     a_variable_skips_a_stage: "rule-skip",

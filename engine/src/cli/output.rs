@@ -7,12 +7,16 @@ const CONTAINER: &str = "[Container] ";
 /// Lambda's own remarks.
 const LAMBDA: [&str; 3] = ["START RequestId: ", "END RequestId: ", "REPORT RequestId: "];
 
-/// The line as it is shown, or nothing: commands as `$ command`, warnings of functions as their message.
+/// The line as it is shown, or nothing: commands as `$ command` (of a batch with the build's name), warnings of functions as their message.
 pub fn worth_showing(line: &str) -> Option<String> {
-    if let Some(remark) = line.strip_prefix(CONTAINER) {
+    let (build, remark) = match line.split_once(": ") {
+        Some((build, rest)) if rest.starts_with(CONTAINER) => (format!("{build}: "), rest),
+        _ => (String::new(), line),
+    };
+    if let Some(remark) = remark.strip_prefix(CONTAINER) {
         return remark
             .split_once("Running command ")
-            .map(|(_, command)| format!("$ {command}"));
+            .map(|(_, command)| format!("{build}$ {command}"));
     }
     if LAMBDA.iter().any(|start| line.starts_with(start)) {
         return None;
@@ -41,6 +45,15 @@ mod tests {
                 Some("$ sh build.sh"),
             ),
             ("[Container] 2026/11/23 05:51:07 Entering phase BUILD", None),
+            (
+                "lib: [Container] 2026/11/23 05:51:07 Running command make",
+                Some("lib: $ make"),
+            ),
+            (
+                "lib: [Container] 2026/11/23 05:51:07 Entering phase BUILD",
+                None,
+            ),
+            ("lib: built", Some("lib: built")),
             ("START RequestId: 1 Version: $LATEST", None),
             (r#"{"level":"INFO","message":"the job is reported"}"#, None),
             (

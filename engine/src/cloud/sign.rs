@@ -1,9 +1,19 @@
-//! Signature version 4 of a POST to a service's root.
+//! Signature version 4 of a request.
 
 use std::fmt;
 
 use ring::{digest, hmac};
 use shared::secret::Secret;
+
+/// What is signed beside the headers.
+pub(super) struct Asked<'a> {
+    pub(super) service: &'a str,
+    pub(super) method: &'a str,
+    /// Encoded as it is sent.
+    pub(super) path: &'a str,
+    /// The body's SHA-256 in hex, or what S3 takes in its place.
+    pub(super) digest: &'a str,
+}
 
 /// Who asks. An engine or an emulator verifies nothing, so that without credentials any do.
 #[derive(Clone)]
@@ -46,16 +56,21 @@ impl Caller {
     /// The header of that name. `headers` are sorted, and all of them are signed.
     pub(super) fn authorization(
         &self,
-        service: &str,
+        asked: &Asked<'_>,
         now: &str,
         headers: &[(&str, &str)],
-        body: &str,
     ) -> String {
+        let Asked {
+            service,
+            method,
+            path,
+            digest,
+        } = asked;
         let day = &now[..8];
         let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
         let names = names.join(";");
         let lines: String = headers.iter().map(|(n, v)| format!("{n}:{v}\n")).collect();
-        let canonical = format!("POST\n/\n\n{lines}\n{names}\n{}", sha256(body));
+        let canonical = format!("{method}\n{path}\n\n{lines}\n{names}\n{digest}");
         let scope = format!("{day}/{}/{service}/aws4_request", self.region);
         let to_sign = format!("AWS4-HMAC-SHA256\n{now}\n{scope}\n{}", sha256(&canonical));
         let mut key = format!("AWS4{}", self.key.reveal()).into_bytes();
@@ -70,7 +85,7 @@ impl Caller {
     }
 }
 
-fn sha256(text: &str) -> String {
+pub(super) fn sha256(text: &str) -> String {
     hex::encode(digest::digest(&digest::SHA256, text.as_bytes()))
 }
 
@@ -83,9 +98,9 @@ fn sign(key: &[u8], text: &str) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// Computed with botocore 1.44's SigV4Auth over the same request.
+    /// Computed with botocore's SigV4Auth and S3SigV4Auth over the same requests.
     #[test]
-    fn a_query_is_signed_as_aws_wants_it() {
+    fn requests_are_signed_as_aws_wants_it() {
         let caller = Caller {
             id: "AKIDEXAMPLE".to_owned(),
             key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned().into(),
@@ -98,10 +113,32 @@ mod tests {
             ("x-amz-date", "20261123T100000Z"),
             ("x-amz-target", "DynamoDB_20120810.Query"),
         ];
-        let text = caller.authorization("dynamodb", "20261123T100000Z", &headers, "{}");
+        let asked = Asked {
+            service: "dynamodb",
+            method: "POST",
+            path: "/",
+            digest: &sha256("{}"),
+        };
+        let text = caller.authorization(&asked, "20261123T100000Z", &headers);
         assert_eq!(
             text.rsplit('=').next(),
             Some("e93ad9b99cd14a4302c42fa5ad69061eaf01ef10873cd1e63fc84dfe587e55e2")
+        );
+        let headers = [
+            ("host", "s3.eu-west-1.amazonaws.com"),
+            ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
+            ("x-amz-date", "20261123T100000Z"),
+        ];
+        let asked = Asked {
+            service: "s3",
+            method: "PUT",
+            path: "/artifacts/shop/App/a%20b",
+            digest: "UNSIGNED-PAYLOAD",
+        };
+        let text = caller.authorization(&asked, "20261123T100000Z", &headers);
+        assert_eq!(
+            text.rsplit('=').next(),
+            Some("b0181fe0834feca2f1ac1a26a5b7be3de01a79561ffd54d414074c955e3f18b8")
         );
         assert!(!format!("{caller:?}").contains("wJalr"));
     }

@@ -6,6 +6,7 @@ use std::{
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Poll,
+    time::Duration,
 };
 
 use engine_plan::{
@@ -24,11 +25,16 @@ use crate::{
 };
 
 pub mod artifact;
+mod beanstalk;
+#[cfg(test)]
+mod bench;
+mod bundle;
 mod cloudformation;
 pub mod codebuild;
 pub mod codedeploy;
 pub(crate) mod connector;
 mod content_type;
+mod deployment;
 pub(crate) mod ecr;
 mod ecs;
 pub mod git;
@@ -64,6 +70,19 @@ pub struct Context {
     pub progress: Progress,
     /// Keeps a fast clock from jumping while this works.
     pub held: Held,
+}
+
+impl Context {
+    /// Waits on the engine's clock; whether the action was given up meanwhile.
+    pub async fn pause(&self, length: Duration) -> bool {
+        let waiting = async {
+            tokio::select! {
+                () = self.app.clock.sleep(length) => false,
+                () = self.stop.cancelled() => true,
+            }
+        };
+        self.held.rest(waiting).await
+    }
 }
 
 /// The clock's guard of one action that is performed; clones share it.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    beanstalk::Beanstalk,
     cloudformation::CloudFormation,
     codebuild::CodeBuild,
     codedeploy::CodeDeploy,
@@ -44,6 +45,7 @@ pub fn all() -> Providers {
         .with("Deploy", "AWS", "CloudFormation", Arc::new(CloudFormation))
         .with("Deploy", "AWS", "ECS", Arc::new(Ecs))
         .with("Deploy", "AWS", "CodeDeployToECS", Arc::new(BlueGreen))
+        .with("Deploy", "AWS", "ElasticBeanstalk", Arc::new(Beanstalk))
         .with("Approval", "AWS", "Manual", Arc::new(Manual))
         .with("Invoke", "AWS", "Lambda", Arc::new(Lambda))
         .with("Invoke", "AWS", "StepFunctions", Arc::new(StepFunctions))

@@ -191,3 +191,54 @@ fn a_service_of_moto_gets_a_new_revision() {
         "{shown}"
     );
 }
+
+#[test]
+fn a_deployment_to_servers_is_made_in_moto() {
+    let Some(moto) = Moto::start() else {
+        return;
+    };
+    let ask = |operation: &str, input: Value| {
+        moto.ask(
+            "codedeploy",
+            &format!("CodeDeploy_20141006.{operation}"),
+            &input,
+        )
+    };
+    ask(
+        "CreateApplication",
+        json!({"applicationName": "shop", "computePlatform": "Server"}),
+    );
+    let role = "arn:aws:iam::123456789012:role/deploy";
+    ask(
+        "CreateDeploymentGroup",
+        json!({"applicationName": "shop", "deploymentGroupName": "live", "serviceRoleArn": role}),
+    );
+    let s3 = |method: &str, path: &str| {
+        let authorization = "AWS4-HMAC-SHA256 Credential=any/20260101/eu-west-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+        let headers = [("authorization", authorization), ("content-length", "0")];
+        harness::http::request(&moto.url, method, path, &headers, b"").expect("an answer")
+    };
+    s3("PUT", "/artifacts");
+    let folder = source(&[("appspec.yml", "version: 0.0\nos: linux\n")]);
+    let endpoints = ["codedeploy", "s3"].map(|service| format!("{service}={}", moto.url));
+    let action = deploy(
+        "Servers",
+        "CodeDeploy",
+        1,
+        json!({"ApplicationName": "shop", "DeploymentGroupName": "live"}),
+    );
+    // moto has no servers: its deployments stay Created, until the action's time is over
+    let (good, shown) = run(folder.path(), &endpoints, &[action]);
+    assert!(!good && shown.contains("is Created"), "{shown}");
+    let all = ask(
+        "ListDeployments",
+        json!({"applicationName": "shop", "deploymentGroupName": "live"}),
+    );
+    let id = all["deployments"][0].as_str().expect("a deployment");
+    let info = ask("GetDeployment", json!({"deploymentId": id}));
+    let place = &info["deploymentInfo"]["revision"]["s3Location"];
+    let path = format!("/artifacts/{}", place["key"].as_str().expect("a key"));
+    let object = s3("GET", &path);
+    assert_eq!(object.status, 200, "{path}");
+    assert!(object.body.starts_with(b"PK"), "moto has the bundle");
+}

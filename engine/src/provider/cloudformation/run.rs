@@ -207,7 +207,7 @@ impl Deploying<'_> {
                 }
                 made if made.is_empty() => format!("The change set {set} holds no changes"),
                 made if made.is_moving() => {
-                    if self.pause().await {
+                    if self.context.pause(LOOK).await {
                         return Ok(None);
                     }
                     continue;
@@ -290,23 +290,11 @@ impl Deploying<'_> {
                 }
                 settled => return Ok(Some(settled)),
             }
-            if self.pause().await {
+            if self.context.pause(LOOK).await {
                 self.say("The action was given up; the stack goes on");
                 return Ok(None);
             }
         }
-    }
-
-    /// Whether the action was given up meanwhile.
-    async fn pause(&self) -> bool {
-        let clock = &self.context.app.clock;
-        let waiting = async {
-            tokio::select! {
-                () = clock.sleep(LOOK) => false,
-                () = self.context.stop.cancelled() => true,
-            }
-        };
-        self.context.held.rest(waiting).await
     }
 
     /// Events from before the action are nobody's news.

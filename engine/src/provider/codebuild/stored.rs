@@ -13,8 +13,6 @@ use crate::{
 
 /// The stage of a secret's newest version.
 const CURRENT: &str = "AWSCURRENT";
-/// Shorter lines of a value that has several hide more than they keep.
-const SHORTEST_LINE: usize = 4;
 
 /// Where the value of a variable lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -246,35 +244,6 @@ fn cloud(variable: &str, source: CloudError) -> StoredError {
     }
 }
 
-/// Texts that no line of a log may show.
-#[derive(Debug, Default)]
-pub struct Masks(Vec<Secret>);
-
-impl Masks {
-    /// Hides these values from now on; of one with several lines also each line.
-    pub fn add<'a>(&mut self, values: impl IntoIterator<Item = &'a Secret>) {
-        for value in values {
-            let whole = value.reveal().trim();
-            let lines = whole.lines().map(str::trim);
-            let long = lines.filter(|line| *line != whole && line.len() >= SHORTEST_LINE);
-            let all = long.chain([whole]).filter(|text| !text.is_empty());
-            self.0.extend(all.map(|text| Secret::from(text.to_owned())));
-        }
-        self.0
-            .sort_by_key(|text| std::cmp::Reverse(text.reveal().len()));
-        self.0.dedup();
-    }
-
-    /// The text with `***`, as CodeBuild writes, in place of each.
-    pub fn hide(&self, text: &str) -> String {
-        let hide = |text: String, secret: &Secret| match text.contains(secret.reveal()) {
-            true => text.replace(secret.reveal(), "***"),
-            false => text,
-        };
-        self.0.iter().fold(text.to_owned(), hide)
-    }
-}
-
 /// Variables of one place: as they are, and where others lie.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Declared {
@@ -305,22 +274,21 @@ impl Declared {
 }
 
 #[cfg(test)]
-pub mod tests {
-    //! Stores for tests of builds, and tests of their own.
-
-    use super::*;
-    use crate::cloud::{Caller, scripted};
-
-    impl Stores {
-        /// Without services.
-        pub fn of(config: &Config) -> Self {
-            Self {
-                config: Arc::new(config.clone()),
-                ssm: None,
-                secrets: None,
-            }
+impl Stores {
+    /// Without services.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            config: Arc::new(config.clone()),
+            ssm: None,
+            secrets: None,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::{Caller, scripted};
 
     fn client(service: &'static str, endpoint: &str) -> Client {
         Client::new(service, endpoint, Caller::of_environment(Some("eu-west-1"))).expect("a client")
@@ -359,7 +327,7 @@ pub mod tests {
         let toml = r#"
             [parameter]
             "/shop/level" = "three"
-            "/shop/gone" = { environment = "STAGEWRIGHT_NOT_SET" }
+            "/shop/gone" = { environment = "NEVER_SET_ANYWHERE" }
             [secret]
             "shop/db" = '{"user": "dana", "port": 5432}'
         "#;
@@ -410,7 +378,7 @@ pub mod tests {
             (
                 &near,
                 parameter("/shop/gone"),
-                Err("the environment variable STAGEWRIGHT_NOT_SET, which is not set"),
+                Err("the environment variable NEVER_SET_ANYWHERE, which is not set"),
             ),
             (
                 &near,
@@ -435,25 +403,6 @@ pub mod tests {
                 (Err(error), Err(expected)) => assert!(error.contains(expected), "{error}"),
                 _ => panic!("{from:?}: {found:?}, expected {expected:?}"),
             }
-        }
-    }
-
-    #[test]
-    fn longer_secrets_are_hidden_before_their_parts() {
-        let mut masks = Masks::default();
-        let all = [
-            "bread",
-            "bread and butter",
-            "first line\n-\nsecond line",
-            "",
-        ];
-        masks.add(&all.map(|text| Secret::from(text.to_owned())));
-        for (text, shown) in [
-            ("bread and butter, bread", "***, ***"),
-            ("a second line - here", "a *** - here"),
-            ("nothing", "nothing"),
-        ] {
-            assert_eq!(masks.hide(text), shown);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Deploy/AWS/CodeDeploy/1 to servers that are folders of this machine: AppSpec, hooks, batches, rollback.
+//! Deploy/AWS/CodeDeploy/1: to servers that are folders of this machine, with AppSpec, hooks, batches and rollback; else by
+//! the real API at an endpoint.
 
 use std::{
     collections::BTreeMap,
@@ -17,11 +18,13 @@ use self::{
     fleet::Next,
     server::{Ended, LAST, Names, Server},
 };
-use super::{Context, Provider, Trouble, artifact, failed, required, workshop::Workshop};
+use super::{Context, Provider, Trouble, artifact, chain, failed, required, workshop::Workshop};
+use crate::cloud::Client;
 
 mod appspec;
 mod fleet;
 mod install;
+mod real;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -42,6 +45,11 @@ impl Provider for CodeDeploy {
                 Ok(workshop) => workshop,
                 Err(error) => return Some(failed("JobFailed", error.to_string())),
             };
+            match at_endpoint(&task, &context, &workshop).await {
+                Ok(None) => {}
+                Ok(Some(outcome)) => return Some(outcome),
+                Err(trouble) => return Some(trouble.outcome(ExecutionDetails::default())),
+            }
             let state = context.app.state_dir.to_path_buf();
             let deployment = match Deployment::new(&task, &workshop, state) {
                 Ok(deployment) => deployment,
@@ -51,6 +59,29 @@ impl Provider for CodeDeploy {
             context.progress.tell(details).await;
             Some(deployment.outcome(&task, &workshop, &context.stop).await)
         })
+    }
+}
+
+/// The group's deployment by the real service, unless `stagewright.toml` knows its servers or no endpoint is named.
+async fn at_endpoint(
+    task: &ActionTask,
+    context: &Context,
+    workshop: &Workshop,
+) -> Result<Option<Outcome>, Trouble> {
+    let (application, group) = (
+        required(task, "ApplicationName")?,
+        required(task, "DeploymentGroupName")?,
+    );
+    let known = &workshop.config.codedeploy;
+    if known.contains_key(&format!("{application}/{group}")) {
+        return Ok(None);
+    }
+    let client = Client::configured(&context.app, "codedeploy", &task.region);
+    match client.map_err(|error| Trouble::job(chain(&error)))? {
+        Some(client) => real::deploy(&client, task, context, workshop)
+            .await
+            .map(Some),
+        None => Ok(None),
     }
 }
 
@@ -69,7 +100,7 @@ impl Deployment {
         let name = format!("{application}/{group}");
         let Some(known) = workshop.config.codedeploy.get(&name) else {
             return Err(Trouble::configuration(format!(
-                "action {}: the servers of the deployment group {name} are not known: add [codedeploy.\"{name}\"] targets = [\"FOLDER\", …] to stagewright.toml",
+                "action {}: the servers of the deployment group {name} are not known: add [codedeploy.\"{name}\"] targets = [\"FOLDER\", …] to stagewright.toml, or name an endpoint of codedeploy ([endpoint] or --endpoint codedeploy=URL)",
                 task.action
             )));
         };

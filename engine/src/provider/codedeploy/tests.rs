@@ -278,3 +278,50 @@ fn ids_and_places_stay_the_same() {
         Some(Path::new("/s/codedeploy"))
     );
 }
+
+#[tokio::test]
+async fn servers_that_nobody_named_are_deployed_to_by_the_service() {
+    use crate::provider::bench::{self, json_answers};
+    let mut states = vec!["Created", "InProgress", "Succeeded"];
+    let answers = json_answers(move |operation, _| {
+        let answer = match operation {
+            "CreateDeployment" => serde_json::json!({"deploymentId": "d-1"}),
+            "GetDeployment" => serde_json::json!({"deploymentInfo": {"status": states.remove(0)}}),
+            _ => serde_json::json!({}),
+        };
+        (200, answer)
+    });
+    let keys = [("ApplicationName", "shop"), ("DeploymentGroupName", "live")];
+    for (services, answers, expected) in [
+        (
+            &["codedeploy", "s3"][..],
+            Some(answers),
+            "Deployment d-1 succeeded",
+        ),
+        (
+            &[],
+            None,
+            "ConfigurationError: action Deploy: the servers of the deployment group shop/live are not known: ",
+        ),
+    ] {
+        let real = answers.is_some();
+        let bench = bench::Bench::new(services, answers).await;
+        bench
+            .put("App", &[("appspec.yml", "version: 0.0\nos: linux\n")])
+            .await;
+        let (outcome, log) = bench
+            .run(&CodeDeploy, &keys, &["App"], CancellationToken::new())
+            .await;
+        assert!(
+            bench::told(&outcome).starts_with(expected),
+            "{outcome:?}\n{log}"
+        );
+        let revision = &bench.input("CreateDeployment")["revision"]["s3Location"];
+        assert_eq!(revision["key"] == "P/App/abc", real, "{revision}");
+        assert_eq!(
+            bench.input("PutObject")["path"] == "/artifacts/P/App/abc",
+            real
+        );
+        assert_eq!(log.contains("Deployment d-1 is InProgress"), real, "{log}");
+    }
+}

@@ -1,20 +1,12 @@
-//! A deployment by CodeDeploy: task definition and AppSpec rendered out of artifacts, created, watched, stopped.
+//! A deployment by CodeDeploy: task definition and AppSpec rendered out of artifacts.
 
-use std::time::Duration;
-
-use engine_plan::{
-    effect::ActionTask,
-    event::{ExecutionDetails, Outcome},
-};
-use serde_json::{Value, json};
+use engine_plan::{effect::ActionTask, event::Outcome};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{Context, Ground, Trouble, document, required, succeeded};
-use crate::cloud::Client;
+use super::{Context, Ground, Trouble, document, required};
+use crate::provider::deployment;
 
-const CODEDEPLOY: &str = "CodeDeploy_20141006";
-/// Between two looks at a deployment.
-const LOOK: Duration = Duration::from_secs(10);
 /// Images that an action may name.
 const IMAGES: u32 = 4;
 
@@ -80,58 +72,5 @@ pub async fn deploy(task: &ActionTask, context: &Context) -> Result<Outcome, Tro
         "description": format!("{} {}", task.pipeline, task.execution),
         "revision": {"revisionType": "AppSpecContent", "appSpecContent": {"content": content, "sha256": digest}}
     });
-    let made = call(&codedeploy, "CreateDeployment", &input).await?;
-    let id = made["deploymentId"].as_str();
-    let id = id.ok_or_else(|| Trouble::job("CodeDeploy made a deployment without an id"))?;
-    watch(&ground, &codedeploy, id).await
-}
-
-async fn watch(ground: &Ground<'_>, codedeploy: &Client, id: &str) -> Result<Outcome, Trouble> {
-    let mut told = String::new();
-    loop {
-        let answer = call(codedeploy, "GetDeployment", &json!({"deploymentId": id})).await?;
-        let info = &answer["deploymentInfo"];
-        let status = info["status"].as_str().unwrap_or_default();
-        match status {
-            "Succeeded" => {
-                let summary = format!("Deployment {id} succeeded");
-                ground.say(&summary);
-                return Ok(succeeded(summary, Some(id.to_owned())));
-            }
-            "Failed" | "Stopped" => {
-                let part = |name: &str| info["errorInformation"][name].as_str().unwrap_or_default();
-                let rollback = info["rollbackInfo"]["rollbackDeploymentId"].as_str();
-                let rollback =
-                    rollback.map_or_else(String::new, |id| format!("; rolled back by {id}"));
-                let text = format!(
-                    "Deployment {id} {}: {} {}{rollback}",
-                    status.to_lowercase(),
-                    part("code"),
-                    part("message")
-                );
-                return Err(Trouble::job(text));
-            }
-            status if status != told => {
-                ground.say(&format!("Deployment {id} is {status}"));
-                status.clone_into(&mut told);
-                let details = ExecutionDetails {
-                    summary: Some(format!("Deployment {id} is {status}")),
-                    external_execution_id: Some(id.to_owned()),
-                    ..ExecutionDetails::default()
-                };
-                ground.context.progress.tell(details).await;
-            }
-            _ => {}
-        }
-        if ground.pause(LOOK).await {
-            call(codedeploy, "StopDeployment", &json!({"deploymentId": id})).await?;
-            ground.say(&format!("Deployment {id} was told to stop"));
-            return Ok(Outcome::Stopped);
-        }
-    }
-}
-
-async fn call(client: &Client, operation: &str, input: &Value) -> Result<Value, Trouble> {
-    let target = format!("{CODEDEPLOY}.{operation}");
-    Ok(client.json(&target, "1.1", input).await?)
+    deployment::run(&codedeploy, &input, context, &ground.workshop).await
 }

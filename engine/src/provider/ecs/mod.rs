@@ -126,18 +126,6 @@ impl<'a> Ground<'a> {
         Ok(arn.to_owned())
     }
 
-    /// Whether the action was given up meanwhile.
-    async fn pause(&self, length: std::time::Duration) -> bool {
-        let clock = &self.context.app.clock;
-        let waiting = async {
-            tokio::select! {
-                () = clock.sleep(length) => false,
-                () = self.context.stop.cancelled() => true,
-            }
-        };
-        self.context.held.rest(waiting).await
-    }
-
     fn simulated(&self, service: &str, summary: String) -> Outcome {
         self.say(&format!(
             "SIMULATED: no endpoint of {service} is named ([endpoint] or --endpoint {service}=URL), so that nothing is deployed"

@@ -82,7 +82,7 @@ pub async fn deploy(task: &ActionTask, context: &Context) -> Result<Outcome, Tro
             }
             Standing::Moves(_) => {}
         }
-        if ground.pause(LOOK).await {
+        if ground.context.pause(LOOK).await {
             ground.say("The action was given up or timed out; the service goes on");
             return Ok(Outcome::Stopped);
         }
