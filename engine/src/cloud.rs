@@ -306,7 +306,11 @@ fn said(text: &str) -> (String, String) {
         return (kind.to_owned(), message.unwrap_or_default().to_owned());
     }
     let root = xml::parse(text).unwrap_or_default();
-    let error = root.all("Error").next();
+    // S3 sends the error alone
+    let error = match root.name.as_str() {
+        "Error" => Some(&root),
+        _ => root.all("Error").next(),
+    };
     let part = |name| {
         error
             .and_then(|error| error.child(name))
@@ -339,6 +343,11 @@ mod tests {
         for (text, code, message) in [
             (xml, "ValidationError", "No updates are to be performed."),
             (json, "ClusterNotFoundException", "gone"),
+            (
+                "<?xml version='1.0'?><Error><Code>NoSuchBucket</Code><Message>gone</Message></Error>",
+                "NoSuchBucket",
+                "gone",
+            ),
             ("<html>502</html>", "Unknown", "<html>502</html>"),
         ] {
             assert_eq!(said(text), (code.to_owned(), message.to_owned()));

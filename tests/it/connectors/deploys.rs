@@ -214,20 +214,21 @@ fn a_deployment_to_servers_is_made_in_moto() {
         json!({"applicationName": "shop", "deploymentGroupName": "live", "serviceRoleArn": role}),
     );
     let s3 = |method: &str, path: &str| {
-        let authorization = "AWS4-HMAC-SHA256 Credential=any/20260101/eu-west-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+        let authorization = "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
         let headers = [("authorization", authorization), ("content-length", "0")];
         harness::http::request(&moto.url, method, path, &headers, b"").expect("an answer")
     };
-    s3("PUT", "/artifacts");
+    assert_eq!(s3("PUT", "/artifacts").status, 200);
     let folder = source(&[("appspec.yml", "version: 0.0\nos: linux\n")]);
     let endpoints = ["codedeploy", "s3"].map(|service| format!("{service}={}", moto.url));
-    let action = deploy(
+    let mut action = deploy(
         "Servers",
         "CodeDeploy",
         1,
         json!({"ApplicationName": "shop", "DeploymentGroupName": "live"}),
     );
     // moto has no servers: its deployments stay Created, until the action's time is over
+    action["timeoutInMinutes"] = json!(5);
     let (good, shown) = run(folder.path(), &endpoints, &[action]);
     assert!(!good && shown.contains("is Created"), "{shown}");
     let all = ask(
