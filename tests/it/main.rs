@@ -18,6 +18,7 @@ mod library;
 mod matrix;
 mod python;
 mod remote;
+mod resumed;
 mod rules;
 mod sarif;
 mod scenarios;

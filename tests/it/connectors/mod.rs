@@ -3,7 +3,7 @@
 mod alexa_skill;
 mod aws;
 mod blazemeter_monitoring;
-mod commit_status;
+pub mod commit_status;
 mod deploys;
 mod ghost_inspector;
 mod jenkins;
