@@ -275,10 +275,19 @@ impl Browser {
         self.event("Page.loadEventFired");
     }
 
-    /// A script's value; promises are waited for.
+    /// A script's value; promises are waited for. On a page that gives way to another it is run again on the other.
     pub fn eval(&mut self, script: &str) -> Value {
         let params = json!({"expression": script, "returnByValue": true, "awaitPromise": true, "userGesture": true});
-        let answer = self.call("Runtime.evaluate", params);
+        let until = Instant::now() + PATIENCE;
+        let answer = loop {
+            match self.try_call("Runtime.evaluate", params.clone()) {
+                Ok(answer) => break answer,
+                Err(error) => {
+                    let left = ["navigated", "context"].iter().any(|w| error.contains(w));
+                    assert!(left && Instant::now() < until, "{script}: {error}");
+                }
+            }
+        };
         assert!(answer["exceptionDetails"].is_null(), "{script}: {answer}");
         answer["result"]["value"].clone()
     }

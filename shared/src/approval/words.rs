@@ -130,7 +130,7 @@ pub fn relative(at: Timestamp, now: Timestamp) -> String {
     let size = seconds.unsigned_abs();
     let (count, unit) = match size {
         0..60 => {
-            return if seconds < 0 {
+            return if seconds <= 0 {
                 "just now"
             } else {
                 "in less than a minute"
@@ -338,6 +338,7 @@ mod tests {
         for (offset, words) in [
             (30, "in less than a minute"),
             (-5, "just now"),
+            (0, "just now"),
             (90, "in 1 minute"),
             (-7_300, "2 hours ago"),
             (3 * 86_400, "in 3 days"),

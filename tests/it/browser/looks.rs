@@ -103,7 +103,7 @@ fn the_mail_looks_right_to_axe() {
         return;
     };
     let axe = axe();
-    for level in ["L1", "L2"] {
+    for level in ["L1", "L2", "L3"] {
         let file = browser.file("mail.html", &mail(level));
         browser.open(&file);
         look(&mut browser, axe.as_deref(), &format!("mail-{level}"));
@@ -154,4 +154,23 @@ fn every_page_looks_right_to_axe() {
     site.clock.step(std::time::Duration::from_hours(49));
     browser.open(&link(&site, &invited[0].token));
     look(&mut browser, axe, "expired");
+}
+
+#[test]
+fn every_page_of_the_sign_in_looks_right_to_axe() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let axe = axe();
+    let axe = axe.as_deref();
+    let (site, invited) = asked("L3");
+    let url = link(&site, &invited[0].token);
+    browser.open(&url);
+    look(&mut browser, axe, "sign-in");
+    super::sign_in::sign_in(&mut browser, &site, "lee@example.com");
+    look(&mut browser, axe, "other-person");
+    browser.new_page();
+    browser.open(&url);
+    super::sign_in::sign_in(&mut browser, &site, "dana@example.com");
+    look(&mut browser, axe, "level-3");
 }

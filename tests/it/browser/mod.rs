@@ -4,6 +4,7 @@ mod frames;
 mod looks;
 mod person;
 mod scanner;
+mod sign_in;
 
 use harness::site::Site;
 use shared::approval::rules::{Rule, RuleSet};

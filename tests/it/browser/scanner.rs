@@ -28,7 +28,7 @@ const SUBMITS: [&str; 4] = [
     "document.querySelector('button')?.click()",
 ];
 
-fn undecided(site: &Site) {
+pub fn undecided(site: &Site) {
     assert_eq!(site.world.results(), [], "a decision");
     assert!(site.world.records()[0].votes.is_empty(), "a vote");
     let posts = site.posts();
@@ -54,7 +54,7 @@ fn fill(browser: &mut Browser, chance: &mut Chance) {
 }
 
 /// Everything, at the level.
-fn attack(browser: &mut Browser, site: &Site, url: &str, chance: &mut Chance) {
+pub fn attack(browser: &mut Browser, site: &Site, url: &str, chance: &mut Chance) {
     // Opens it and waits: nothing on the page acts by itself.
     browser.open(url);
     browser.leave_alone(Duration::from_secs(10));
