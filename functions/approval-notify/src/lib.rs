@@ -4,7 +4,7 @@
 //! with a token (`lambda:invoke.waitForTaskToken`); `approval-sweep`, which asks for the mails that are due of a request:
 //! reminders, and how it ended.
 //! **Effects:** one request in the table for each approval that waits; one mail for each approver, reminder and outcome,
-//! and a message beside it for whoever has a chat.
+//! and a message beside it for whoever has a chat and for the channels of the groups.
 //! **Permissions:** `codepipeline:GetPipelineState`, `GetPipelineExecution`, `ListActionExecutions` on the pipelines;
 //! `kms:Sign` with the link key; `ses:SendEmail`; `sns:Publish` to the topic of mails, and `secretsmanager:GetSecretValue`,
 //! `ssm:GetParameter`, `kms:Decrypt` of the tokens of chats, where there are any (`docs/chats.md`);
@@ -19,6 +19,7 @@ mod head;
 pub mod letter;
 mod news;
 mod posting;
+mod rooms;
 mod task;
 
 use std::error::Error as _;

@@ -22,7 +22,7 @@ use crate::{Notify, NotifyError, error::port, letter, news};
 /// So long after its time a review may still be closed by the link of its last mail.
 const REVIEW_LINK: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// How often a write is tried again after somebody else's.
-const WRITES: usize = 8;
+pub(crate) const WRITES: usize = 8;
 
 /// What is made for one mail that asks.
 struct Question {
@@ -64,6 +64,7 @@ where
                 }
             }
         }
+        self.tell_rooms(&mut record).await;
         match first {
             Some(source) => Err(NotifyError::Mail {
                 failed,
@@ -172,7 +173,7 @@ where
         })
     }
 
-    /// Beside the mail, which is there whatever becomes of this: asks in the person's chat, or writes there how it ended.
+    /// Beside the mail, which is there whatever becomes of this: asks in the person's chat, reminds there, or writes there how it ended.
     async fn chat(
         &self,
         record: &Record,
@@ -192,6 +193,11 @@ where
                     now: self.clock.now(),
                 };
                 self.mailer.ask(&asked).await
+            }
+            (Due::Reminder { .. }, _, Some(place)) => {
+                let zone = &self.settings.zone.0;
+                let reminded = self.mailer.remind(place, record, zone).await;
+                reminded.map(|()| None)
             }
             (Due::Outcome, _, Some(place)) => {
                 let rewritten = self.mailer.rewrite(place, record).await;
@@ -282,7 +288,7 @@ where
         news::compose(record, recipient, &self.settings, ask.as_ref())
     }
 
-    async fn reload(&self, record: &mut Record) -> Result<(), PortError> {
+    pub(crate) async fn reload(&self, record: &mut Record) -> Result<(), PortError> {
         let id = record.request.id.clone();
         let read = self.store.load(&id).await?;
         *record = read.ok_or_else(|| PortError::NotFound {

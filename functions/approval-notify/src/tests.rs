@@ -26,6 +26,7 @@ mod chats;
 mod heads;
 mod letters;
 mod renewals;
+mod rooms;
 mod tasks;
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:approvals";

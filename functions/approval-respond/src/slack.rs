@@ -6,18 +6,18 @@ use shared::{
     approval::{
         booth::{Booth, Voted},
         chat::{
-            Button,
+            Addressee, Button,
             press::{self, Press as Pressed},
             slack::{self, Message},
         },
         decide::{Act, Ballot, Refusal},
         http::{Body, HttpAnswer, HttpRequest},
-        id::DecisionId,
+        id::{ApprovalId, DecisionId},
         level::Level,
         link::Purpose,
         means::{Channel, Means},
         port::{ApprovalStore, Entropy, Press, ResultSender},
-        request::{Record, Verdict},
+        request::{Recipient, Record, Verdict},
         settings::BaseUrl,
         sign_in::IdentityProvider,
     },
@@ -129,14 +129,14 @@ where
         let Some(record) = respond.store.load(&button.approval).await? else {
             return stranger();
         };
-        if !asked(&record, button, &pressed.user) {
+        let Some((who, link)) = asked(&record, button, &pressed.user) else {
             tracing::warn!(approval = %button.approval, "somebody pressed a button who is not asked");
             return stranger();
-        }
-        let who = record.recipient(&button.recipient);
-        let link = who.and_then(|who| who.links.iter().find(|link| link.id == button.link));
-        let made_at = link.map(|link| link.made_at(&record)).unwrap_or_default();
-        if who.is_none_or(|who| respond.settings.refuses(&record, who, made_at)) {
+        };
+        if respond
+            .settings
+            .refuses(&record, who, link.made_at(&record))
+        {
             return stranger();
         }
         if record.rule.level != Level::Link {
@@ -144,8 +144,8 @@ where
             return Ok((403, true, slack::note("Not decided in Slack", text)));
         }
         let ballot = Ballot {
-            recipient: button.recipient.clone(),
-            link: button.link.clone(),
+            recipient: who.id.clone(),
+            link: link.id.clone(),
             purpose: match verdict {
                 Verdict::Approve => Purpose::Approve,
                 Verdict::Reject => Purpose::Reject,
@@ -176,6 +176,14 @@ where
         let id = record.request.id.clone();
         let voted = booth.cast(record, &ballot).await?;
         tracing::info!(approval = %id, recipient = %ballot.recipient, outcome = ?voted, "a button was pressed");
+        if let (Addressee::Channel, Voted::Counted | Voted::Decided(_)) = (&button.to, &voted) {
+            let message = self.channel_message(&id).await?;
+            return Ok((
+                200,
+                message.is_none(),
+                message.unwrap_or_else(|| slack::note(&name, "It is recorded.")),
+            ));
+        }
         let done = |text: &str| {
             let title = format!("{}: {name}", verdict.past());
             Ok((200, false, slack::note(&title, text)))
@@ -203,6 +211,13 @@ where
         }
     }
 
+    /// The question of a channel with the answers it has now, or how it ended.
+    async fn channel_message(&self, id: &ApprovalId) -> Result<Option<Message>, PortError> {
+        let (zone, now) = (&self.respond.settings.zone.0, self.respond.clock.now());
+        let record = self.respond.store.load(id).await?;
+        Ok(record.map(|record| slack::in_channel(&record, zone, now)))
+    }
+
     /// The vote is counted whether or not Slack hears of it.
     async fn reply(&self, to: &Secret, message: &Message, private: bool) {
         if let Err(error) = self.press.reply(to, message, private).await {
@@ -211,15 +226,29 @@ where
     }
 }
 
-/// Whether the question was put to this user of Slack, in this message.
-fn asked(record: &Record, button: &Button, user: &str) -> bool {
-    let Some(who) = record.recipient(&button.recipient) else {
-        return false;
+/// Whom the question was put to, in this message, and the link beside it; `None`: not to this user of Slack.
+fn asked<'a>(
+    record: &'a Record,
+    button: &Button,
+    user: &str,
+) -> Option<(&'a Recipient, &'a IssuedLink)> {
+    let is_user = |who: &&Recipient| {
+        let person = record.rule.people.get(&who.person);
+        let known = person.and_then(|person| person.slack.as_ref());
+        known.is_some_and(|known| known.as_str() == user)
     };
-    let person = record.rule.people.get(&who.person);
-    let known = person.and_then(|person| person.slack.as_ref());
-    let issued = who.links.iter().any(|link| link.id == button.link);
-    issued && known.is_some_and(|known| known.as_str() == user)
+    let (who, link) = match &button.to {
+        Addressee::Person { recipient, link } => {
+            let who = record.recipient(recipient)?;
+            (who, who.links.iter().find(|issued| issued.id == *link)?)
+        }
+        // Whoever was not mailed yet has no link, and cannot answer yet.
+        Addressee::Channel => {
+            let who = record.recipients.iter().find(is_user)?;
+            (who, who.links.last()?)
+        }
+    };
+    is_user(&who).then_some((who, link))
 }
 
 /// The body's bytes as they were sent; else the status.

@@ -2,10 +2,12 @@
 
 use std::future::Future;
 
+use jiff::tz::TimeZone;
+
 use crate::{
     approval::{
         audit::weekly::WeeklyHead,
-        chat::{ChatPlace, Question, slack::Message},
+        chat::{ChatPlace, Question, room::Notice, slack::Message},
         decide::{Finding, SendAnswer},
         facts::{ExecutionFacts, SourceOutput, Waiting},
         history::Past,
@@ -140,12 +142,26 @@ pub trait Mailer: Send + Sync {
     fn send(&self, mail: &Mail) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
-/// Asks people in their chats, beside the mail.
+/// Asks people in their chats and channels, beside the mail.
 pub trait Chat: Send + Sync {
     /// Asks one person, where they have a chat; answers where the question can be rewritten.
     fn ask(
         &self,
         question: &Question<'_>,
+    ) -> impl Future<Output = Result<Option<ChatPlace>, PortError>> + Send;
+
+    /// Says under the question that it still waits.
+    fn remind(
+        &self,
+        place: &ChatPlace,
+        record: &Record,
+        zone: &TimeZone,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Says in a channel what is due there; answers where the question stands. `None`: nobody writes in channels.
+    fn tell(
+        &self,
+        notice: &Notice<'_>,
     ) -> impl Future<Output = Result<Option<ChatPlace>, PortError>> + Send;
 
     /// Writes in the question's place how it ended.

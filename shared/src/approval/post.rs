@@ -61,10 +61,8 @@ pub fn due(record: &Record, who: &Recipient, now: Timestamp) -> Option<Due> {
         | State::Elsewhere { .. }
         | State::Superseded { .. }
         | State::Expired { .. } => {
-            let late = record
-                .ended_at()
-                .is_some_and(|at| now.duration_since(at) > TELL_WITHIN);
-            (who.was_mailed() && who.told_at.is_none() && !late).then_some(Due::Outcome)
+            let wants = who.was_mailed() && who.told_at.is_none();
+            (wants && !too_late(record, now)).then_some(Due::Outcome)
         }
     }
 }
@@ -74,6 +72,12 @@ fn review(record: &Record, who: &Recipient, now: Timestamp) -> Option<u8> {
     let number = record.open_review()?.mails_by(now);
     let may = record.may_review(&who.id) && !who.locked();
     (may && number > who.review_mails).then_some(number)
+}
+
+/// Whether it ended too long ago for anybody to be told.
+pub fn too_late(record: &Record, now: Timestamp) -> bool {
+    let ended = record.ended_at();
+    ended.is_some_and(|at| now.duration_since(at) > TELL_WITHIN)
 }
 
 /// How many reminders are behind at this time.

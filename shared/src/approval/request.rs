@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     approval::{
         asker::Asker,
+        chat::room::Room,
         facts::Mode,
         history::History,
         id::{ApprovalId, DecisionId, RecipientId},
@@ -41,6 +42,8 @@ pub struct Record {
     pub votes: Vec<Vote>,
     /// Where it stands.
     pub state: State,
+    /// Channels that were told of it.
+    pub rooms: Vec<Room>,
     /// What a broken glass left behind.
     pub review: Option<Review>,
     /// How many groups were asked beside the rule's own, for time was running out.
@@ -237,6 +240,7 @@ impl Record {
             recipients,
             votes: Vec::new(),
             state: State::Open,
+            rooms: Vec::new(),
             review: None,
             escalated: 0,
             trail: Vec::new(),

@@ -2,6 +2,7 @@
 
 mod history;
 mod review;
+mod room;
 mod state;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     approval::{
         asker::Asker,
-        chat::ChatPlace,
+        chat::{ChatPlace, room::Room},
         code::CodeHash,
         facts::Mode,
         history::History,
@@ -26,6 +27,7 @@ use crate::{
 };
 use history::{StoredHistory, StoredRevision};
 use review::StoredReview;
+use room::StoredRoom;
 use state::{StoredActor, StoredEntry, StoredMachine, StoredState, StoredVote};
 
 /// Written into every record; a reader refuses what it does not know.
@@ -103,6 +105,8 @@ struct Stored {
     recipients: Vec<StoredRecipient>,
     votes: Vec<StoredVote>,
     state: StoredState,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    rooms: Vec<StoredRoom>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     review: Option<StoredReview>,
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -189,6 +193,7 @@ impl From<&Record> for Stored {
                 .collect(),
             votes: record.votes.iter().map(StoredVote::from).collect(),
             state: StoredState::from(&record.state),
+            rooms: record.rooms.iter().map(StoredRoom::from).collect(),
             review: record.review.as_ref().map(StoredReview::from),
             escalated: record.escalated,
             trail: record.trail.iter().map(StoredEntry::from).collect(),
@@ -246,6 +251,11 @@ impl TryFrom<Stored> for Record {
                 .map(Vote::try_from)
                 .collect::<Result<_, _>>()?,
             state: State::try_from(s.state)?,
+            rooms: s
+                .rooms
+                .into_iter()
+                .map(Room::try_from)
+                .collect::<Result<_, _>>()?,
             review: s.review.map(Into::into),
             escalated: s.escalated,
             trail: s
@@ -399,6 +409,23 @@ mod tests {
         let machine = r#"{"execution":"arn:aws:states:r:a:execution:m:n","subject":"s"}"#;
         let machine: StoredMachine = serde_json::from_str(machine).unwrap();
         record.request.asker = Asker::Machine(machine.try_into().unwrap());
+        assert_eq!(decode(encode(&record).reveal()).unwrap(), record);
+    }
+
+    #[test]
+    fn a_record_keeps_the_channels_that_were_told() {
+        let mut record = decode(GOLDEN).unwrap();
+        let mut room = Room::new("C012AB3CD".parse().unwrap());
+        record.rooms = vec![room.clone()];
+        room.place = Some(ChatPlace {
+            channel: "C012AB3CD".to_owned(),
+            at: "1.2".to_owned(),
+        });
+        room.held_until = Some(record.request.asked_at);
+        (room.failures, room.reminders, room.escalated, room.votes) = (1, 2, 3, 4);
+        room.told = true;
+        room.channel = "C987ZY6XW".parse().unwrap();
+        record.rooms.push(room);
         assert_eq!(decode(encode(&record).reveal()).unwrap(), record);
     }
 

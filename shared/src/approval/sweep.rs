@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     approval::{
+        chat::room,
         decide::{self, Finding},
         history::Past,
         id::{DecisionId, RecipientId},
@@ -176,7 +177,7 @@ fn ended(record: &Record, found: Option<&Finding>, now: Timestamp) -> Option<Rec
 fn wants_mail(record: &Record, now: Timestamp) -> bool {
     let free = |who: &&Recipient| who.mailing_until.is_none_or(|until| until <= now);
     let mut free = record.recipients.iter().filter(free);
-    free.any(|who| post::due(record, who, now).is_some())
+    free.any(|who| post::due(record, who, now).is_some()) || room::due(record, now).is_some()
 }
 
 /// The record with the next group asked; `None` when there is none or its time has not come.

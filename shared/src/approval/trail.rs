@@ -53,6 +53,8 @@ kinds! {
     Mailed = "mailed",
     /// An approver's links were revoked, and new ones are mailed.
     Renewed = "links-renewed",
+    /// Those who are asked were asked together in a channel.
+    AskedInChannel = "asked-in-channel",
     /// An approver was reminded.
     Reminded = "reminded",
     /// More people were asked, for time was running out.

@@ -5,12 +5,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use shared::{
     approval::{
         asker::{Asker, MachineTask},
-        chat::{ChatPlace, Question},
+        chat::{ChatPlace, Question, room::Notice},
         code::Code,
         decide::{Finding, SendAnswer},
         facts::{ExecutionFacts, SourceOutput, Waiting},
@@ -634,6 +634,14 @@ impl Mailer for ApprovalWorld {
 /// Nobody has a chat.
 impl Chat for ApprovalWorld {
     async fn ask(&self, _: &Question<'_>) -> Result<Option<ChatPlace>, PortError> {
+        Ok(None)
+    }
+
+    async fn remind(&self, _: &ChatPlace, _: &Record, _: &TimeZone) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    async fn tell(&self, _: &Notice<'_>) -> Result<Option<ChatPlace>, PortError> {
         Ok(None)
     }
 

@@ -19,10 +19,12 @@ pub const SECRET: &str = "planted-signing-secret";
 /// A workspace with the users that are told to it.
 #[derive(Debug, Clone, Default)]
 pub struct Slack {
-    /// Ids of users.
+    /// Ids of users, and of channels the app is in.
     pub users: Vec<String>,
     /// Messages by channel and time: the newest version of each.
     pub messages: BTreeMap<(String, String), Value>,
+    /// What was written under messages.
+    pub threads: Vec<Value>,
     /// What was written at the addresses for replies.
     pub replies: Vec<Value>,
 }
@@ -104,9 +106,12 @@ pub fn signed(body: &str, at: Timestamp) -> Pressed {
     }
 }
 
-/// The channel of direct messages with a user.
+/// The channel of direct messages with a user; a channel is its own.
 fn channel(user: &str) -> String {
-    format!("D{}", &user[1..])
+    match user.strip_prefix(['U', 'W']) {
+        Some(rest) => format!("D{rest}"),
+        None => user.to_owned(),
+    }
 }
 
 fn refused(code: &str) -> Reply {
@@ -137,6 +142,13 @@ impl StandIn for Slack {
         match asked.path.as_str() {
             "/api/chat.postMessage" => {
                 let to = text("channel");
+                if body["thread_ts"].is_string() {
+                    if !self.messages.contains_key(&(to, text("thread_ts"))) {
+                        return refused("thread_not_found");
+                    }
+                    self.threads.push(body);
+                    return Reply::json(200, &json!({"ok": true, "channel": "C", "ts": "1.1"}));
+                }
                 if !self.users.contains(&to) {
                     return refused("channel_not_found");
                 }

@@ -13,10 +13,10 @@ use stagewright_standins::{
 
 use super::*;
 
-const DANA: &str = "U0000DANA";
+pub(super) const DANA: &str = "U0000DANA";
 const WEBHOOK: &str = "https://flows.example.com/workflows/planted-webhook";
 
-type Chatting = Post<ApprovalWorld, Chats<InMemory<Slack, VirtualTime>, MemorySecrets>>;
+pub(super) type Chatting = Post<ApprovalWorld, Chats<InMemory<Slack, VirtualTime>, MemorySecrets>>;
 
 /// Dana is in Slack, Lee in Teams.
 fn rules_at(level: &str) -> RuleSet {
@@ -31,7 +31,7 @@ fn rules_at(level: &str) -> RuleSet {
     RuleSet::parse(&file).unwrap()
 }
 
-fn chatting(
+pub(super) fn chatting(
     world: &ApprovalWorld,
     clock: &FixedClock,
     stage: &Stage<Slack>,

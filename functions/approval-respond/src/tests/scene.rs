@@ -179,7 +179,7 @@ pub fn scene_by(rule: &str) -> Scene {
     let file = format!(
         r#"{{"version":1,"people":{{"dana":{{"name":"Dana","mail":"dana@example.com","slack":"U0000DANA","aliases":["Dana K."]}},
         "kim":{{"mail":"kim@example.com","slack":"U00000KIM"}},"lee":{{"mail":"lee@example.com"}}}},
-        "groups":{{"makers":["dana","lee"],"security":["kim"]}},"rules":[{{"name":"strict",{rule}}}]}}"#
+        "groups":{{"makers":["dana","lee"],"security":["kim"]}},"channels":{{"makers":{{"slack":"C0MAKERS01"}}}},"rules":[{{"name":"strict",{rule}}}]}}"#
     );
     let (world, clock) = (ApprovalWorld::new(9), FixedClock::default());
     let rule = RuleSet::parse(&file).unwrap().into_only().unwrap();

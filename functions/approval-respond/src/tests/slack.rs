@@ -6,10 +6,11 @@ use shared::{
         chat::{
             Question,
             send::Chats,
-            slack::{APPROVE, REJECT, question},
+            slack::{APPROVE, REJECT, in_channel, question},
         },
         http::{Body, HttpAnswer, HttpRequest},
         means::Channel,
+        port::ApprovalStore,
         request::Verdict,
     },
     port::Clock,
@@ -78,6 +79,16 @@ impl Desk {
     fn press(&self, user: &str, at: usize, action: &str) -> Pressed {
         let message = self.message(at);
         let now = self.scene.clock.now();
+        self.stage
+            .with(|slack| slack.press(user, &message, action, REPLY, now))
+    }
+
+    /// Somebody presses a button of the channel's message.
+    fn press_in_channel(&self, user: &str, action: &str) -> Pressed {
+        let record = self.scene.world.records().remove(0);
+        let now = self.scene.clock.now();
+        let message = in_channel(&record, &jiff::tz::TimeZone::UTC, now);
+        let message = json!({"ts": "1.1", "text": message.text, "blocks": message.blocks});
         self.stage
             .with(|slack| slack.press(user, &message, action, REPLY, now))
     }
@@ -210,6 +221,81 @@ async fn threat_45_whoever_is_not_asked_decides_nothing_and_is_told_alone() {
         .stage
         .with(|slack| slack.press(DANA, &message, APPROVE, REPLY, now));
     assert_eq!(desk.send(&forged).await.status, 403);
+    assert_eq!(desk.votes(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_press_in_a_channel_counts_for_whoever_pressed() {
+    let desk = desk(L1);
+    let pressed = desk.press_in_channel(DANA, APPROVE);
+    assert_eq!(desk.send(&pressed).await.status, 200);
+    assert_eq!(desk.votes(), [(Verdict::Approve, Channel::Slack)]);
+    let record = desk.scene.world.records().remove(0);
+    let voter = record.recipient(&record.votes[0].recipient).unwrap();
+    assert_eq!(voter.person.as_str(), "dana");
+    // The others still have their buttons, and see who answered.
+    let reply = &desk.replies()[0];
+    assert_eq!(
+        (&reply["replace_original"], &reply["response_type"]),
+        (&json!(true), &json!("in_channel"))
+    );
+    let text = reply.to_string();
+    assert!(
+        text.contains("So far: Dana approved") && text.contains(APPROVE),
+        "{text}"
+    );
+    let again = desk.press_in_channel(DANA, APPROVE);
+    assert_eq!(desk.send(&again).await.status, 200);
+    assert_eq!(desk.votes().len(), 1);
+    assert_eq!(desk.replies()[1]["response_type"], "ephemeral");
+    let veto = desk.press_in_channel(KIM, REJECT);
+    assert_eq!(desk.send(&veto).await.status, 200);
+    let text = desk.replies()[2].to_string();
+    assert!(
+        text.contains("Rejected: site-release") && !text.contains(APPROVE),
+        "{text}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn threat_45_being_in_a_channel_is_no_right_to_decide() {
+    let desk = desk(L1);
+    // A stranger in the channel, nobody, and Lee, whom the rules file knows without an id in Slack.
+    for user in ["U000OTHER", "", "U00000LEE"] {
+        let pressed = desk.press_in_channel(user, APPROVE);
+        assert_eq!(desk.send(&pressed).await.status, 403, "{user}");
+    }
+    for reply in desk.replies() {
+        assert_eq!(
+            (&reply["response_type"], &reply["replace_original"]),
+            (&json!("ephemeral"), &json!(false))
+        );
+    }
+    // A button of the lowest level, pressed where the rule asks for more.
+    let value = |desk: &Desk| {
+        let record = desk.scene.world.records().remove(0);
+        format!("{}.channel.{}", record.request.id, record.snapshot_digest())
+    };
+    assert_eq!(desk.votes(), []);
+    let above = super::slack::desk(&L1.replace("L1", "L2"));
+    let blocks =
+        json!([{"type": "actions", "elements": [{"action_id": APPROVE, "value": value(&above)}]}]);
+    let (message, now) = (
+        json!({"ts": "1.1", "blocks": blocks}),
+        above.scene.clock.now(),
+    );
+    let pressed = above
+        .stage
+        .with(|slack| slack.press(DANA, &message, APPROVE, REPLY, now));
+    assert_eq!(above.send(&pressed).await.status, 403);
+    assert_eq!(above.votes(), []);
+    // Dana has no mail yet, and so no link.
+    let mut record = desk.scene.world.records().remove(0);
+    record.version += 1;
+    record.recipients.iter_mut().for_each(|r| r.links.clear());
+    desk.scene.world.replace(&record).await.unwrap();
+    let early = desk.press_in_channel(DANA, APPROVE);
+    assert_eq!(desk.send(&early).await.status, 403);
     assert_eq!(desk.votes(), []);
 }
 

@@ -1,6 +1,8 @@
 //! Round by round: leases, reminders, escalation, expiry, and what was decided elsewhere.
 
 use shared::approval::{
+    chat::{ChatPlace, room},
+    port::ApprovalStore,
     post::{Due, due},
     request::{State, Verdict},
 };
@@ -69,6 +71,34 @@ async fn reminders_are_due_at_half_and_at_four_fifths_of_the_time() {
         [],
         "what could not be told in a day is not told"
     );
+}
+
+#[tokio::test]
+async fn a_channel_is_told_until_it_knows() {
+    let tops = r#""channels":{"makers":{"slack":"C0MAKERS01"}},"#;
+    let scene = Scene::of(ruled(tops, ""));
+    scene.sweep().await;
+    assert_eq!(scene.world.mails_asked().len(), 1, "everybody is mailed");
+    // Whoever tells it has it to itself.
+    let (record, now) = (scene.record(), shared::port::Clock::now(&scene.clock));
+    let (room, due) = room::due(&record, now).unwrap();
+    let taken = room::taken(&record, &room, now);
+    scene.world.replace(&taken).await.unwrap();
+    scene.sweep().await;
+    assert_eq!(scene.world.mails_asked().len(), 1);
+    let place = ChatPlace {
+        channel: "C0MAKERS01".to_owned(),
+        at: "1.1".to_owned(),
+    };
+    let told = room::told(&taken, &room, (due, &taken), Some(place), now);
+    scene.world.replace(&told).await.unwrap();
+    scene.step(2);
+    scene.sweep().await;
+    assert_eq!(scene.world.mails_asked().len(), 1);
+    // An answer is news for it.
+    scene.vote(0, Verdict::Reject).await;
+    scene.sweep().await;
+    assert_eq!(scene.world.mails_asked().len(), 2);
 }
 
 #[tokio::test]

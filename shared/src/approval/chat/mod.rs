@@ -1,8 +1,10 @@
-//! Asking in people's chats beside the mail: Slack, with buttons at level L1, and Teams, with a link.
+//! Asking in chats beside the mail: Slack, with buttons at level L1, and Teams, with a link.
 //!
-//! Reading order: [`slack`] and [`teams`] (messages), [`press`] (what Slack says of a button), [`send`] (over HTTP).
+//! Reading order: [`slack`] and [`teams`] (messages), [`room`] (what is due in a channel), [`press`] (what Slack says of a
+//! button), [`send`] (over HTTP).
 
 pub mod press;
+pub mod room;
 pub mod send;
 pub mod slack;
 pub mod teams;
@@ -50,18 +52,33 @@ pub struct ChatPlace {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SlackUser(String);
 
-/// What a button of ours carries: which request, to whom, with which link, and what was shown.
+/// What a button of ours carries: which request, to whom, and what was shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Button {
     /// The request.
     pub approval: ApprovalId,
-    /// Whom it was sent to.
-    pub recipient: RecipientId,
-    /// The link of the mail beside it.
-    pub link: LinkId,
+    /// Whose it is.
+    pub to: Addressee,
     /// Digest of what was shown.
     pub seen: String,
 }
+
+/// Whose a button is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Addressee {
+    /// One person's.
+    Person {
+        /// Whom it was sent to.
+        recipient: RecipientId,
+        /// The link of the mail beside it.
+        link: LinkId,
+    },
+    /// A channel's: of everybody who is asked.
+    Channel,
+}
+
+/// In a button's value, where a person's button has recipient and link.
+const CHANNEL: &str = "channel";
 
 impl SlackUser {
     /// The id.
@@ -89,13 +106,13 @@ impl FromStr for SlackUser {
 impl Button {
     /// As the button's value: opaque, and no authority by itself.
     pub fn value(&self) -> String {
-        let Self {
-            approval,
-            recipient,
-            link,
-            seen,
-        } = self;
-        format!("{approval}.{recipient}.{link}.{seen}")
+        let Self { approval, to, seen } = self;
+        match to {
+            Addressee::Person { recipient, link } => {
+                format!("{approval}.{recipient}.{link}.{seen}")
+            }
+            Addressee::Channel => format!("{approval}.{CHANNEL}.{seen}"),
+        }
     }
 }
 
@@ -106,8 +123,15 @@ impl FromStr for Button {
         match parts[..] {
             [approval, recipient, link, seen] => Ok(Self {
                 approval: approval.parse()?,
-                recipient: recipient.parse()?,
-                link: link.parse()?,
+                to: Addressee::Person {
+                    recipient: recipient.parse()?,
+                    link: link.parse()?,
+                },
+                seen: seen.to_owned(),
+            }),
+            [approval, CHANNEL, seen] => Ok(Self {
+                approval: approval.parse()?,
+                to: Addressee::Channel,
                 seen: seen.to_owned(),
             }),
             _ => Err(IdError {
@@ -124,14 +148,18 @@ mod tests {
 
     #[test]
     fn a_button_and_a_user_are_what_they_were() {
-        let button = Button {
+        let mut button = Button {
             approval: ApprovalId::from_random([1; 16]),
-            recipient: RecipientId::from_random([2; 8]),
-            link: LinkId::from_random([3; 12]),
+            to: Addressee::Channel,
             seen: "digest".to_owned(),
         };
         assert_eq!(button.value().parse(), Ok(button.clone()));
-        for wrong in ["", "a.b.c.d", &button.value()[1..], "x.x"] {
+        button.to = Addressee::Person {
+            recipient: RecipientId::from_random([2; 8]),
+            link: LinkId::from_random([3; 12]),
+        };
+        assert_eq!(button.value().parse(), Ok(button.clone()));
+        for wrong in ["", "a.b.c.d", &button.value()[1..], "x.x", "x.channel.x"] {
             assert!(wrong.parse::<Button>().is_err(), "{wrong}");
         }
         assert!("U012AB3CD".parse::<SlackUser>().is_ok());

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{
     ChatPlace, Question,
+    room::{Due, Notice},
     slack::{self, Message},
     teams,
 };
@@ -55,26 +57,61 @@ impl<H: Http, S: SecretStore> Chat for Chats<H, S> {
             (Some(user), Some(token)) => {
                 let message = slack::question(question);
                 let to = json!({"channel": user.as_str()});
-                let said = self.slack("chat.postMessage", token, to, &message).await?;
-                let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
-                Ok(Some(ChatPlace {
-                    channel: text("channel"),
-                    at: text("ts"),
-                }))
+                self.post(token, to, &message).await.map(Some)
             }
             _ => Ok(None),
         }
+    }
+
+    async fn remind(
+        &self,
+        place: &ChatPlace,
+        record: &Record,
+        zone: &TimeZone,
+    ) -> Result<(), PortError> {
+        match &self.slack_token {
+            Some(token) => {
+                self.under(place, token, &slack::reminder(record, zone))
+                    .await
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn tell(&self, notice: &Notice<'_>) -> Result<Option<ChatPlace>, PortError> {
+        let Notice {
+            record, room, zone, ..
+        } = *notice;
+        let Some(token) = &self.slack_token else {
+            return Ok(None);
+        };
+        let Some(place) = &room.place else {
+            let message = slack::in_channel(record, zone, notice.now);
+            let to = json!({"channel": room.channel.as_str()});
+            return self.post(token, to, &message).await.map(Some);
+        };
+        match notice.due {
+            Due::Reminder(_) => {
+                self.under(place, token, &slack::reminder(record, zone))
+                    .await?
+            }
+            Due::Escalation(_) => {
+                let message = slack::escalation(record, zone);
+                self.under(place, token, &message).await?;
+            }
+            Due::Question | Due::Answers | Due::Outcome => {
+                let message = slack::in_channel(record, zone, notice.now);
+                self.update(place, token, &message).await?;
+            }
+        }
+        Ok(Some(place.clone()))
     }
 
     async fn rewrite(&self, place: &ChatPlace, record: &Record) -> Result<(), PortError> {
         let Some(token) = &self.slack_token else {
             return Ok(());
         };
-        let at = json!({"channel": place.channel, "ts": place.at});
-        let message = slack::outcome(record);
-        self.slack("chat.update", token, at, &message)
-            .await
-            .map(drop)
+        self.update(place, token, &slack::outcome(record)).await
     }
 }
 
@@ -109,6 +146,43 @@ impl<H: Http, S: SecretStore> Press for Chats<H, S> {
 }
 
 impl<H: Http, S: SecretStore> Chats<H, S> {
+    async fn post(
+        &self,
+        token: &SecretRef,
+        to: Value,
+        message: &Message,
+    ) -> Result<ChatPlace, PortError> {
+        let said = self.slack("chat.postMessage", token, to, message).await?;
+        let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
+        Ok(ChatPlace {
+            channel: text("channel"),
+            at: text("ts"),
+        })
+    }
+
+    /// In the thread of a message, and shown beside it.
+    async fn under(
+        &self,
+        place: &ChatPlace,
+        token: &SecretRef,
+        message: &Message,
+    ) -> Result<(), PortError> {
+        let at = json!({"channel": place.channel, "thread_ts": place.at, "reply_broadcast": true});
+        self.post(token, at, message).await.map(drop)
+    }
+
+    async fn update(
+        &self,
+        place: &ChatPlace,
+        token: &SecretRef,
+        message: &Message,
+    ) -> Result<(), PortError> {
+        let at = json!({"channel": place.channel, "ts": place.at});
+        self.slack("chat.update", token, at, message)
+            .await
+            .map(drop)
+    }
+
     /// One call of the Web API, which says in the body what went wrong.
     async fn slack(
         &self,
@@ -193,6 +267,19 @@ impl<M: Mailer, C: Send + Sync> Mailer for Post<M, C> {
 impl<M: Send + Sync, C: Chat> Chat for Post<M, C> {
     async fn ask(&self, question: &Question<'_>) -> Result<Option<ChatPlace>, PortError> {
         self.chat.ask(question).await
+    }
+
+    async fn remind(
+        &self,
+        place: &ChatPlace,
+        record: &Record,
+        zone: &TimeZone,
+    ) -> Result<(), PortError> {
+        self.chat.remind(place, record, zone).await
+    }
+
+    async fn tell(&self, notice: &Notice<'_>) -> Result<Option<ChatPlace>, PortError> {
+        self.chat.tell(notice).await
     }
 
     async fn rewrite(&self, place: &ChatPlace, record: &Record) -> Result<(), PortError> {

@@ -1,11 +1,12 @@
 //! Messages in Slack's blocks. Foreign texts stand in `plain_text` only, where nothing is a link, a mention or markup.
 
+use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
-use super::{Button, Question};
+use super::{Addressee, Button, Question};
 use crate::approval::{
     level::Level,
-    request::{Record, State},
+    request::{Recipient, Record, State},
     sheet::Sheet,
     words,
 };
@@ -26,10 +27,94 @@ pub struct Message {
     pub blocks: Value,
 }
 
-/// The question, with buttons that decide at level L1 and one that opens the page at any other.
+impl Message {
+    fn add(&mut self, block: Value) {
+        if let Value::Array(blocks) = &mut self.blocks {
+            blocks.push(block);
+        }
+    }
+}
+
+/// The question to one person, with buttons that decide at level L1 and one that opens the page at any other.
 pub fn question(asked: &Question<'_>) -> Message {
-    let Question { record, .. } = *asked;
-    let sheet = Sheet::new(record, asked.zone, asked.now);
+    let mut message = facts(asked.record, asked.zone, asked.now);
+    message.add(actions(elements(asked)));
+    if asked.record.rule.level == Level::Code {
+        message.add(context("The page asks for the code in your mail."));
+    }
+    message
+}
+
+/// The message of a channel: the question to everybody who is asked, or how the request ended.
+pub fn in_channel(record: &Record, zone: &TimeZone, now: Timestamp) -> Message {
+    if record.state != State::Open {
+        return outcome(record);
+    }
+    let mut message = facts(record, zone, now);
+    message.add(people(
+        "Asked: ",
+        record.recipients.iter().collect(),
+        record,
+    ));
+    let answers = deciders(record);
+    if !answers.is_empty() {
+        message.add(context(&format!("So far: {answers}")));
+    }
+    if record.rule.level == Level::Link {
+        let button = Button {
+            approval: record.request.id.clone(),
+            to: Addressee::Channel,
+            seen: record.snapshot_digest(),
+        };
+        message.add(actions(choice(&button)));
+        message.add(context("Only those who are asked decide."));
+    } else {
+        message.add(context(
+            "Those who are asked decide by the link in their mail, which nobody else may use.",
+        ));
+    }
+    message
+}
+
+/// What is said under the question when time runs out.
+pub fn reminder(record: &Record, zone: &TimeZone) -> Message {
+    let until = words::local(record.request.expires_at, zone);
+    let title = format!(
+        "Reminder: {} still waits, until {until}.",
+        record.request.target.pipeline
+    );
+    under(&title, record)
+}
+
+/// What is said under the question when more people are asked.
+pub fn escalation(record: &Record, zone: &TimeZone) -> Message {
+    let until = words::local(record.request.expires_at, zone);
+    let groups = record.rule.escalate_to.iter();
+    let groups = groups.take(usize::from(record.escalated));
+    let groups: Vec<&str> = groups.map(|e| e.group.as_str()).collect();
+    let title = format!(
+        "Time runs out for {}, until {until}: {} may answer too.",
+        record.request.target.pipeline,
+        groups.join(" and ")
+    );
+    under(&title, record)
+}
+
+fn under(title: &str, record: &Record) -> Message {
+    let answered = |who: &&Recipient| record.vote_of(&who.id).is_some();
+    let left = record.recipients.iter().filter(|who| !answered(who));
+    Message {
+        text: escaped(title),
+        blocks: json!([
+            plain(title),
+            people("No answer yet: ", left.collect(), record)
+        ]),
+    }
+}
+
+/// What is asked, without a way to answer.
+fn facts(record: &Record, zone: &TimeZone, now: Timestamp) -> Message {
+    let sheet = Sheet::new(record, zone, now);
     let title = format!("Approve {}?", sheet.pipeline);
     let mut facts = vec![
         format!("Stage {}, {} {}", sheet.stage, sheet.noun, sheet.place),
@@ -67,10 +152,6 @@ pub fn question(asked: &Question<'_>) -> Message {
     }
     blocks.extend(sheet.note.iter().map(|note| plain(note)));
     blocks.push(context(&facts.join("\n")));
-    blocks.push(json!({"type": "actions", "elements": elements(asked)}));
-    if record.rule.level == Level::Code {
-        blocks.push(context("The page asks for the code in your mail."));
-    }
     Message {
         text: escaped(&format!(
             "{title} Stage {}, until {}.",
@@ -92,6 +173,8 @@ pub fn outcome(record: &Record) -> Message {
         State::Superseded { .. } | State::Open => format!("No longer waiting: {name}"),
     };
     let when = record.ended_at().map(words::moment).unwrap_or_default();
+    let by = Some(by).filter(|by| !by.is_empty());
+    let by = by.map(|by| format!("\n{by}")).unwrap_or_default();
     let told = format!("Stage {}. {when}{by}", record.request.target.stage);
     Message {
         text: escaped(&title),
@@ -114,10 +197,7 @@ fn deciders(record: &Record) -> String {
         Some(format!("{called} {}", vote.verdict.past().to_lowercase()))
     });
     let votes: Vec<String> = votes.collect();
-    match votes.is_empty() {
-        true => String::new(),
-        false => format!("\n{}", votes.join(", ")),
-    }
+    votes.join(", ")
 }
 
 fn elements(asked: &Question<'_>) -> Vec<Value> {
@@ -127,13 +207,19 @@ fn elements(asked: &Question<'_>) -> Vec<Value> {
             "text": {"type": "plain_text", "text": "Review and decide"},
         })];
     }
-    let value = Button {
+    choice(&Button {
         approval: asked.record.request.id.clone(),
-        recipient: asked.recipient.id.clone(),
-        link: asked.link.clone(),
+        to: Addressee::Person {
+            recipient: asked.recipient.id.clone(),
+            link: asked.link.clone(),
+        },
         seen: asked.record.snapshot_digest(),
-    }
-    .value();
+    })
+}
+
+/// The two buttons that decide.
+fn choice(button: &Button) -> Vec<Value> {
+    let value = button.value();
     let button = |id: &str, word: &str, style: &str| {
         let text = |text: &str| json!({"type": "plain_text", "text": text});
         json!({
@@ -148,6 +234,29 @@ fn elements(asked: &Question<'_>) -> Vec<Value> {
         button(APPROVE, "Approve", "primary"),
         button(REJECT, "Reject", "danger"),
     ]
+}
+
+/// Names, and mentions of those who are in Slack: they are told.
+fn people(before: &str, who: Vec<&Recipient>, record: &Record) -> Value {
+    let mut elements = vec![json!({"type": "text", "text": before})];
+    for (at, who) in who.into_iter().enumerate() {
+        if at > 0 {
+            elements.push(json!({"type": "text", "text": ", "}));
+        }
+        let person = record.rule.people.get(&who.person);
+        elements.push(match person.and_then(|person| person.slack.as_ref()) {
+            Some(user) => json!({"type": "user", "user_id": user.as_str()}),
+            None => {
+                let name = words::one_line(record.rule.called(&who.person), 60);
+                json!({"type": "text", "text": name})
+            }
+        });
+    }
+    json!({"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]})
+}
+
+fn actions(elements: Vec<Value>) -> Value {
+    json!({"type": "actions", "elements": elements})
 }
 
 /// Slack takes headers of at most 150 characters, sections of 3,000, contexts of 2,000 (an element).

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Escalation, FourEyes, Need, Person, PersonId, Rule, RuleSet, WhenNewerWaits, count,
-    entries::{freeze, gate, groups, hours, kept, named, people},
+    entries::{channels, freeze, gate, groups, hours, kept, named, people},
     gate::Gate,
     glass,
     hours::{Freeze, Hours},
     pattern::{Pattern, Place},
     wire,
 };
-use crate::approval::level::Level;
+use crate::approval::{chat::room::SlackChannel, level::Level};
 
 /// Largest file that is read, in bytes: it is stored with every request, and DynamoDB's items end at 400 KB.
 pub const LARGEST: usize = 64 * 1024;
@@ -77,6 +77,7 @@ impl RuleSet {
         let mut faults = Vec::new();
         let people = people(&file, &mut faults);
         let groups = groups(&file, &mut faults);
+        let channels = channels(&file, &mut faults);
         let zones = each(&file.calendars, hours, &mut faults);
         let freezes = each(&file.freezes, freeze, &mut faults);
         let gates = each(&file.gates, gate, &mut faults);
@@ -87,6 +88,7 @@ impl RuleSet {
             file: &file,
             people,
             groups,
+            channels,
             hours: zones,
             freezes,
             gates,
@@ -135,6 +137,7 @@ struct Parts<'a> {
     file: &'a wire::File,
     people: BTreeMap<PersonId, Person>,
     groups: BTreeMap<&'a str, BTreeSet<PersonId>>,
+    channels: BTreeMap<String, SlackChannel>,
     hours: BTreeMap<&'a str, Hours>,
     freezes: BTreeMap<&'a str, Freeze>,
     gates: BTreeMap<&'a str, Gate>,
@@ -223,6 +226,7 @@ impl Parts<'_> {
             when_newer_waits: when_newer_waits(wire.when_newer_waits),
             level: level(wire.level),
             people: self.people.clone(),
+            channels: self.channels.clone(),
             source: keep(self.alone(wire), faults)?,
             simple: false,
         };
@@ -312,6 +316,7 @@ impl Parts<'_> {
             version: VERSION,
             people: file.people.clone(),
             groups: kept(&file.groups, |name| groups.contains(name)),
+            channels: kept(&file.channels, |name| groups.contains(name)),
             calendars: kept(&file.calendars, |name| wire.hours.as_ref() == Some(name)),
             freezes: kept(&file.freezes, |name| wire.freezes.contains(name)),
             gates: kept(&file.gates, |name| wire.gates.contains(name)),

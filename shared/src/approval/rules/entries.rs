@@ -18,7 +18,10 @@ use super::{
     normal, wire,
 };
 use crate::{
-    approval::{chat::SlackUser, settings::Address},
+    approval::{
+        chat::{SlackUser, room::SlackChannel},
+        settings::Address,
+    },
     secret::SecretRef,
 };
 
@@ -170,6 +173,25 @@ pub(super) fn groups<'a>(
         groups.insert(name.as_str(), members);
     }
     groups
+}
+
+pub(super) fn channels(
+    file: &wire::File,
+    faults: &mut Vec<RulesError>,
+) -> BTreeMap<String, SlackChannel> {
+    let mut channels = BTreeMap::new();
+    for (group, wire) in &file.channels {
+        if !file.groups.contains_key(group) {
+            let all = file.groups.keys().map(String::as_str);
+            faults.push(unknown("channels", "group", group, all));
+            continue;
+        }
+        let here = format!("channels.{group}");
+        if let Some(Some(channel)) = keep(parsed(&here, "slack", Some(&wire.slack)), faults) {
+            channels.insert(group.clone(), channel);
+        }
+    }
+    channels
 }
 
 pub(super) fn persons(

@@ -29,7 +29,7 @@ use jiff::Timestamp;
 
 use crate::{
     approval::{
-        chat::SlackUser,
+        chat::{SlackUser, room::SlackChannel},
         level::Level,
         request::Target,
         rules::{
@@ -89,6 +89,8 @@ pub struct Rule {
     pub level: Level,
     /// Everybody in the file.
     pub people: BTreeMap<PersonId, Person>,
+    /// Where groups are asked together.
+    channels: BTreeMap<String, SlackChannel>,
     /// The file with this rule alone: what is stored with a request.
     source: String,
     /// Made by [`RuleSet::simple`].
@@ -334,6 +336,20 @@ impl Rule {
             need.members.extend(more.iter().cloned());
         }
         Some(rule)
+    }
+
+    /// The channels of the groups that are needed, and of this many that are asked beside them; each once.
+    pub fn channels(&self, escalated: u8) -> Vec<&SlackChannel> {
+        let needed = self.needs.iter().map(|need| &need.group);
+        let more = self.escalate_to.iter().take(usize::from(escalated));
+        let groups = needed.chain(more.map(|e| &e.group));
+        let mut channels: Vec<&SlackChannel> = Vec::new();
+        for channel in groups.filter_map(|group| self.channels.get(group)) {
+            if !channels.contains(&channel) {
+                channels.push(channel);
+            }
+        }
+        channels
     }
 
     /// How many approvals are needed in all.

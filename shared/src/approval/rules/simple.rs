@@ -24,6 +24,7 @@ impl RuleSet {
             version: VERSION,
             people: ids.iter().map(|id| (id.clone(), person(id))).collect(),
             groups: BTreeMap::from([("approvers".to_owned(), ids)]),
+            channels: BTreeMap::new(),
             calendars: BTreeMap::new(),
             freezes: BTreeMap::new(),
             gates: BTreeMap::new(),

@@ -146,3 +146,38 @@ fn vote(who: &str, when: &str) -> Vote {
         at: at(when),
     }
 }
+
+#[test]
+fn groups_have_channels_and_only_those_that_are_asked_are_told() {
+    let file = |channels: &str| {
+        format!(
+            r#"{{"version":1,"people":{{"dana":{{"mail":"dana@example.com"}},"kim":{{"mail":"kim@example.com"}}}},
+            "groups":{{"makers":["dana"],"bosses":["kim"],"others":["kim"]}},"channels":{channels},
+            "rules":[{{"name":"all","needs":[{{"group":"makers","approvals":1}}],"escalateTo":["bosses"]}}]}}"#
+        )
+    };
+    let good = file(
+        r#"{"makers":{"slack":"C0MAKERS01"},"bosses":{"slack":"C00BOSSES1"},"others":{"slack":"C00OTHERS1"}}"#,
+    );
+    let rule = RuleSet::parse(&good).unwrap().into_only().unwrap();
+    let told = |groups: u8| -> Vec<String> {
+        let channels = rule.channels(groups).into_iter();
+        channels.map(ToString::to_string).collect()
+    };
+    assert_eq!(told(0), ["C0MAKERS01"]);
+    assert_eq!(told(1), ["C0MAKERS01", "C00BOSSES1"]);
+    let again = RuleSet::parse(rule.source()).unwrap().into_only().unwrap();
+    assert_eq!(again.channels(1), rule.channels(1));
+    assert!(!rule.source().contains("C00OTHERS1"));
+    for (channels, place) in [
+        (r#"{"nobody":{"slack":"C0MAKERS01"}}"#, "channels"),
+        (
+            r##"{"makers":{"slack":"#releases"}}"##,
+            "channels.makers.slack",
+        ),
+        (r#"{"makers":{}}"#, "channels.makers"),
+    ] {
+        let fault = RuleSet::parse(&file(channels)).unwrap_err();
+        assert_eq!(fault.place, place, "{fault}");
+    }
+}
