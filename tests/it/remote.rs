@@ -128,7 +128,16 @@ async fn a_pipeline_is_followed_answered_and_retried_from_the_command_line() {
     let approved = call(&app, &["approve", "remote", "--comment", "seen"]).await;
     assert_eq!(approved.status.code(), Some(0), "{}", shown(&approved));
     let said = String::from_utf8_lossy(&approved.stdout).into_owned();
-    assert!(said.ends_with("\nApproved: Ask / Ok: seen\n"), "{said}");
+    assert!(
+        said.contains("\nApproved: Ask / Ok: seen\nThis answer went past the approval rules"),
+        "{said}"
+    );
+    let help = call(&app, &["approve", "--help"]).await;
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    assert!(
+        help.contains("past its approval rules") && help.contains("out-of-band"),
+        "{help}"
+    );
     let again = call(&app, &["approve", "remote"]).await;
     assert_eq!(again.status.code(), Some(2), "{}", shown(&again));
     assert!(

@@ -28,7 +28,12 @@ pub enum Command {
     Status(StatusArguments),
     /// Print the output of an execution's actions
     Logs(LogsArguments),
-    /// Answer the open approval of a pipeline
+    /// Answer the open approval of a pipeline, past its approval rules: as the AWS console does, found and recorded
+    ///
+    /// The answer is sent as PutApprovalResult. Nobody's link, code or sign-in is asked for, and no rule is looked at:
+    /// whom approvals are asked of, four-eyes and times do not count. Under approval rules this is an out-of-band
+    /// approval. approval-sweep finds it within a minute, alerts, and records it in the audit as out-of-band; whoever
+    /// was asked is told. To decide within the rules, open the link of your mail.
     Approve(AnswerArguments),
     /// Retry the failed stage of a pipeline
     Retry(RetryArguments),

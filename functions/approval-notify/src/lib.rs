@@ -17,7 +17,7 @@ mod entry;
 mod error;
 mod head;
 pub mod letter;
-mod news;
+pub mod news;
 mod posting;
 mod rooms;
 mod task;

@@ -17,7 +17,7 @@ use shared::{
         link::Purpose,
         means::{Channel, Means},
         port::{ApprovalStore, Entropy, Press, ResultSender},
-        request::{Recipient, Record, Verdict},
+        request::{IssuedLink, Recipient, Record, Verdict},
         settings::BaseUrl,
         sign_in::IdentityProvider,
     },

@@ -50,6 +50,8 @@ pub struct Revision {
 pub struct Vote {
     pub person: String,
     pub verdict: String,
+    /// Against the rule, in an emergency.
+    pub alone: bool,
     pub at: String,
     pub level: String,
     pub channel: String,
@@ -118,6 +120,7 @@ fn add(change: &mut Change, body: &Value) {
         "voted" => change.votes.push(Vote {
             person: text("person"),
             verdict: text("verdict"),
+            alone: what["breakGlass"] == true,
             at: text("votedAt"),
             level: text("level"),
             channel: text("channel"),
@@ -225,5 +228,78 @@ fn revision(value: &Value) -> Revision {
         id: text("id"),
         message: text("message"),
         author: text("author"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn record(seq: u64, kind: &str, what: Value) -> Checked {
+        let at = format!("2026-11-0{seq}T10:00:00Z");
+        Checked {
+            month: "2026-11".to_owned(),
+            seq,
+            body: json!({"at": at, "kind": kind, "approval": "q1", "what": what}),
+        }
+    }
+
+    #[test]
+    fn a_broken_glass_is_told_with_reason_reviewer_and_finding() {
+        let left = json!({
+            "person": "dana", "reason": "The shop is down.", "group": "security", "reviewers": ["kim"],
+            "reviewUntil": "2026-11-09T10:00:00Z",
+        });
+        let records = [
+            record(
+                1,
+                "asked",
+                json!({"pipeline": "shop", "people": ["dana", "lee"]}),
+            ),
+            record(
+                2,
+                "voted",
+                json!({"person": "dana", "verdict": "Approved", "breakGlass": true, "votedAt": "2026-11-02T10:00:00Z",
+                    "level": "L2", "channel": "page", "comment": "The shop is down."}),
+            ),
+            record(
+                3,
+                "decided",
+                json!({"decision": "d1", "verdict": "Approved", "decidedAt": "2026-11-02T10:00:00Z"}),
+            ),
+            record(4, "broken-glass", left.clone()),
+            record(5, "review-overdue", left),
+            record(
+                6,
+                "reviewed",
+                json!({"person": "kim", "of": "dana", "finding": "Right to do so."}),
+            ),
+        ];
+        let changes = of(&records);
+        let [change] = &changes[..] else {
+            panic!("{changes:?}");
+        };
+        assert_eq!(
+            change.irregular,
+            [
+                "decided alone in an emergency by dana: The shop is down.; to be reviewed by security until 2026-11-09T10:00:00Z",
+                "not reviewed by security until 2026-11-09T10:00:00Z",
+                "reviewed by kim on 2026-11-06T10:00:00Z: Right to do so.",
+            ]
+        );
+        assert_eq!(
+            (change.result.as_str(), change.votes.len()),
+            ("Approved", 1)
+        );
+        assert!(change.votes[0].alone);
+        let table = super::super::csv::write(&changes);
+        for words in [
+            "dana Approved alone, in an emergency, 2026-11-02T10:00:00Z (L2, page): The shop is down.",
+            "reviewed by kim on 2026-11-06T10:00:00Z: Right to do so.",
+        ] {
+            assert!(table.contains(words), "{words}: {table}");
+        }
     }
 }

@@ -63,8 +63,17 @@ pub fn write(changes: &[Change]) -> String {
 
 fn vote(v: &Vote) -> String {
     let mut text = format!(
-        "{} {} {} ({}, {}",
-        v.person, v.verdict, v.at, v.level, v.channel
+        "{} {}{} {} ({}, {}",
+        v.person,
+        v.verdict,
+        if v.alone {
+            " alone, in an emergency,"
+        } else {
+            ""
+        },
+        v.at,
+        v.level,
+        v.channel
     );
     if !v.ip.is_empty() {
         text.push_str(&format!(", {}", v.ip));

@@ -93,6 +93,9 @@ pub async fn logs(arguments: LogsArguments) -> Result<ExitCode, Stop> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What an answer from here is.
+const PAST_THE_RULES: &str = "This answer went past the approval rules, if there are any: approval-sweep finds it, alerts, and records it as out-of-band. Within the rules, people answer by the link of their mail.";
+
 /// `stagewright approve`: lists what waits, shows what is decided, or decides it. It answers as the AWS console does: past
 /// the approval rules, which `approval-sweep` then tells and records.
 pub async fn approve(arguments: AnswerArguments) -> Result<ExitCode, Stop> {
@@ -153,7 +156,7 @@ pub async fn approve(arguments: AnswerArguments) -> Result<ExitCode, Stop> {
     });
     client.call("PutApprovalResult", request).await?;
     say(&format!(
-        "\n{status}: {} / {}: {summary}\n",
+        "\n{status}: {} / {}: {summary}\n{PAST_THE_RULES}\n",
         one.stage, one.action
     ));
     Ok(ExitCode::SUCCESS)

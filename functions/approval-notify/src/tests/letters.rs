@@ -1,6 +1,7 @@
 //! What a mail holds: no foreign text that becomes more than text, no header and no recipient but ours.
 
 use mail_parser::{HeaderValue, MessageParser};
+use shared::approval::{booth::Booth, id::DecisionId, means::Means, request::Verdict};
 use shared_testkit::html::{self, HOSTILE};
 
 use super::*;
@@ -147,5 +148,83 @@ async fn at_the_lowest_level_a_mail_has_two_links_and_no_code() {
             .collect();
         assert_eq!(purposes, [Purpose::Approve, Purpose::Reject]);
         assert!(!part.contains("Code:") && !part.contains("Your code"));
+    }
+}
+
+/// Dana breaks the glass, Lee is asked to look at it.
+#[tokio::test]
+async fn a_mail_about_a_review_says_who_why_and_until_when_and_opens_the_page() {
+    let (world, clock) = (world(), FixedClock::default());
+    let mut notify = function(&world, &clock);
+    let file = r#"{"version":1,"people":{"dana":{"name":"Dana","mail":"dana@example.com"},"lee":{"name":"Lee","mail":"lee@example.com"}},
+        "groups":{"makers":["dana","lee"]},"rules":[{"name":"strict","needs":[{"group":"makers","approvals":2}],
+        "fourEyes":{"trigger":false,"authors":false},"breakGlass":{"people":["dana"],"reviewedBy":"makers","reviewWithinDays":2}}]}"#;
+    notify.settings.rules = RuleSet::parse(file).unwrap();
+    notify.handle(&[delivery("x")]).await.unwrap();
+    let asked = world.mails();
+    let (claims, code) = read(&world, &asked[0], BEGINNING);
+    let record = world.records().remove(0);
+    let ballot = decide::Ballot {
+        recipient: claims.recipient,
+        link: claims.link,
+        purpose: claims.purpose,
+        link_digest: claims.digest,
+        act: decide::Act::BreakGlass,
+        verdict: Verdict::Approve,
+        comment: "The shop <b>sells</b> nothing.".to_owned(),
+        signed_in: false,
+        code: Secret::new(code),
+        nonce: "n".to_owned(),
+        seen: record.snapshot_digest(),
+        attempt: DecisionId::from_random([7; 12]),
+        means: Means::default(),
+    };
+    let booth = Booth {
+        store: &world,
+        sender: &world,
+        clock: &clock,
+    };
+    booth.cast(record.clone(), &ballot).await.unwrap();
+    notify.send_due(&record.request.id).await.unwrap();
+    let mails = &world.mails()[asked.len()..];
+    let to = |who: &str| mails.iter().find(|mail| mail.to == who).unwrap();
+    let (review, outcome) = (to("lee@example.com"), to("dana@example.com"));
+    assert_eq!(review.subject, "[Release] Please review: site-release");
+    assert_eq!(outcome.subject, "[Release] Approved: site-release");
+    let (claims, _) = {
+        let text = review.text.reveal();
+        let token = text.split("/a/").nth(1).unwrap().split_whitespace().next();
+        let code = text.lines().find_map(|l| l.strip_prefix("Code: ")).unwrap();
+        assert!(review.html.reveal().contains(code));
+        let base = BASE.parse().unwrap();
+        let later = BEGINNING + jiff::SignedDuration::from_hours(24 * 30);
+        (
+            link::open(token.unwrap(), &world.ring(), &base, later).unwrap(),
+            code,
+        )
+    };
+    assert_eq!(claims.purpose, Purpose::Review);
+    let words = [
+        "Dana decided this alone, in an emergency",
+        "The shop ",
+        "Somebody of makers looks at it until Sun 4 Jan 2026",
+        "because you may close the review",
+    ];
+    let html = review.html.reveal();
+    for part in words {
+        assert!(
+            review.text.reveal().contains(part),
+            "{part}: {:?}",
+            review.text.reveal()
+        );
+        assert!(html.contains(part), "{part}: {html}");
+    }
+    assert!(!html.contains("<b>sells"), "{html}");
+    for part in [outcome.text.reveal(), outcome.html.reveal()] {
+        assert!(
+            !part.contains("/a/v4.") && !part.contains("Code:"),
+            "{part}"
+        );
+        assert!(!part.contains("close the review"), "{part}");
     }
 }

@@ -247,6 +247,7 @@ async fn a_channel_says_how_it_ended_and_has_no_buttons_then() {
                     id: DecisionId::from_random([7; 12]),
                     verdict: Verdict::Approve,
                     at: BEGINNING,
+                    newer: None,
                 },
                 delivered_at: BEGINNING,
             };
