@@ -180,15 +180,7 @@ impl Browser {
     }
 
     fn try_call(&mut self, method: &str, params: Value) -> Result<Value, String> {
-        self.next += 1;
-        let id = self.next;
-        let mut message = json!({"id": id, "method": method, "params": params});
-        if !self.session.is_empty() {
-            message["sessionId"] = json!(self.session);
-        }
-        self.socket
-            .send(Message::text(message.to_string()))
-            .map_err(|e| e.to_string())?;
+        let id = self.send(method, params)?;
         loop {
             let answer = self.read()?;
             if answer["id"] == id {
@@ -199,6 +191,18 @@ impl Browser {
             }
             self.keep(answer);
         }
+    }
+
+    fn send(&mut self, method: &str, params: Value) -> Result<u64, String> {
+        self.next += 1;
+        let mut message = json!({"id": self.next, "method": method, "params": params});
+        if !self.session.is_empty() {
+            message["sessionId"] = json!(self.session);
+        }
+        self.socket
+            .send(Message::text(message.to_string()))
+            .map_err(|e| e.to_string())?;
+        Ok(self.next)
     }
 
     fn read(&mut self) -> Result<Value, String> {
@@ -218,8 +222,9 @@ impl Browser {
     }
 
     fn keep(&mut self, event: Value) {
-        if event["sessionId"] != self.session.as_str() {
-            return; // of a page before this one
+        // Of a page before this one, or an answer that nobody waits for.
+        if event["sessionId"] != self.session.as_str() || event["method"].is_null() {
+            return;
         }
         if event["method"] == "Network.requestWillBeSent" {
             self.asked.push(event["params"]["request"].clone());
@@ -340,15 +345,18 @@ impl Browser {
         self.call("Input.insertText", json!({"text": text}));
     }
 
-    /// Presses Enter where the focus is.
-    pub fn enter(&mut self) {
-        for kind in ["keyDown", "keyUp"] {
-            let mut params =
-                json!({"type": kind, "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13});
-            if kind == "keyDown" {
-                params["text"] = json!("\r");
-            }
-            self.call("Input.dispatchKeyEvent", params);
+    /// Types a text and Enter where the focus is, whatever comes of it: a page that gives way to another never answers
+    /// what was typed last.
+    pub fn type_blindly(&mut self, text: &str) {
+        let down = json!({"type": "keyDown", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"});
+        let up =
+            json!({"type": "keyUp", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13});
+        for (method, params) in [
+            ("Input.insertText", json!({"text": text})),
+            ("Input.dispatchKeyEvent", down),
+            ("Input.dispatchKeyEvent", up),
+        ] {
+            self.send(method, params).expect("chromium listens");
         }
     }
 

@@ -96,8 +96,7 @@ pub fn attack(browser: &mut Browser, site: &Site, url: &str, chance: &mut Chance
             "(() => {{ const all = document.querySelectorAll('a, button, input:not([type=hidden]), textarea'); \
              const e = all[{at} % Math.max(all.length, 1)]; e?.focus(); }})()"
         ));
-        browser.call("Input.insertText", json!({"text": text(chance)}));
-        browser.enter();
+        browser.type_blindly(text(chance));
     }
     browser.open(url);
 }
