@@ -257,20 +257,51 @@ impl Browser {
     /// Opens an address and waits until it is loaded. What the page before was still about to open gives way.
     pub fn open(&mut self, url: &str) {
         let until = Instant::now() + PATIENCE;
-        let opened = loop {
+        loop {
             self.events.clear();
             let opened = self.call("Page.navigate", json!({"url": url}));
-            if opened["errorText"] != "net::ERR_ABORTED" {
-                break opened;
-            }
-            assert!(Instant::now() < until, "{url} does not open: {opened}");
-        };
-        loop {
-            let life = self.event("Page.lifecycleEvent");
-            if life["name"] == "load" && life["loaderId"] == opened["loaderId"] {
+            if opened["errorText"] != "net::ERR_ABORTED" && self.loads(&opened["loaderId"]) {
                 return;
             }
+            assert!(Instant::now() < until, "{url} does not open: {opened}");
         }
+    }
+
+    /// Whether this loader's page is loaded before another takes its place, or nothing is heard any more.
+    fn loads(&mut self, loader: &Value) -> bool {
+        let mut seen = 0;
+        loop {
+            while let Some(event) = self.events.get(seen) {
+                seen += 1;
+                let (frame, life) = (&event["params"]["frame"], &event["params"]);
+                match event["method"].as_str() {
+                    Some("Page.lifecycleEvent")
+                        if life["name"] == "load" && life["loaderId"] == *loader =>
+                    {
+                        return true;
+                    }
+                    Some("Page.frameNavigated")
+                        if frame["parentId"].is_null() && frame["loaderId"] != *loader =>
+                    {
+                        return false;
+                    }
+                    _ => {}
+                }
+            }
+            self.hear(PATIENCE / 10);
+            let heard = self.read();
+            self.hear(PATIENCE);
+            match heard {
+                Ok(event) => self.keep(event),
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// How long to listen for the next thing that it says.
+    fn hear(&mut self, time: Duration) {
+        let stream = self.socket.get_mut();
+        stream.set_read_timeout(Some(time)).expect("a timeout");
     }
 
     /// Does something that leads to another page, and waits for it.
