@@ -82,7 +82,7 @@ bench: ## measure what the budgets promise
 
 test-browser: $(BROWSER)/ready ## try approval pages and mails in Chromium
 	@$(CARGO) build --workspace --bins --tests --quiet
-	$(CARGO) test --package stagewright-tests --test it --quiet -- browser
+	$(CARGO) test --package stagewright-tests --test it --quiet -- browser --test-threads=1
 
 # Chromium and axe-core. Where they cannot be installed, the tests that need them say that they are skipped.
 $(BROWSER)/ready: tests/browser/install.sh

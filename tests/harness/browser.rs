@@ -180,7 +180,15 @@ impl Browser {
     }
 
     fn try_call(&mut self, method: &str, params: Value) -> Result<Value, String> {
-        let id = self.send(method, params)?;
+        self.next += 1;
+        let id = self.next;
+        let mut message = json!({"id": id, "method": method, "params": params});
+        if !self.session.is_empty() {
+            message["sessionId"] = json!(self.session);
+        }
+        self.socket
+            .send(Message::text(message.to_string()))
+            .map_err(|e| e.to_string())?;
         loop {
             let answer = self.read()?;
             if answer["id"] == id {
@@ -191,18 +199,6 @@ impl Browser {
             }
             self.keep(answer);
         }
-    }
-
-    fn send(&mut self, method: &str, params: Value) -> Result<u64, String> {
-        self.next += 1;
-        let mut message = json!({"id": self.next, "method": method, "params": params});
-        if !self.session.is_empty() {
-            message["sessionId"] = json!(self.session);
-        }
-        self.socket
-            .send(Message::text(message.to_string()))
-            .map_err(|e| e.to_string())?;
-        Ok(self.next)
     }
 
     fn read(&mut self) -> Result<Value, String> {
@@ -222,9 +218,8 @@ impl Browser {
     }
 
     fn keep(&mut self, event: Value) {
-        // Of a page before this one, or an answer that nobody waits for.
-        if event["sessionId"] != self.session.as_str() || event["method"].is_null() {
-            return;
+        if event["sessionId"] != self.session.as_str() {
+            return; // of a page before this one
         }
         if event["method"] == "Network.requestWillBeSent" {
             self.asked.push(event["params"]["request"].clone());
@@ -257,51 +252,20 @@ impl Browser {
     /// Opens an address and waits until it is loaded. What the page before was still about to open gives way.
     pub fn open(&mut self, url: &str) {
         let until = Instant::now() + PATIENCE;
-        loop {
+        let opened = loop {
             self.events.clear();
             let opened = self.call("Page.navigate", json!({"url": url}));
-            if opened["errorText"] != "net::ERR_ABORTED" && self.loads(&opened["loaderId"]) {
-                return;
+            if opened["errorText"] != "net::ERR_ABORTED" {
+                break opened;
             }
             assert!(Instant::now() < until, "{url} does not open: {opened}");
-        }
-    }
-
-    /// Whether this loader's page is loaded before another takes its place, or nothing is heard any more.
-    fn loads(&mut self, loader: &Value) -> bool {
-        let mut seen = 0;
+        };
         loop {
-            while let Some(event) = self.events.get(seen) {
-                seen += 1;
-                let (frame, life) = (&event["params"]["frame"], &event["params"]);
-                match event["method"].as_str() {
-                    Some("Page.lifecycleEvent")
-                        if life["name"] == "load" && life["loaderId"] == *loader =>
-                    {
-                        return true;
-                    }
-                    Some("Page.frameNavigated")
-                        if frame["parentId"].is_null() && frame["loaderId"] != *loader =>
-                    {
-                        return false;
-                    }
-                    _ => {}
-                }
-            }
-            self.hear(PATIENCE / 10);
-            let heard = self.read();
-            self.hear(PATIENCE);
-            match heard {
-                Ok(event) => self.keep(event),
-                Err(_) => return false,
+            let life = self.event("Page.lifecycleEvent");
+            if life["name"] == "load" && life["loaderId"] == opened["loaderId"] {
+                return;
             }
         }
-    }
-
-    /// How long to listen for the next thing that it says.
-    fn hear(&mut self, time: Duration) {
-        let stream = self.socket.get_mut();
-        stream.set_read_timeout(Some(time)).expect("a timeout");
     }
 
     /// Does something that leads to another page, and waits for it.
@@ -376,18 +340,15 @@ impl Browser {
         self.call("Input.insertText", json!({"text": text}));
     }
 
-    /// Types a text and Enter where the focus is, whatever comes of it: a page that gives way to another never answers
-    /// what was typed last.
-    pub fn type_blindly(&mut self, text: &str) {
-        let down = json!({"type": "keyDown", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"});
-        let up =
-            json!({"type": "keyUp", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13});
-        for (method, params) in [
-            ("Input.insertText", json!({"text": text})),
-            ("Input.dispatchKeyEvent", down),
-            ("Input.dispatchKeyEvent", up),
-        ] {
-            self.send(method, params).expect("chromium listens");
+    /// Presses Enter where the focus is.
+    pub fn enter(&mut self) {
+        for kind in ["keyDown", "keyUp"] {
+            let mut params =
+                json!({"type": kind, "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13});
+            if kind == "keyDown" {
+                params["text"] = json!("\r");
+            }
+            self.call("Input.dispatchKeyEvent", params);
         }
     }
 

@@ -54,7 +54,7 @@ fn fill(browser: &mut Browser, chance: &mut Chance) {
 }
 
 /// Everything, at the level.
-pub fn attack(browser: &mut Browser, site: &Site, url: &str, chance: &mut Chance) {
+fn attack(browser: &mut Browser, site: &Site, url: &str, chance: &mut Chance) {
     // Opens it and waits: nothing on the page acts by itself.
     browser.open(url);
     browser.leave_alone(Duration::from_secs(10));
@@ -96,7 +96,8 @@ pub fn attack(browser: &mut Browser, site: &Site, url: &str, chance: &mut Chance
             "(() => {{ const all = document.querySelectorAll('a, button, input:not([type=hidden]), textarea'); \
              const e = all[{at} % Math.max(all.length, 1)]; e?.focus(); }})()"
         ));
-        browser.type_blindly(text(chance));
+        browser.call("Input.insertText", json!({"text": text(chance)}));
+        browser.enter();
     }
     browser.open(url);
 }

@@ -1,13 +1,9 @@
-//! Level L3: signing in at an identity provider, by hand and by machine.
+//! Level L3: signing in at an identity provider, with real clicks and keys.
 
-use harness::{browser::Browser, chance::Chance, site::Site};
+use harness::{browser::Browser, site::Site};
 use stagewright_standins::identity::PASSWORD;
 
-use super::{
-    asked, link,
-    person::decide,
-    scanner::{attack, undecided},
-};
+use super::{asked, link, person::decide, scanner::undecided};
 
 /// The provider's form, filled in with real keys and sent with a real click.
 pub fn sign_in(browser: &mut Browser, site: &Site, mail: &str) {
@@ -63,25 +59,4 @@ fn threat_42_a_browser_signed_in_as_somebody_else_shows_and_decides_nothing() {
     browser.open(&link(&site, &invited[0].token));
     assert_eq!(browser.eval("document.forms.length"), 0);
     undecided(&site);
-}
-
-#[test]
-fn threat_03_at_level_l3_a_machine_without_the_sign_in_decides_nothing() {
-    let Some(mut browser) = Browser::start() else {
-        return;
-    };
-    let (site, invited) = asked("L3");
-    let mut chance = Chance::new("threat_03_l3");
-    let url = link(&site, &invited[0].token);
-    attack(&mut browser, &site, &url, &mut chance);
-    undecided(&site);
-    let tried = site.provider.stage.count("GET", "/authorize");
-    assert!(tried > 2, "it did go to the provider, {tried} times");
-    assert_eq!(
-        site.provider.stage.count("POST", "/token"),
-        0,
-        "nobody signed in"
-    );
-    let page = browser.text();
-    assert!(!page.contains("site-release"), "no facts: {page}");
 }
