@@ -1,5 +1,5 @@
-//! `make bench`: measures what the README and `docs/performance.md` say. Prints one row per figure; with the argument
-//! `artifacts`, `approvals` or `states` only those of large artifacts, of the approval page or of state machines.
+//! `make bench`: measures what the README and `docs/performance.md` say. Prints one row per figure; with the name of one
+//! of [`SUBJECTS`] as its argument only the figures of that.
 
 mod api;
 mod approvals;
@@ -11,7 +11,22 @@ mod lambda;
 mod sizes;
 mod states;
 
-use std::process::ExitCode;
+use std::{future::Future, process::ExitCode};
+
+type Figures = Vec<(String, String)>;
+
+/// What can be measured alone, in the order of a whole run.
+const SUBJECTS: [(&str, fn() -> Figures); 9] = [
+    ("artifacts", artifacts::measure),
+    ("sizes", sizes::measure),
+    ("example", example::measure),
+    ("lambda", lambda::measure),
+    ("approvals", approvals::measure),
+    ("states", states::measure),
+    ("api", api::measure),
+    ("executions", || ended(executions::measure())),
+    ("history", || ended(history::measure())),
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -19,56 +34,27 @@ fn main() -> ExitCode {
     if first == Some(artifacts::CHILD) {
         return artifacts::child(&arguments[1..]);
     }
+    let asked = |name: &str| first.is_none_or(|first| first == name);
+    if !SUBJECTS.iter().any(|(name, _)| asked(name)) {
+        let names = SUBJECTS.map(|(name, _)| name).join(", ");
+        eprintln!("bench measures {names}; without an argument all of them");
+        return ExitCode::from(2);
+    }
     println!("{:<70} {:>24}", "what", "measured");
-    if first == Some("approvals") {
-        for (what, figure) in approvals::measure() {
+    for (_, measure) in SUBJECTS.iter().filter(|(name, _)| asked(name)) {
+        for (what, figure) in measure() {
             row(&what, &figure);
         }
-        return ExitCode::SUCCESS;
     }
-    if first == Some("states") {
-        for (what, figure) in states::measure() {
-            row(&what, &figure);
-        }
-        return ExitCode::SUCCESS;
-    }
-    for (what, figure) in artifacts::measure() {
-        row(&what, &figure);
-    }
-    if first == Some("artifacts") {
-        return ExitCode::SUCCESS;
-    }
-    for (what, figure) in sizes::measure() {
-        row(&what, &figure);
-    }
-    for (what, figure) in example::measure() {
-        row(&what, &figure);
-    }
-    for (what, figure) in lambda::measure() {
-        row(&what, &figure);
-    }
-    for (what, figure) in approvals::measure() {
-        row(&what, &figure);
-    }
-    for (what, figure) in states::measure() {
-        row(&what, &figure);
-    }
-    for (what, figure) in api::measure() {
-        row(&what, &figure);
-    }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    ExitCode::SUCCESS
+}
+
+fn ended(measure: impl Future<Output = Figures>) -> Figures {
+    tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .expect("a runtime");
-    runtime.block_on(async {
-        for (what, figure) in executions::measure().await {
-            row(&what, &figure);
-        }
-        for (what, figure) in history::measure().await {
-            row(&what, &figure);
-        }
-    });
-    ExitCode::SUCCESS
+        .expect("a runtime")
+        .block_on(measure)
 }
 
 fn row(what: &str, figure: &str) {
