@@ -10,17 +10,24 @@ use shared::{
         port::Mail,
         request::{Recipient, Record},
         settings::NotifySettings,
-        sheet::{Link, Sheet},
+        sheet::{Fact, Link, Sheet},
         words,
     },
     port::PortError,
     secret::Secret,
 };
 
+/// Gmail cuts longer mails, and with them the button.
+const LONGEST: usize = 90_000;
+/// How long the lists of a mail may be: shorter where the texts in them are long.
+const LISTED: [usize; 3] = [20, 6, 1];
+
 #[derive(Template)]
 #[template(path = "mail.txt")]
 struct Text<'a> {
+    occasion: Occasion,
     sheet: &'a Sheet,
+    facts: &'a [Fact],
     way: &'a Way<'a>,
     to: &'a str,
 }
@@ -28,10 +35,34 @@ struct Text<'a> {
 #[derive(Template)]
 #[template(path = "mail.html")]
 struct Html<'a> {
+    occasion: Occasion,
     sheet: &'a Sheet,
+    facts: &'a [Fact],
     way: &'a Way<'a>,
     host: &'a str,
     to: &'a str,
+}
+
+/// Why somebody is asked now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// For the first time.
+    First,
+    /// The link they had is revoked.
+    Renewed,
+    /// Time runs out and they have not answered.
+    Reminder,
+}
+
+impl Occasion {
+    /// Before subject and heading.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::First => "",
+            Self::Renewed => "New link: ",
+            Self::Reminder => "Reminder: ",
+        }
+    }
 }
 
 /// How the approver answers.
@@ -44,10 +75,14 @@ struct Way<'a> {
     links: Vec<Button>,
 }
 
-/// One link of the mail.
-struct Button {
-    words: &'static str,
-    url: String,
+/// One link of a mail.
+pub(crate) struct Button {
+    /// What it says.
+    pub(crate) words: &'static str,
+    /// Where it leads.
+    pub(crate) url: String,
+    /// Drawn as an outline, so that its shape tells it from the one beside it.
+    pub(crate) hollow: bool,
 }
 
 /// Writes the mail for one approver.
@@ -60,42 +95,78 @@ pub fn compose(
     settings: &NotifySettings,
     links: &[(Purpose, Secret)],
     code: &Code,
+    occasion: Occasion,
     now: Timestamp,
 ) -> Result<Mail, PortError> {
-    let sheet = Sheet::new(record, &settings.zone.0, now);
     let level = record.rule.level;
     let button = |(purpose, token): &(Purpose, Secret)| Button {
         words: match purpose {
             Purpose::Review => "Review and decide",
-            Purpose::Approve => "Approve\u{2026}",
-            Purpose::Reject => "Reject\u{2026}",
+            Purpose::Approve => "\u{2713} Approve\u{2026}",
+            Purpose::Reject => "\u{2715} Reject\u{2026}",
         },
         url: format!("{}/a/{}", settings.base, token.reveal()),
+        hollow: *purpose == Purpose::Reject,
     };
     let way = Way {
         code: (level == Level::Code).then(|| code.reveal()),
         signs_in: level == Level::SignIn,
         links: links.iter().map(button).collect(),
     };
-    let to = recipient.address.as_str();
-    let (sheet, way) = (&sheet, &way);
-    let text = Text { sheet, way, to }.render().map_err(unwritten)?;
-    let html = Html {
-        sheet,
-        way,
-        host: settings.base.host(),
-        to,
-    }
-    .render()
-    .map_err(unwritten)?;
+    let (to, host) = (recipient.address.as_str(), settings.base.host());
+    let (text, html) = fitting(record, settings, now, |sheet| {
+        let facts = [sheet.release(), sheet.request()].concat();
+        let (facts, way) = (facts.as_slice(), &way);
+        let text = Text {
+            occasion,
+            sheet,
+            facts,
+            way,
+            to,
+        };
+        let html = Html {
+            occasion,
+            sheet,
+            facts,
+            way,
+            host,
+            to,
+        };
+        Ok((text.render()?, html.render()?))
+    })?;
+    let subject = words::subject(&record.request, &settings.zone.0);
     Ok(Mail {
         from: settings.mailing.from(),
         to: to.to_owned(),
-        subject: words::subject(&record.request, &settings.zone.0),
-        text: Secret::new(text),
-        html: Secret::new(html),
+        subject: format!("{}{subject}", occasion.prefix()),
+        text,
+        html,
         headers: headers(record, settings),
     })
+}
+
+/// Text and HTML of a mail with as much of the lists as mail programs show.
+///
+/// # Errors
+/// When a template fails, which it does not for text.
+pub(crate) fn fitting(
+    record: &Record,
+    settings: &NotifySettings,
+    now: Timestamp,
+    render: impl Fn(&Sheet) -> askama::Result<(String, String)>,
+) -> Result<(Secret, Secret), PortError> {
+    let mut parts = (String::new(), String::new());
+    for most in LISTED {
+        let sheet = Sheet::new(record, &settings.zone.0, now).at_most(most);
+        parts = render(&sheet).map_err(|error| PortError::Invalid {
+            what: "the approval mail".to_owned(),
+            message: error.to_string(),
+        })?;
+        if parts.1.len() < LONGEST {
+            break;
+        }
+    }
+    Ok((Secret::new(parts.0), Secret::new(parts.1)))
 }
 
 /// Says that a machine wrote it, and holds all mails of one approval together in one thread: they refer to one id,
@@ -109,11 +180,4 @@ pub fn headers(record: &Record, settings: &NotifySettings) -> Vec<(&'static str,
         ("In-Reply-To", thread.clone()),
         ("References", thread),
     ]
-}
-
-fn unwritten(error: askama::Error) -> PortError {
-    PortError::Invalid {
-        what: "the approval mail".to_owned(),
-        message: error.to_string(),
-    }
 }

@@ -1,24 +1,25 @@
 //! The mail that tells everybody who was asked how it ended. It holds no link and no code.
 
 use askama::Template;
+use jiff::tz::TimeZone;
 use shared::{
     approval::{
         port::Mail,
         request::{Recipient, Record, State, Verdict},
         settings::NotifySettings,
-        sheet::Sheet,
+        sheet::{Fact, Link, Sheet},
         words,
     },
     port::PortError,
-    secret::Secret,
 };
 
-use crate::letter;
+use crate::letter::{self, Button};
 
 #[derive(Template)]
 #[template(path = "news.txt")]
 struct Text<'a> {
     sheet: &'a Sheet,
+    facts: &'a [Fact],
     news: &'a News,
     to: &'a str,
 }
@@ -27,7 +28,9 @@ struct Text<'a> {
 #[template(path = "news.html")]
 struct Html<'a> {
     sheet: &'a Sheet,
+    facts: &'a [Fact],
     news: &'a News,
+    host: &'a str,
     to: &'a str,
 }
 
@@ -41,8 +44,6 @@ struct News {
     word: String,
     /// One sentence.
     told: String,
-    /// One line for each answer.
-    votes: Vec<VoteLine>,
     /// What is wanted of whoever reads it.
     wanted: Option<Wanted>,
 }
@@ -51,7 +52,8 @@ struct News {
 struct Wanted {
     /// Who decided alone, why, and until when somebody looks at it.
     told: String,
-    url: String,
+    /// One.
+    links: Vec<Button>,
     code: Option<String>,
 }
 
@@ -61,12 +63,6 @@ pub struct Ask {
     pub url: String,
     /// Level L2.
     pub code: Option<String>,
-}
-
-struct VoteLine {
-    who: String,
-    did: String,
-    comment: String,
 }
 
 /// Writes the mail for one person.
@@ -80,8 +76,7 @@ pub fn compose(
     ask: Option<&Ask>,
 ) -> Result<Mail, PortError> {
     let ended = record.ended_at().unwrap_or(record.request.asked_at);
-    let sheet = Sheet::new(record, &settings.zone.0, ended);
-    let mut news = news(record);
+    let mut news = news(record, &settings.zone.0);
     news.wanted = ask.zip(record.review.as_ref()).map(|(ask, review)| {
         let who = words::one_line(record.rule.called(&review.of), 100);
         let (reason, until) = (&review.reason, words::local(review.due_at, &settings.zone.0));
@@ -90,13 +85,33 @@ pub fn compose(
             told: format!(
                 "{who} decided this alone, in an emergency: \u{201c}{reason}\u{201d} Somebody of {group} looks at it until {until}."
             ),
-            url: ask.url.clone(),
+            links: vec![Button {
+                words: "Say what you found",
+                url: ask.url.clone(),
+                hollow: false,
+            }],
             code: ask.code.clone(),
         }
     });
-    let (sheet, news, to) = (&sheet, &news, recipient.address.as_str());
-    let text = Text { sheet, news, to }.render().map_err(unwritten)?;
-    let html = Html { sheet, news, to }.render().map_err(unwritten)?;
+    let (host, to) = (settings.base.host(), recipient.address.as_str());
+    let (text, html) = letter::fitting(record, settings, ended, |sheet| {
+        let facts = sheet.request();
+        let (facts, news) = (facts.as_slice(), &news);
+        let text = Text {
+            sheet,
+            facts,
+            news,
+            to,
+        };
+        let html = Html {
+            sheet,
+            facts,
+            news,
+            host,
+            to,
+        };
+        Ok((text.render()?, html.render()?))
+    })?;
     let target = &record.request.target;
     let subject = match &news.wanted {
         Some(_) => format!("[{}] Please review: {}", target.stage, target.pipeline),
@@ -106,15 +121,16 @@ pub fn compose(
         from: settings.mailing.from(),
         to: to.to_owned(),
         subject: words::one_line(&subject, 240),
-        text: Secret::new(text),
-        html: Secret::new(html),
+        text,
+        html,
         headers: letter::headers(record, settings),
     })
 }
 
-fn news(record: &Record) -> News {
+fn news(record: &Record, zone: &TimeZone) -> News {
     let asker = &record.request.asker;
-    let when = record.ended_at().map(words::moment).unwrap_or_default();
+    let when = record.ended_at().map(|at| words::local(at, zone));
+    let when = when.unwrap_or_default();
     let (tone, sign, word, told) = match &record.state {
         State::Decided { decision, .. } => {
             let (tone, sign, then) = match decision.verdict {
@@ -143,7 +159,7 @@ fn news(record: &Record) -> News {
             "Not answered in time".to_owned(),
             format!(
                 "The deadline passed on {}. {} has failed it.",
-                words::moment(record.request.expires_at),
+                words::local(record.request.expires_at, zone),
                 asker.service()
             ),
         ),
@@ -157,32 +173,11 @@ fn news(record: &Record) -> News {
             ),
         ),
     };
-    let votes = record.votes.iter().map(|vote| VoteLine {
-        who: record
-            .recipient(&vote.recipient)
-            .map_or_else(String::new, |r| {
-                words::one_line(record.rule.called(&r.person), 100)
-            }),
-        did: format!(
-            "{} on {}",
-            vote.verdict.past().to_lowercase(),
-            words::moment(vote.at)
-        ),
-        comment: words::one_line(&vote.comment, 300),
-    });
     News {
         tone,
         sign,
         word,
         told,
-        votes: votes.collect(),
         wanted: None,
-    }
-}
-
-fn unwritten(error: askama::Error) -> PortError {
-    PortError::Invalid {
-        what: "the mail about an ended approval".to_owned(),
-        message: error.to_string(),
     }
 }

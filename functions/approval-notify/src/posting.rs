@@ -17,7 +17,12 @@ use shared::{
     secret::Secret,
 };
 
-use crate::{Notify, NotifyError, error::port, letter, news};
+use crate::{
+    Notify, NotifyError,
+    error::port,
+    letter::{self, Occasion},
+    news,
+};
 
 /// So long after its time a review may still be closed by the link of its last mail.
 const REVIEW_LINK: SignedDuration = SignedDuration::from_hours(24 * 30);
@@ -223,20 +228,20 @@ where
         let base = &self.settings.base;
         let until = record.request.expires_at;
         let links = self.links(record, recipient, question, until).await?;
-        let mut mail = letter::compose(
+        let occasion = match due {
+            Due::Reminder { .. } => Occasion::Reminder,
+            _ if recipient.renewals > 0 => Occasion::Renewed,
+            _ => Occasion::First,
+        };
+        let mail = letter::compose(
             record,
             recipient,
             &self.settings,
             &links,
             &question.code,
+            occasion,
             self.clock.now(),
         )?;
-        if matches!(due, Due::Reminder { .. }) {
-            mail.subject = format!("Reminder: {}", mail.subject);
-        }
-        if due == Due::Invitation && recipient.renewals > 0 {
-            mail.subject = format!("New link: {}", mail.subject);
-        }
         let page = links
             .iter()
             .find(|(purpose, _)| *purpose == Purpose::Review);

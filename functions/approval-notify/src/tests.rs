@@ -1,6 +1,6 @@
 //! The whole function against the in-memory world: mails, duplicates, strangers, crashes.
 
-use std::{future::Future, pin::pin, task::Poll, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use shared::{
@@ -15,7 +15,7 @@ use shared::{
     wire::sns::SnsDelivery,
 };
 use shared_testkit::{
-    Fate, FixedClock, Mode, Plan,
+    FixedClock,
     approval::{ApprovalWorld, KID},
     time::BEGINNING,
 };
@@ -23,6 +23,9 @@ use shared_testkit::{
 use super::*;
 
 mod chats;
+mod crashes;
+mod deliveries;
+mod facts;
 mod heads;
 mod letters;
 mod renewals;
@@ -242,77 +245,6 @@ async fn without_a_rule_that_holds_nobody_is_asked() {
 }
 
 #[tokio::test]
-async fn threat_34_duplicates_mail_nobody_twice() {
-    let (world, clock) = (world(), FixedClock::default());
-    let message = [delivery("x"), delivery("x")];
-    function(&world, &clock).handle(&message).await.unwrap();
-    function(&world, &clock).handle(&message).await.unwrap();
-    assert_eq!((world.mails().len(), world.records().len()), (2, 1));
-}
-
-#[tokio::test]
-async fn simultaneous_duplicates_mail_nobody_twice() {
-    for seed in 0..10 {
-        let (world, clock) = (world(), FixedClock::default());
-        for _ in 0..seed {
-            let _: [u8; 1] = world.bytes();
-        }
-        world.interleave();
-        let tasks: Vec<_> = (0..4)
-            .map(|_| {
-                let function = function(&world, &clock);
-                tokio::spawn(async move { function.handle(&[delivery("x")]).await })
-            })
-            .collect();
-        for task in tasks {
-            match task.await.unwrap() {
-                Ok(()) | Err(NotifyError::Busy { .. }) => {}
-                Err(error) => panic!("seed {seed}: {error}"),
-            }
-        }
-        assert_eq!(
-            (world.mails().len(), world.records().len()),
-            (2, 1),
-            "seed {seed}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn threat_32_strangers_are_not_believed() {
-    let (world, clock) = (world(), FixedClock::default());
-    let with = |change: &dyn Fn(&mut SnsDelivery)| {
-        let mut delivery = delivery("x");
-        change(&mut delivery);
-        delivery
-    };
-    let text = delivery("x").message.reveal().clone();
-    let cases = [
-        with(&|d| d.topic_arn = "arn:aws:sns:eu-west-1:999999999999:approvals".to_owned()),
-        with(&|d| d.topic_arn = "arn:aws:sns:eu-west-1:123456789012:approvals2".to_owned()),
-        with(&|d| d.message = Secret::new("hello".to_owned())),
-        with(&|d| d.message = Secret::new(text.replace("\"eu-west-1\"", "\"us-east-1\""))),
-        with(&|d| {
-            d.message = Secret::new(text.replace(TOKEN, "2a2b3c4d-573f-4ea7-a67e-000000000000"))
-        }),
-        with(&|d| d.message = Secret::new(text.replace("\"Approve\"", "\"Other\""))),
-    ];
-    for case in cases {
-        let error = function(&world, &clock).handle(&[case]).await.unwrap_err();
-        assert!(!format!("{error:?} {error}").contains(TOKEN));
-    }
-    assert_eq!((world.mails().len(), world.records().len()), (0, 0));
-    // A good message beside a bad one is still handled.
-    let bad = with(&|d| d.message = Secret::new("hello".to_owned()));
-    let error = function(&world, &clock)
-        .handle(&[bad, delivery("x")])
-        .await
-        .unwrap_err();
-    assert!(matches!(error, NotifyError::Message { .. }));
-    assert_eq!(world.mails().len(), 2);
-}
-
-#[tokio::test]
 async fn parallel_executions_are_tied_by_their_external_id() {
     let (world, clock) = (ApprovalWorld::new(2), FixedClock::default());
     world.wait_in_state(run_with("another"));
@@ -333,82 +265,4 @@ async fn after_the_deadline_nobody_is_mailed() {
         .await
         .unwrap();
     assert_eq!((world.mails().len(), world.records().len()), (0, 0));
-}
-
-/// Polls until the answer is there or the process has died or hangs.
-async fn unless_dead<V>(plan: &Plan, work: impl Future<Output = V>) -> Option<V> {
-    let mut work = pin!(work);
-    let mut idle = 0;
-    std::future::poll_fn(move |context| {
-        if let Poll::Ready(value) = work.as_mut().poll(context) {
-            return Poll::Ready(Some(value));
-        }
-        idle += 1;
-        if plan.is_dead() || idle > 100 {
-            return Poll::Ready(None);
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await
-}
-
-/// Whatever call goes wrong, Lambda's retry a minute later leaves nobody out, and every mailed link and code works.
-#[tokio::test]
-async fn a_crash_at_any_call_leaves_nobody_out() {
-    let mut reached = 0;
-    for fate in Fate::BAD {
-        for at in 0..16 {
-            let (world, clock) = (world(), FixedClock::default());
-            let plan = Plan::new(Mode::At(at, fate));
-            let broken = function(&world.under(&plan), &clock);
-            let first = unless_dead(&plan, broken.handle(&[delivery("x")])).await;
-            reached = reached.max(plan.calls().len());
-            clock.step(Duration::from_secs(60));
-            function(&world, &clock)
-                .handle(&[delivery("x")])
-                .await
-                .unwrap();
-            let (mails, records) = (world.mails(), world.records());
-            assert_eq!(records.len(), 1, "{fate:?} at {at}");
-            for recipient in &records[0].recipients {
-                let got: Vec<_> = mails.iter().filter(|m| m.to == recipient.address).collect();
-                let most = if matches!(first, Some(Ok(()))) { 1 } else { 2 };
-                assert!(
-                    (1..=most).contains(&got.len()),
-                    "{fate:?} at {at}: {}",
-                    got.len()
-                );
-                for mail in got {
-                    let (claims, code) = read(&world, mail, BEGINNING);
-                    let link = recipient
-                        .links
-                        .iter()
-                        .find(|l| l.id == claims.link)
-                        .unwrap();
-                    assert!(link.code.matches(&claims.link, &code), "{fate:?} at {at}");
-                }
-            }
-        }
-    }
-    assert!(
-        reached >= 13,
-        "the plan must reach past the last call: {reached}"
-    );
-}
-
-/// Writes the mail as files, to be looked at: `STAGEWRIGHT_PAGES=folder cargo nextest run -p approval-notify look`.
-#[tokio::test]
-async fn look_at_the_mail() {
-    let Some(folder) = std::env::var_os("STAGEWRIGHT_PAGES").map(std::path::PathBuf::from) else {
-        return;
-    };
-    let (world, clock) = (world(), FixedClock::default());
-    function(&world, &clock)
-        .handle(&[delivery("Check the staging site first.")])
-        .await
-        .unwrap();
-    let mail = &world.mails()[0];
-    std::fs::write(folder.join("mail.html"), mail.html.reveal()).unwrap();
-    std::fs::write(folder.join("mail.txt"), mail.text.reveal()).unwrap();
 }

@@ -8,9 +8,8 @@ use shared::approval::{
     level::Level,
     link::{Claims, Purpose},
     request::{Record, State, Verdict},
-    rules::evaluate,
     settings::BaseUrl,
-    sheet::{Link, Sheet},
+    sheet::{self, Fact, Link, Sheet},
     words,
 };
 
@@ -45,10 +44,8 @@ pub struct RequestPage<'a> {
     pub open: bool,
     /// Where it stands, when that is to be said.
     pub notice: Option<Notice>,
-    /// Who answered so far.
-    pub votes: Vec<VoteRow>,
-    /// `1 of 2 approvals`.
-    pub tally: String,
+    /// The facts as rows.
+    pub facts: Vec<Fact>,
     /// Who waits.
     pub asker: &'a Asker,
     /// What the person may do.
@@ -77,11 +74,11 @@ pub enum Ask {
 }
 
 impl Ask {
-    /// The form to be filled in, if it is one.
-    const fn form(&self) -> Option<&VoteForm> {
+    /// What to mend in the form that came back.
+    fn mistakes(&self) -> &[Mistake] {
         match self {
-            Self::Vote(form) | Self::Review(form) => Some(form),
-            Self::Nothing | Self::Deliver { .. } => None,
+            Self::Vote(form) | Self::Review(form) => &form.mistakes,
+            Self::Nothing | Self::Deliver { .. } => &[],
         }
     }
 }
@@ -115,20 +112,6 @@ pub struct Notice {
     pub title: String,
     /// What follows from it.
     pub text: String,
-}
-
-/// One answer.
-pub struct VoteRow {
-    /// Whose.
-    pub address: String,
-    /// `Approved` or `Rejected`.
-    pub verdict: &'static str,
-    /// Whether it is an approval.
-    pub approved: bool,
-    /// When.
-    pub at: String,
-    /// Why.
-    pub comment: String,
 }
 
 /// A page without any facts.
@@ -194,20 +177,20 @@ impl<'a> RequestPage<'a> {
         now: Timestamp,
     ) -> Self {
         let who = &claims.recipient;
+        let sheet = Sheet::new(record, zone, now);
         Self {
             may_approve: claims.purpose != Purpose::Reject,
             may_reject: claims.purpose != Purpose::Approve,
             asks_code: record.rule.level == Level::Code,
             base,
             token,
-            sheet: Sheet::new(record, zone, now),
+            facts: [sheet.release(), sheet.request()].concat(),
+            sheet,
             heading: heading(record),
             address: record.recipient(who).map_or("", |r| r.address.as_str()),
             left: words::relative(record.request.expires_at, now),
             open: record.state == State::Open,
-            notice: notice(record, who, now),
-            votes: record.votes.iter().map(|vote| row(record, vote)).collect(),
-            tally: tally(record, now),
+            notice: notice(record, who, zone, now),
             asker: &record.request.asker,
             ask: Ask::Nothing,
             glass: alone::may(record, who),
@@ -228,47 +211,7 @@ fn heading(record: &Record) -> String {
     }
 }
 
-/// `1 of 2 approvals`, or what a file's rule still lacks.
-fn tally(record: &Record, now: Timestamp) -> String {
-    let (approvals, needed) = (record.approvals(), record.rule.needed());
-    if record.rule.is_simple() || record.state != State::Open {
-        return format!("{approvals} of {needed} approvals");
-    }
-    format!("{approvals} approvals; {}", missing(record, now))
-}
-
-fn more(record: &Record, now: Timestamp) -> String {
-    if !record.rule.is_simple() {
-        return format!("Still needed: {}.", missing(record, now));
-    }
-    match record.rule.needed().saturating_sub(record.approvals()) {
-        1 => "1 more approval is needed.".to_owned(),
-        left => format!("{left} more approvals are needed."),
-    }
-}
-
-fn missing(record: &Record, now: Timestamp) -> String {
-    match record.evaluate(now).verdict {
-        evaluate::Verdict::Open { missing } => missing.join("; "),
-        evaluate::Verdict::NotYet { why, .. } => why,
-        evaluate::Verdict::Approved { .. } | evaluate::Verdict::Rejected { .. } => {
-            "nothing more".to_owned()
-        }
-    }
-}
-
-fn row(record: &Record, vote: &shared::approval::request::Vote) -> VoteRow {
-    let whose = record.recipient(&vote.recipient);
-    VoteRow {
-        address: whose.map_or_else(String::new, |r| r.address.clone()),
-        verdict: vote.verdict.past(),
-        approved: vote.verdict == Verdict::Approve,
-        at: words::moment(vote.at),
-        comment: vote.comment.clone(),
-    }
-}
-
-fn notice(record: &Record, who: &RecipientId, now: Timestamp) -> Option<Notice> {
+fn notice(record: &Record, who: &RecipientId, zone: &TimeZone, now: Timestamp) -> Option<Notice> {
     let say = |tone, sign, title: String, text: &str| {
         Some(Notice {
             tone,
@@ -294,7 +237,7 @@ fn notice(record: &Record, who: &RecipientId, now: Timestamp) -> Option<Notice> 
             delivered_at,
         } => {
             let (tone, sign, word, text) = outcome(decision.verdict);
-            let title = format!("{word} on {}", words::moment(*delivered_at));
+            let title = format!("{word} on {}", words::local(*delivered_at, zone));
             let why = decision.without_votes();
             let why = why.map_or_else(String::new, |why| format!("{why} "));
             say(tone, sign, title, &format!("{why}{text}"))
@@ -320,7 +263,7 @@ fn notice(record: &Record, who: &RecipientId, now: Timestamp) -> Option<Notice> 
                 "calm",
                 "i",
                 title,
-                "Somebody answered in the AWS console or through the API. Votes given here were not sent.",
+                "Somebody answered in the AWS console or through the API. Votes given here were not sent. There is nothing left to do here.",
             )
         }
         State::Superseded { .. } => say(
@@ -339,7 +282,7 @@ fn notice(record: &Record, who: &RecipientId, now: Timestamp) -> Option<Notice> 
                     "Your answer is recorded: {}",
                     vote.verdict.past().to_lowercase()
                 );
-                say("good", "✓", title, &more(record, now))
+                say("good", "✓", title, &sheet::more(record, now))
             }
             None if record
                 .recipient(who)

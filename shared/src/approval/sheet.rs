@@ -1,5 +1,8 @@
 //! What an approver is told, the same in mail and page: every text cleaned and cut.
 
+mod answers;
+mod facts;
+
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::approval::{
@@ -7,6 +10,9 @@ use crate::approval::{
     request::{Record, Revision},
     words::{self, SafeLink},
 };
+
+pub use answers::{Answer, more};
+pub use facts::Fact;
 
 /// The facts of one request, ready to be shown (still to be escaped).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,22 +31,34 @@ pub struct Sheet {
     pub place: String,
     /// Execution id.
     pub execution: String,
+    /// Our own id of the request, under which the audit has it.
+    pub id: String,
     /// Who or what started it.
     pub started_by: Option<String>,
-    /// When it was asked.
+    /// When it was asked, where people are and in UTC.
     pub asked: String,
-    /// `2 hours ago`.
+    /// `2 hours ago`; once it has ended, how long it waited.
     pub waiting: String,
     /// When CodePipeline gives up, where people are and in UTC.
     pub deadline: String,
     /// Who must agree.
     pub rule: String,
+    /// How many agree so far, and what is still needed.
+    pub tally: String,
+    /// Who answered so far, in order.
+    pub answers: Vec<Answer>,
+    /// What an approval does.
+    pub approving: String,
+    /// What a rejection does.
+    pub rejecting: String,
     /// What would be released.
     pub changes: Vec<Change>,
     /// What else came since the last release.
     pub between: Vec<Change>,
     /// How many more.
     pub more: u32,
+    /// How many changes and answers [`Sheet::at_most`] left out.
+    pub left_out: usize,
     /// What is there now, and where a rollback leads.
     pub current: Option<String>,
     /// How the stage ended last.
@@ -51,6 +69,8 @@ pub struct Sheet {
     pub newer: Option<String>,
     /// Why nothing is released right now.
     pub closed: Option<String>,
+    /// That hours and freezes of the rule allow it right now.
+    pub times: Option<String>,
     /// The action's text.
     pub note: Option<String>,
     /// The action's link.
@@ -121,10 +141,18 @@ impl Sheet {
                 .started_by
                 .as_deref()
                 .map(|s| words::one_line(s, 100)),
-            asked: words::there(r.asked_at, zone),
-            waiting: words::relative(r.asked_at, now),
+            id: r.id.to_string(),
+            asked: words::local(r.asked_at, zone),
+            waiting: match record.ended_at() {
+                Some(end) => format!("waited {}", words::span(end.duration_since(r.asked_at))),
+                None => words::relative(r.asked_at, now),
+            },
             deadline: words::local(r.expires_at, zone),
             rule: words::one_line(&record.rule.told(record.recipients.len()), 400),
+            tally: words::one_line(&answers::tally(record, now), 400),
+            answers: answers::all(record, zone),
+            approving: answers::approving(record),
+            rejecting: answers::rejecting(record),
             changes: r
                 .facts
                 .revisions
@@ -133,6 +161,7 @@ impl Sheet {
                 .collect(),
             between: past.between.iter().map(|r| change(r, None)).collect(),
             more: past.more,
+            left_out: 0,
             current: past.current.as_ref().map(|e| current(e, zone)),
             last: past.last.as_ref().map(|e| {
                 let how = if e.succeeded { "Succeeded" } else { "Failed" };
@@ -144,6 +173,7 @@ impl Sheet {
             deploys: past.deploys.iter().map(|d| deploy(d, record)).collect(),
             newer: past.newer.first().map(|e| newer(e, past.newer.len())),
             closed: closed(record, now),
+            times: times(record, now),
             note: r
                 .custom_data
                 .as_deref()
@@ -151,6 +181,20 @@ impl Sheet {
                 .filter(|t| !t.is_empty()),
             link: r.external_link.as_deref().map(link),
         }
+    }
+
+    /// The same with no list longer than this, for a place with little room. The page has them all.
+    #[must_use]
+    pub fn at_most(mut self, most: usize) -> Self {
+        for list in [&mut self.changes, &mut self.between] {
+            self.left_out += list.len().saturating_sub(most);
+            list.truncate(most);
+        }
+        // The last answers are the news.
+        let old = self.answers.len().saturating_sub(most);
+        self.answers.drain(..old);
+        self.left_out += old;
+        self
     }
 }
 
@@ -237,6 +281,24 @@ fn closed(record: &Record, now: Timestamp) -> Option<String> {
     let freeze = || rule.freezes.iter().find_map(|f| f.closed(now));
     let closed = hours.or_else(freeze)?;
     Some(words::one_line(&closed.sentence(), 300))
+}
+
+fn times(record: &Record, now: Timestamp) -> Option<String> {
+    let rule = &record.rule;
+    let mut told = Vec::new();
+    told.extend(
+        rule.hours
+            .as_ref()
+            .map(|h| format!("within the hours \"{}\"", h.name)),
+    );
+    if !rule.freezes.is_empty() {
+        told.push("no freeze".to_owned());
+    }
+    if !rule.change_calendars.is_empty() {
+        told.push("Change Calendars are asked at the decision".to_owned());
+    }
+    let open = closed(record, now).is_none() && !told.is_empty();
+    open.then(|| words::one_line(&format!("Open now: {}", told.join(", ")), 300))
 }
 
 fn link(text: &str) -> Link {

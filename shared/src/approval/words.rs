@@ -124,29 +124,26 @@ pub fn there(at: Timestamp, zone: &TimeZone) -> String {
         .to_string()
 }
 
-/// `in 3 days`, `2 hours ago`, `now`: the largest unit that fits.
+/// `in 3 days`, `2 hours ago`, `just now`: the largest unit that fits.
 pub fn relative(at: Timestamp, now: Timestamp) -> String {
-    let seconds = at.duration_since(now).as_secs();
-    let size = seconds.unsigned_abs();
-    let (count, unit) = match size {
-        0..60 => {
-            return if seconds <= 0 {
-                "just now"
-            } else {
-                "in less than a minute"
-            }
-            .to_owned();
-        }
-        60..3600 => (size / 60, "minute"),
-        3600..172_800 => (size / 3600, "hour"),
-        _ => (size / 86_400, "day"),
+    let away = at.duration_since(now);
+    match (away.is_positive(), away.as_secs()) {
+        (false, -59..=0) => "just now".to_owned(),
+        (true, _) => format!("in {}", span(away)),
+        (false, _) => format!("{} ago", span(away)),
+    }
+}
+
+/// `2 hours`, whichever way: the largest unit that fits.
+pub fn span(time: SignedDuration) -> String {
+    let (count, unit) = match time.as_secs().unsigned_abs() {
+        0..60 => return "less than a minute".to_owned(),
+        seconds @ 60..3600 => (seconds / 60, "minute"),
+        seconds @ 3600..172_800 => (seconds / 3600, "hour"),
+        seconds => (seconds / 86_400, "day"),
     };
     let plural = if count == 1 { "" } else { "s" };
-    if seconds < 0 {
-        format!("{count} {unit}{plural} ago")
-    } else {
-        format!("in {count} {unit}{plural}")
-    }
+    format!("{count} {unit}{plural}")
 }
 
 /// `abcdef1` of a hexadecimal commit id; other ids as they are, cut.

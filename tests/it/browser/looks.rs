@@ -1,7 +1,7 @@
 //! Pictures of every page and of the mail, on a phone and a desk, by day and by night; and what axe-core has against
 //! them. The pictures lie in `target/browser/pictures`.
 
-use approval_notify::letter;
+use approval_notify::letter::{self, Occasion};
 use harness::{
     browser::{Browser, SCREENS, axe},
     workspace::root,
@@ -87,6 +87,7 @@ fn mail(level: &str) -> String {
         &settings,
         &links,
         &code,
+        Occasion::First,
         clock.now(),
     );
     let mail = letter.expect("a mail");

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use shared::{approval::request::State, wire::approval_task::asked};
 
+use shared_testkit::{Fate, Mode, Plan};
+
 use super::*;
 
 const SECRET: &str = "planted-task-token";
