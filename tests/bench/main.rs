@@ -15,8 +15,10 @@ use std::{future::Future, process::ExitCode};
 
 type Figures = Vec<(String, String)>;
 
+type Subject = (&'static str, fn() -> Figures);
+
 /// What can be measured alone, in the order of a whole run.
-const SUBJECTS: [(&str, fn() -> Figures); 9] = [
+const SUBJECTS: [Subject; 9] = [
     ("artifacts", artifacts::measure),
     ("sizes", sizes::measure),
     ("example", example::measure),
