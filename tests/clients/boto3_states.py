@@ -6,11 +6,13 @@ versions, tags, validation, history, stop, redrive. The server runs with docs/ex
 
 import io
 import json
+import re
 import sys
-import threading
+import urllib.request
 import zipfile
 from pathlib import Path
 
+from approve import answer
 from session import client, refused, wait
 
 url = sys.argv[1]
@@ -18,7 +20,6 @@ states = client("stepfunctions", url)
 ROLE = "arn:aws:iam::123456789012:role/states"
 HERE = "arn:aws:states:eu-west-1:123456789012"
 release, migration = (f"{HERE}:stateMachine:{name}" for name in ["release", "migration"])
-asked = f"{HERE}:activity:approve"
 
 # What the pipeline `ship` ships.
 app = Path(__file__).parents[2] / "docs/examples/machines/app"
@@ -42,15 +43,6 @@ def ended(arn):
     return wait("the end of " + arn, lambda: look()["status"] != "RUNNING" and look())
 
 
-def answer(approve):
-    task = states.get_activity_task(activityArn=asked, workerName="people")
-    if approve:
-        states.send_task_success(taskToken=task["taskToken"], output=json.dumps({"by": "dana"}))
-    else:
-        states.send_task_failure(taskToken=task["taskToken"], error="Rejected", cause="not on a Friday")
-    return task
-
-
 def start(name, machine=release, **data):
     return states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(data))["executionArn"]
 
@@ -59,44 +51,78 @@ def live():
     return {item["Key"].split("/")[0] for item in objects.list_objects_v2(Bucket="app-live").get("Contents", [])}
 
 
+def events(arn):
+    pages = states.get_paginator("get_execution_history").paginate(executionArn=arn, PaginationConfig={"PageSize": 5})
+    return [event for page in pages for event in page["events"]]
+
+
 good = start("good", version="2.0", previous="1.9")
-task = answer(True)
-tests = json.loads(task["input"])["tests"]
-assert [(test["suite"], test["passed"]) for test in tests] == [("unit", True), ("browser", True)], tests
+answer(url, "good", "approve")
 done = ended(good)
 assert done["status"] == "SUCCEEDED", done
 output = json.loads(done["output"])
-shipped = client("codepipeline", url).get_pipeline_execution(
+tests = output["tests"]
+assert [(test["suite"], test["passed"]) for test in tests] == [("unit", True), ("browser", True)], tests
+codepipeline = client("codepipeline", url)
+shipped = codepipeline.get_pipeline_execution(
     pipelineName="ship", pipelineExecutionId=output["shipped"]["pipelineExecutionId"]
 )
-assert shipped["pipelineExecution"]["status"] == "Succeeded", shipped
-assert output["approval"] == {"by": "dana"} and live() == {"2.0"}, (output, live())
-refused("TaskTimedOut", states.send_task_heartbeat, taskToken=task["taskToken"])
-pages = states.get_paginator("get_execution_history").paginate(executionArn=good, PaginationConfig={"PageSize": 5})
-kinds = [event["type"] for page in pages for event in page["events"]]
-assert kinds[0] == "ExecutionStarted" and kinds[-1] == "ExecutionSucceeded" and kinds.count("TaskSucceeded") == 4, kinds
+assert shipped["pipelineExecution"]["status"] == output["shipped"]["status"] == "Succeeded", shipped
+approval = output["approval"]
+votes = [(vote["address"], vote["comment"]) for vote in approval["votes"]]
+assert approval["decision"] == "Approved" and votes == [("dana@example.com", "as agreed")], approval
+assert live() == {"2.0"}, live()
+history = events(good)
+kinds = [event["type"] for event in history]
+assert kinds[0] == "ExecutionStarted" and kinds[-1] == "ExecutionSucceeded" and kinds.count("TaskSucceeded") == 5, kinds
+assert kinds.count("TaskSubmitted") == 2, kinds
+parameters = [event["taskScheduledEventDetails"]["parameters"] for event in history if event["type"] == "TaskScheduled"]
+token = next(sent for text in parameters if (sent := json.loads(text)["Payload"].get("taskToken")) if "approval" in text)
+refused("TaskTimedOut", states.send_task_heartbeat, taskToken=token)
 refused("ExecutionAlreadyExists", states.start_execution, stateMachineArn=release, name="good", input="{}")
 print("released", good)
 
 bad = start("bad", version="unfit", previous="2.0")
-answer(True)
+answer(url, "bad", "approve")
 done = ended(bad)
 assert (done["status"], done["error"], done["cause"]) == ("FAILED", "RolledBack", "2.0 is live again"), done
+failed = [event["taskFailedEventDetails"]["error"] for event in events(bad) if event["type"] == "TaskFailed"]
+assert failed == ["PipelineFailed"], failed
 no = start("no", version="2.1", previous="2.0")
-answer(False)
+answer(url, "no", "reject", "not on a Friday")
 done = ended(no)
-assert (done["status"], done["error"], done["cause"]) == ("FAILED", "Rejected", "not on a Friday"), done
+assert (done["status"], done["error"]) == ("FAILED", "ApprovalRejected"), done
+assert "not on a Friday" in done["cause"] and "{" not in done["cause"], done
 done = ended(start("untested", version="untested", previous="2.0"))
 assert (done["status"], done["error"]) == ("FAILED", "Broken"), done
 held = start("held", version="2.2", previous="2.0")
-wait("the approval", lambda: "ActivityScheduled" in [e["type"] for e in states.get_execution_history(executionArn=held)["events"]])
+wait("the question", lambda: "TaskSubmitted" in [event["type"] for event in events(held)])
 states.stop_execution(executionArn=held, error="Stopped", cause="enough")
 assert ended(held)["status"] == "ABORTED"
 states.redrive_execution(executionArn=held)
-again = threading.Thread(target=answer, args=(True,))
-again.start()
-assert ended(held)["status"] == "SUCCEEDED" and ended(held)["redriveCount"] == 1
-again.join()
+# The state asks anew: the links of the stopped attempt no longer count.
+wait("the second question", lambda: [event["type"] for event in events(held)].count("TaskSubmitted") == 2)
+answer(url, "held", "approve")
+done = ended(held)
+assert (done["status"], done["redriveCount"]) == ("SUCCEEDED", 1), done
+
+
+def drawn(machine, execution):
+    """The state of each step in the console's picture."""
+    with urllib.request.urlopen(f"{url}/_stagewright/machine/{machine}/{execution}") as page:
+        groups = re.findall(r'<g class="state (\w+)[^"]*"><title>([^<]*): \w+, ([^<]*)</title>', page.read().decode())
+    return {name: (look, word) for look, name, word in groups}
+
+
+picture = drawn("release", "good")
+entered = {"Test", "Unit tests", "Browser tests", "Approve", "Ship", "Tell the team", "Released"}
+assert len(picture) == 13, picture
+for name, look in picture.items():
+    assert look == (("succeeded", "Succeeded") if name in entered else ("idle", "Not entered")), (name, look)
+picture = drawn("release", "bad")
+wanted = {"Ship": "Caught an error", "Roll back": "Succeeded", "Rolled back": "Failed", "Tell the team": "Not entered"}
+assert {name: picture[name][1] for name in wanted} == wanted, picture
+assert drawn("release", "no")["Refused"] == ("failed", "Failed"), drawn("release", "no")
 names = [it["name"] for it in states.list_executions(stateMachineArn=release, statusFilter="SUCCEEDED")["executions"]]
 assert sorted(names) == ["good", "held"], names
 assert live() == {"2.0", "2.2"}, live()
@@ -105,6 +131,9 @@ print("rolled back, rejected, stopped, redriven")
 version = states.publish_state_machine_version(stateMachineArn=migration)["stateMachineVersionArn"]
 done = ended(start("all", version, tables=["a", "broken", "ccc"]))
 assert json.loads(done["output"]) == {"moved": ["a", "ccc"], "left": ["broken"], "rows": 400}, done
+picture = drawn("migration", "all")
+wanted = {"Tables": "Succeeded", "Leave": "Succeeded", "Moved": "Succeeded", "Too many left": "Not entered"}
+assert {name: picture[name][1] for name in wanted} == wanted, picture
 done = ended(start("none", version, tables=["a", "broken", "broken2"]))
 assert (done["error"], done["cause"]) == ("TooManyLeft", "left: broken, broken2"), done
 print("migrated")
@@ -119,7 +148,7 @@ tried = states.test_state(
 assert tried["status"] == "RETRIABLE" and tried["inspectionData"]["errorDetails"]["retryIndex"] == 0, tried
 states.tag_resource(resourceArn=release, tags=tags)
 assert states.list_tags_for_resource(resourceArn=release)["tags"] == tags
-assert [m["name"] for m in states.list_state_machines()["stateMachines"]] == ["migration", "quick", "release", "ship"]
+assert [m["name"] for m in states.list_state_machines()["stateMachines"]] == ["migration", "quick", "release"]
 states.delete_state_machine(stateMachineArn=express)
 refused("StateMachineDoesNotExist", states.start_execution, stateMachineArn=express)
 print("ok")

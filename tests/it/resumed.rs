@@ -7,17 +7,11 @@ use harness::{
 };
 use serde_json::{Value, json};
 
-use crate::connectors::commit_status::listen;
-
 const CONFIG: &str = r#"
 [bucket.artifacts]
 [bucket.source]
 [function.task-start-pipeline]
 timeout_seconds = 30
-environment = { STAGEWRIGHT_TABLE = "tokens" }
-[function.event-pipeline]
-timeout_seconds = 30
-environment = { STAGEWRIGHT_TABLE = "tokens" }
 "#;
 
 /// The example of `docs/pipeline-tasks.md`, without the variables, which its pipeline would have to declare.
@@ -38,12 +32,46 @@ fn states(engine: &Engine, operation: &str, input: &Value) -> Value {
     answer.json()
 }
 
+fn start(engine: &Engine, machine: &Value, name: &str) -> Value {
+    let input = json!({"stateMachineArn": machine, "name": name});
+    let started = states(engine, "StartExecution", &input);
+    json!({"executionArn": started["executionArn"]})
+}
+
+fn ended(engine: &Engine, execution: &Value) -> Value {
+    wait("the machine's end", || {
+        let now = states(engine, "DescribeExecution", execution);
+        (now["status"] != "RUNNING").then_some(now)
+    })
+}
+
+/// The open approval's token, and the execution that asks it; not `before`.
+fn asked(engine: &Engine, before: &Value) -> (Value, Value) {
+    wait("the approval", || {
+        let state = engine.ask("GetPipelineState", &json!({"name": "shop"}));
+        let stage = &state["stageStates"][1];
+        let action = &stage["actionStates"][0]["latestExecution"];
+        let execution = &stage["latestExecution"]["pipelineExecutionId"];
+        let waits = action["status"] == "InProgress" && execution != before;
+        waits.then(|| (action["token"].clone(), execution.clone()))
+    })
+}
+
+fn stop(engine: &Engine, execution: &Value) {
+    let input = json!({"pipelineName": "shop", "pipelineExecutionId": execution, "abandon": true});
+    engine.ask("StopPipelineExecution", &input);
+}
+
+fn decide(engine: &Engine, token: &Value, status: &str) {
+    let result = json!({"pipelineName": "shop", "stageName": "Ask", "actionName": "Ok", "token": token,
+        "result": {"summary": "seen", "status": status}});
+    engine.ask("PutApprovalResult", &result);
+}
+
 #[test]
 fn a_machine_waits_for_the_pipeline_that_it_started() {
     built(&["task-start-pipeline", "event-pipeline"]);
     let engine = Engine::start(CONFIG);
-    engine.table("tokens");
-    listen(&engine, "event-pipeline");
     engine.put(
         "/source?versioning",
         b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
@@ -52,56 +80,47 @@ fn a_machine_waits_for_the_pipeline_that_it_started() {
     let approval = json!({"name": "Ok", "configuration": {},
         "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}});
     engine.ask("CreatePipeline", &pipeline("shop", "Ask", &[approval]));
-    let first = engine.actions("shop", "Ask", |all| !all.is_empty());
-    let stop = |execution: &Value| {
-        let input =
-            json!({"pipelineName": "shop", "pipelineExecutionId": execution, "abandon": true});
-        engine.ask("StopPipelineExecution", &input);
-    };
-    stop(&first[0]["pipelineExecutionId"]);
+    let (_, first) = asked(&engine, &Value::Null);
+    stop(&engine, &first);
     let made = json!({"name": "ship", "roleArn": "arn:aws:iam::123456789012:role/states", "definition": definition().to_string()});
     let machine = states(&engine, "CreateStateMachine", &made)["stateMachineArn"].clone();
-    for (name, approved) in [("good", true), ("stopped", false)] {
-        let input = json!({"stateMachineArn": machine, "name": name});
-        let execution = states(&engine, "StartExecution", &input)["executionArn"].clone();
-        let token = wait("the approval", || {
+
+    let execution = start(&engine, &machine, "good");
+    let (token, good) = asked(&engine, &first);
+    let now = states(&engine, "DescribeExecution", &execution);
+    assert_eq!(now["status"], "RUNNING", "{now}");
+    decide(&engine, &token, "Approved");
+    let output = ended(&engine, &execution)["output"].clone();
+    let output = output.as_str().expect("an output");
+    assert!(output.contains("Succeeded"), "{output}");
+
+    // The example's Catch takes PipelineStopped and PipelineFailed.
+    let execution = start(&engine, &machine, "stopped");
+    let (_, stopped) = asked(&engine, &good);
+    stop(&engine, &stopped);
+    assert_eq!(ended(&engine, &execution)["error"], "RolledBack");
+
+    // The second waits before the stage when the third takes its place; the first holds the stage and is refused then.
+    let failed = start(&engine, &machine, "failed");
+    let (token, _) = asked(&engine, &stopped);
+    let waiting = |times: usize| {
+        wait("an execution before the stage", || {
+            let all = engine.ask("ListPipelineExecutions", &json!({"pipelineName": "shop"}));
+            let all = all["pipelineExecutionSummaries"].as_array()?.clone();
             let state = engine.ask("GetPipelineState", &json!({"name": "shop"}));
-            let action = &state["stageStates"][1]["actionStates"][0]["latestExecution"];
-            let waits = action["status"] == "InProgress";
-            waits.then(|| {
-                (
-                    action["token"].clone(),
-                    state["stageStates"][1]["latestExecution"]["pipelineExecutionId"].clone(),
-                )
-            })
+            let inbound = state["stageStates"][1]["inboundExecution"]["status"] == "InProgress";
+            let superseded = all.iter().filter(|e| e["status"] == "Superseded").count();
+            (inbound && superseded == times).then_some(())
         });
-        let now = states(
-            &engine,
-            "DescribeExecution",
-            &json!({"executionArn": execution}),
-        );
-        assert_eq!(now["status"], "RUNNING", "{now}");
-        if approved {
-            let result = json!({"pipelineName": "shop", "stageName": "Ask", "actionName": "Ok", "token": token.0,
-                "result": {"summary": "yes", "status": "Approved"}});
-            engine.ask("PutApprovalResult", &result);
-        } else {
-            stop(&token.1);
-        }
-        let ended = wait("the machine's end", || {
-            let now = states(
-                &engine,
-                "DescribeExecution",
-                &json!({"executionArn": execution}),
-            );
-            (now["status"] != "RUNNING").then_some(now)
-        });
-        if approved {
-            let output = ended["output"].as_str().expect("an output");
-            assert!(output.contains("Succeeded"), "{ended}");
-        } else {
-            // The example's Catch took PipelineStopped.
-            assert_eq!(ended["error"], "RolledBack", "{ended}");
-        }
-    }
+    };
+    let superseded = start(&engine, &machine, "superseded");
+    waiting(0);
+    let last = start(&engine, &machine, "last");
+    waiting(1);
+    assert_eq!(ended(&engine, &superseded)["error"], "PipelineSuperseded");
+    decide(&engine, &token, "Rejected");
+    assert_eq!(ended(&engine, &failed)["error"], "RolledBack");
+    // What is resumed is resumed by its own execution alone.
+    let now = states(&engine, "DescribeExecution", &last);
+    assert_eq!(now["status"], "RUNNING", "{now}");
 }

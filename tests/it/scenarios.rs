@@ -1,7 +1,8 @@
 //! Scenario folders: a definition, its surroundings, and what a person must see.
 //!
 //! Each folder of `tests/scenarios` holds `scenario.toml`: `what` (one sentence), `run` (arguments), `status`, `shows`
-//! (texts that must appear), `hides` (texts that must not). `{profile}` in a file stands for the folder of the binaries.
+//! (texts that must appear), `hides` (texts that must not). `from` is a folder of the repository that the scenario is
+//! laid over, `needs` a program that a machine may lack. `{profile}` in a file stands for the folder of the binaries.
 
 use std::{fs, path::Path, process::Command};
 
@@ -45,11 +46,27 @@ fn texts(table: &toml::Table, key: &str) -> Vec<String> {
 
 fn check(name: &str) {
     let folder = tempfile::tempdir().expect("a folder");
-    copy(&root().join("tests/scenarios").join(name), folder.path());
-    let text = fs::read_to_string(folder.path().join("scenario.toml")).expect("scenario.toml");
+    let own = root().join("tests/scenarios").join(name);
+    let text = fs::read_to_string(own.join("scenario.toml")).expect("scenario.toml");
     let scenario: toml::Table = text
         .parse()
         .unwrap_or_else(|e| panic!("{name}/scenario.toml: {e}"));
+    let word = |key: &str| scenario.get(key).and_then(toml::Value::as_str);
+    if let Some(program) = word("needs") {
+        let there = Command::new(program).arg("--version").output().is_ok();
+        assert!(
+            there || std::env::var_os("CI").is_none(),
+            "{program} must be there in CI"
+        );
+        if !there {
+            eprintln!("SKIPPED: there is no {program} for {name}");
+            return;
+        }
+    }
+    if let Some(from) = word("from") {
+        copy(&root().join(from), folder.path());
+    }
+    copy(&own, folder.path());
     let status = scenario["status"].as_integer().expect("a status");
     let output = finish(
         Command::new(stagewright())
@@ -110,6 +127,7 @@ scenarios! {
     an_alarm_that_is_missing_is_named: "rule-alarm-missing",
     a_stage_waits_for_its_window: "rule-window",
     a_pipeline_runs_another: "pipeline-in-pipeline",
+    a_pipeline_runs_machines: "machines",
     servers_get_a_revision: "deploy-servers",
     a_failing_deployment_names_its_script: "deploy-servers-fails",
     an_environment_of_beanstalk_is_simulated: "deploy-beanstalk",

@@ -1,6 +1,7 @@
 //! Builds one engine from configuration and options, and takes it down again.
 
 mod buckets;
+mod starts;
 mod wire;
 
 use std::{
@@ -245,6 +246,7 @@ pub async fn start(options: Options) -> Result<(Engine, Vec<String>), StartError
     .await?;
 
     wire::connectors(&mut config, &tables).await?;
+    starts::wire(&mut config, &tables, &rules).await?;
     let config = Arc::new(config);
     let logs = Logs::new(&state_dir);
     let notices = logs.follow_notices();

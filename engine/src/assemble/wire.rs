@@ -48,8 +48,8 @@ pub enum WireError {
     /// The signing key.
     #[error("the link key cannot be made")]
     Key(#[source] KeyError),
-    /// The rules of the sweep.
-    #[error("the rules that wake approval-sweep cannot be made")]
+    /// The rules that wake functions.
+    #[error("the rules that wake functions cannot be made")]
     Rule(#[source] Denied),
     /// The table; DynamoDB's answer.
     #[error("the table of the functions cannot be made: {0}")]
@@ -239,16 +239,26 @@ fn sweep(config: &Config, wake: Wake<'_>) -> Result<(), WireError> {
             ..rule(CHANGES)
         },
     ];
+    wakes(config, wake.rules, SWEEP, wanted.into())
+}
+
+/// Rules that call a function.
+pub(super) fn wakes(
+    config: &Config,
+    rules: &EventRules,
+    function: &str,
+    wanted: Vec<Wanted>,
+) -> Result<(), WireError> {
     let arn = format!(
-        "arn:aws:lambda:{}:{}:function:{SWEEP}",
+        "arn:aws:lambda:{}:{}:function:{function}",
         config.engine.region, config.engine.account
     );
-    let made = wake.rules.change(|book, now| {
+    let made = rules.change(|book, now| {
         for rule in wanted {
             let name = rule.name.clone();
             book.put_rule(DEFAULT_BUS, rule, now)?;
             let target = Target {
-                id: "sweep".to_owned(),
+                id: function.to_owned(),
                 arn: arn.clone(),
                 role_arn: None,
                 input: None,
@@ -276,21 +286,26 @@ pub async fn connectors(config: &mut Config, tables: &Tables) -> Result<(), Wire
     let names = names.filter_map(|(provider, connector)| connector.function(provider));
     let names: Vec<String> = names.map(str::to_owned).collect();
     for name in names {
-        let function = config
-            .function
-            .entry(name)
-            .or_insert_with(|| FunctionConfig {
-                timeout_seconds: TIMEOUT_SECONDS,
-                ..FunctionConfig::default()
-            });
-        let table = "STAGEWRIGHT_TABLE".to_owned();
-        let variables = &mut function.environment;
-        variables.entry(table).or_insert_with(|| TABLE.to_owned());
+        keeps(config, &name);
     }
     Ok(())
 }
 
-async fn make_table(tables: &Tables) -> Result<(), WireError> {
+/// A function that keeps things in the table.
+pub(super) fn keeps(config: &mut Config, name: &str) {
+    let function = config
+        .function
+        .entry(name.to_owned())
+        .or_insert_with(|| FunctionConfig {
+            timeout_seconds: TIMEOUT_SECONDS,
+            ..FunctionConfig::default()
+        });
+    let table = "STAGEWRIGHT_TABLE".to_owned();
+    let variables = &mut function.environment;
+    variables.entry(table).or_insert_with(|| TABLE.to_owned());
+}
+
+pub(super) async fn make_table(tables: &Tables) -> Result<(), WireError> {
     let attribute = |name: &str| json!({"AttributeName": name, "AttributeType": "S"});
     let request = json!({
         "TableName": TABLE,
