@@ -69,9 +69,34 @@ impl Chance {
         .join("-")
     }
 
-    /// A task token: 64 random bytes.
+    /// A task token: a byte that says so, and 64 random ones.
     pub fn token(&mut self) -> String {
-        let bytes = [self.next(), self.next()].concat();
+        let bytes = [&[TOKEN][..], &self.next(), &self.next()].concat();
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
+    }
+}
+
+/// Begins every token, so that none begins with `-`, which programs take for an option.
+const TOKEN: u8 = 1;
+
+/// Whether a text could be a token of some task.
+#[must_use]
+pub fn is_token(text: &str) -> bool {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text);
+    bytes.is_ok_and(|bytes| bytes.len() == 65 && bytes[0] == TOKEN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_known_by_its_look_and_begins_with_a_letter() {
+        for seed in 0..200 {
+            let token = Chance::new(seed).token();
+            assert!(token.starts_with('A') && is_token(&token), "{token}");
+            assert!(!is_token(&token[1..]) && !is_token(&format!("{token}A")));
+        }
+        assert!(!is_token("") && !is_token("nobody's"));
     }
 }

@@ -1,6 +1,6 @@
 //! Answers of tasks by their token.
 
-use engine_states::event::Event;
+use engine_states::{chance::is_token, event::Event};
 use serde_json::{Value, json};
 
 use super::{Fault, JsonAnswer, need, refuse};
@@ -12,7 +12,12 @@ const OUTPUT_LIMIT: usize = 262_144;
 fn tell(app: &App, body: &Value, event: impl FnOnce(u64) -> Event) -> JsonAnswer {
     let token = need(body, "taskToken")?;
     let Some((arn, task)) = app.workflows.task_of(token)? else {
-        return Err(refuse("InvalidToken", "Invalid Token: 'Invalid token'"));
+        // One that looks like a token was of a task that this engine has never had.
+        return Err(if is_token(token) {
+            refuse("TaskDoesNotExist", "Task Does Not Exist: 'Task not found'")
+        } else {
+            refuse("InvalidToken", "Invalid Token: 'Invalid token'")
+        });
     };
     match app.workflows.tell(app, &arn, event(task)) {
         Ok(()) => Ok(json!({})),
