@@ -116,6 +116,14 @@ pub enum ArchiveError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A link that is to be packed and leads out of the folder.
+    #[error("the symbolic link {entry:?} leads out of the folder that is packed: {target:?}")]
+    LinkOut {
+        /// Which.
+        entry: String,
+        /// Where to.
+        target: String,
+    },
     /// More than the limits allow.
     #[error("the archive is refused at {entry:?}: more than {limit} {what}")]
     TooMuch {

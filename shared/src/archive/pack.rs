@@ -8,20 +8,33 @@ use std::{
 
 use zip::{CompressionMethod, ZipWriter, result::ZipError, write::SimpleFileOptions};
 
-use super::{ArchiveError, Packed, io_error};
+use super::{
+    ArchiveError, Limits, Packed, RATIO_FLOOR, io_error,
+    place::{checked, stays_inside},
+};
 
 /// Writes the named files of a folder into a new archive; names are the paths relative to the folder.
 ///
 /// Folders among them are written as folder entries (without what they hold), links as links, execute bits are kept.
+///
+/// # Errors
+/// Also what [`super::extract`] would refuse under [`Limits::DEFAULT`]: names, links that lead out, too many entries or bytes.
+/// It is told where it arises, not by whoever unpacks the archive later.
 pub fn pack(
     folder: &Path,
     files: &[PathBuf],
     out: impl Write + Seek,
 ) -> Result<Packed, ArchiveError> {
+    const LIMITS: Limits = Limits::DEFAULT;
+    if files.len() as u64 > LIMITS.entries {
+        let entry = &files[LIMITS.entries as usize];
+        return Err(too_much(entry, LIMITS.entries, "entries"));
+    }
     let mut zip = ZipWriter::new(out).set_auto_large_file();
     let mut packed = Packed::default();
     for file in files {
         let name = entry_name(file)?;
+        let path = checked(&name, &LIMITS)?;
         let place = folder.join(file);
         let about = fs::symlink_metadata(&place).map_err(io_error("reading", file))?;
         let failed = |source: ZipError| ArchiveError::Entry {
@@ -36,9 +49,14 @@ pub fn pack(
         packed.files += 1;
         if about.is_symlink() {
             let target = fs::read_link(&place).map_err(io_error("reading a link", file))?;
-            let target = target.to_string_lossy();
-            zip.add_symlink(&name, &*target, options())
-                .map_err(failed)?;
+            let inside = target
+                .to_str()
+                .filter(|target| stays_inside(target, path.components().count() - 1));
+            let target = inside.ok_or_else(|| ArchiveError::LinkOut {
+                entry: name.clone(),
+                target: target.to_string_lossy().into_owned(),
+            })?;
+            zip.add_symlink(&name, target, options()).map_err(failed)?;
             continue;
         }
         let mode = if executable(&about) { 0o755 } else { 0o644 };
@@ -46,13 +64,35 @@ pub fn pack(
             .map_err(failed)?;
         let mut from = fs::File::open(&place).map_err(io_error("opening", file))?;
         packed.bytes += io::copy(&mut from, &mut zip).map_err(io_error("packing", file))?;
+        if packed.bytes > LIMITS.bytes {
+            return Err(too_much(file, LIMITS.bytes, "bytes unpacked"));
+        }
     }
     let mut out = zip.finish().map_err(|source| ArchiveError::Entry {
         entry: "table of contents".to_owned(),
         source,
     })?;
     out.flush().map_err(io_error("writing the archive", ""))?;
+    let size = out
+        .stream_position()
+        .map_err(io_error("writing the archive", ""))?;
+    if packed.bytes > size.saturating_mul(LIMITS.ratio).max(RATIO_FLOOR) {
+        let entry = Path::new("the end");
+        return Err(too_much(
+            entry,
+            LIMITS.ratio,
+            "bytes out of each byte of the archive",
+        ));
+    }
     Ok(packed)
+}
+
+fn too_much(entry: &Path, limit: u64, what: &'static str) -> ArchiveError {
+    ArchiveError::TooMuch {
+        entry: entry.to_string_lossy().into_owned(),
+        limit,
+        what,
+    }
 }
 
 /// All files and links below a folder, in name order, links not followed; empty folders are left out.
@@ -94,7 +134,10 @@ fn entry_name(path: &Path) -> Result<String, ArchiveError> {
         if !name.is_empty() {
             name.push('/');
         }
-        name.push_str(part.to_str().ok_or_else(outside)?);
+        name.push_str(part.to_str().ok_or_else(|| ArchiveError::Name {
+            entry: path.to_string_lossy().into_owned(),
+            problem: "is not UTF-8",
+        })?);
     }
     if name.is_empty() {
         return Err(outside());

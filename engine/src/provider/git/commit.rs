@@ -11,6 +11,9 @@ use super::{
 };
 use crate::provider::{Trouble, chain};
 
+/// Names that a sentence lists.
+const SHOWN: usize = 10;
+
 /// What was asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
@@ -88,18 +91,34 @@ pub async fn check_out(
     git.run(&["init", "-q"]).await?;
     fetch(&git, remote, wanted).await?;
     let target = wanted.commit.unwrap_or("FETCH_HEAD");
-    if wanted.history {
+    let checkout = if wanted.history {
         git.run(&["remote", "add", "origin", &remote.shown]).await?;
-        git.run(&["checkout", "-q", "-B", wanted.branch, target])
-            .await?;
+        ["checkout", "-q", "-B", wanted.branch, target].to_vec()
     } else {
-        git.run(&["checkout", "-q", "--detach", target]).await?;
-    }
+        ["checkout", "-q", "--detach", target].to_vec()
+    };
+    git.run(&checkout).await.map_err(|error| match error {
+        GitError::Failed { message, .. } => {
+            let what = wanted.commit.unwrap_or(wanted.branch);
+            let shown = &remote.shown;
+            Trouble::job(format!(
+                "{what} of {shown} cannot be checked out: {message}"
+            ))
+            .into()
+        }
+        other => FetchError::from(other),
+    })?;
     let format = "--format=%H%x00%an%x00%at%x00%ct%x00%B";
     let text = git.run(&["log", "-1", format, "HEAD"]).await?;
     let mut commit = parse(&text)
         .ok_or_else(|| Trouble::job("git log answered something that is not a commit"))?;
     commit.notices = notices(&git).await?;
+    if wanted.history && is_shallow(&git).await? {
+        commit.notices.push(format!(
+            "{} is a shallow clone: the history ends where it ends there",
+            remote.shown
+        ));
+    }
     Ok(commit)
 }
 
@@ -124,7 +143,14 @@ fn check_wanted(wanted: Wanted<'_>) -> Result<(), Trouble> {
 async fn fetch(git: &Git<'_>, remote: &Remote, wanted: Wanted<'_>) -> Result<(), FetchError> {
     let url = remote.url.reveal().as_str();
     let branch = format!("refs/heads/{}", wanted.branch);
-    let common = ["fetch", "-q", "--no-tags", "--no-recurse-submodules"];
+    // Of a shallow clone its history is taken as far as it goes.
+    let common = [
+        "fetch",
+        "-q",
+        "--no-tags",
+        "--no-recurse-submodules",
+        "--update-shallow",
+    ];
     let call = |depth: &[&'static str], what: &str| {
         let mut all: Vec<String> = common
             .iter()
@@ -153,23 +179,22 @@ async fn fetch(git: &Git<'_>, remote: &Remote, wanted: Wanted<'_>) -> Result<(),
         if error.is_none() && git.run(&["cat-file", "-e", &there]).await.is_ok() {
             return Ok(());
         }
-        if git.run(&call(&[], &branch)).await.is_ok()
-            && git.run(&["cat-file", "-e", &there]).await.is_ok()
-        {
-            return Ok(());
+        match git.run(&call(&[], &branch)).await {
+            Ok(_) if git.run(&["cat-file", "-e", &there]).await.is_ok() => return Ok(()),
+            Ok(_) => return Err(explain(git, remote, wanted, None).await),
+            Err(error) => return Err(explain(git, remote, wanted, Some(error)).await),
         }
     }
     Err(explain(git, remote, wanted, error).await)
 }
 
-/// Asks what is there, to say what is missing.
+/// Asks what is there, to say what is missing. `error`: the branch could not be fetched.
 async fn explain(
     git: &Git<'_>,
     remote: &Remote,
     wanted: Wanted<'_>,
     error: Option<GitError>,
 ) -> FetchError {
-    const SHOWN: usize = 10;
     let shown = &remote.shown;
     let listed = git
         .run(&["ls-remote", "--heads", "--", remote.url.reveal()])
@@ -185,34 +210,43 @@ async fn explain(
         }
         Err(other) => return other.into(),
     };
-    let mut branches: Vec<&str> = listed
+    let branches: Vec<&str> = listed
         .lines()
         .filter_map(|line| line.split_once("refs/heads/").map(|(_, name)| name))
         .collect();
     let message = if branches.is_empty() {
         format!("{shown} has no branches: nothing was committed to it yet")
     } else if !branches.contains(&wanted.branch) {
-        let more = branches.len().saturating_sub(SHOWN);
-        branches.truncate(SHOWN);
-        let list = branches.join(", ");
-        let more = if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
-        };
-        format!(
-            "{shown} has no branch {}; it has {list}{more}",
-            wanted.branch
-        )
-    } else if let Some(commit) = wanted.commit {
-        format!("{shown} has no commit {commit} on branch {}", wanted.branch)
+        let list = some(&branches);
+        format!("{shown} has no branch {}; it has {list}", wanted.branch)
     } else {
-        error.map_or_else(
-            || format!("{shown} could not be fetched"),
-            |error| chain(&error),
-        )
+        match (wanted.commit, error) {
+            (Some(commit), None) => {
+                let why = match is_shallow(git).await {
+                    Ok(true) => "; it is a shallow clone, and older commits are not in it",
+                    _ => "",
+                };
+                format!(
+                    "{shown} has no commit {commit} on branch {}{why}",
+                    wanted.branch
+                )
+            }
+            (_, error) => {
+                let failed = error.map(|error| chain(&error)).unwrap_or_default();
+                format!(
+                    "{shown} has a branch {}, but it could not be read: the connection broke, or the repository is damaged (git fsck there tells): {failed}",
+                    wanted.branch
+                )
+            }
+        }
     };
     Trouble::job(message).into()
+}
+
+/// Whether what was fetched lacks history because it was not there to fetch.
+async fn is_shallow(git: &Git<'_>) -> Result<bool, GitError> {
+    let told = git.run(&["rev-parse", "--is-shallow-repository"]).await?;
+    Ok(told.trim() == "true")
 }
 
 fn parse(text: &str) -> Option<Commit> {
@@ -241,17 +275,32 @@ async fn notices(git: &Git<'_>) -> Result<Vec<String>, FetchError> {
     if !modules.is_empty() {
         notices.push(format!(
             "submodules are left out, as AWS does: {}",
-            modules.join(", ")
+            some(&modules)
         ));
     }
     let large = git
         .run(&["ls-files", "-z", "--", ":(attr:filter=lfs)"])
         .await?;
-    let count = large.split('\0').filter(|path| !path.is_empty()).count();
-    if count > 0 {
+    let large: Vec<&str> = large.split('\0').filter(|path| !path.is_empty()).collect();
+    if !large.is_empty() {
         notices.push(format!(
-            "{count} files are kept with Git LFS: the artifact has their pointers, not their content"
+            "{} files are kept with Git LFS: the artifact has their pointers, not their content: {}",
+            large.len(),
+            some(&large)
         ));
     }
     Ok(notices)
+}
+
+/// Names for a sentence, the first of them when there are many.
+fn some(names: &[&str]) -> String {
+    let more = names.len().saturating_sub(SHOWN);
+    let list = names[..names.len() - more]
+        .join(", ")
+        .escape_debug()
+        .to_string();
+    match more {
+        0 => list,
+        more => format!("{list} and {more} more"),
+    }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Context, Provider, Trouble, artifact, failed,
+    Context, Provider, Trouble, artifact, chain, failed,
     local::{self, Local},
     required,
     workshop::Workshop,
@@ -140,9 +140,16 @@ async fn source(
             .map_err(Trouble::from)?;
     } else {
         let zip = workshop.scratch("artifact.zip");
-        let packed = artifact::pack(&workshop.objects, output, key, &tree, &zip)
-            .await
-            .map_err(Trouble::from)?;
+        let packed = artifact::pack(&workshop.objects, output, key, &tree, &zip).await;
+        let packed = packed.map_err(|error| match error {
+            artifact::ArtifactError::Pack { .. } => Trouble::job(format!(
+                "{} at commit {}: {}",
+                remote.shown,
+                commit.id,
+                chain(&error)
+            )),
+            other => other.into(),
+        })?;
         workshop.log(&format!(
             "Artifact {}: {} files, {} bytes",
             output.name, packed.files, packed.bytes
@@ -332,7 +339,10 @@ pub async fn clone_reference(
     };
     let repo: PathBuf = tree.join(".git");
     let home = workshop.scratch("git");
-    commit::check_out(&remote, wanted, &home, &repo, tree, stop).await?;
+    let commit = commit::check_out(&remote, wanted, &home, &repo, tree, stop).await?;
+    for notice in &commit.notices {
+        workshop.log(notice);
+    }
     Ok(true)
 }
 

@@ -10,6 +10,8 @@ use crate::{
     provider::workshop::tests::{Bench, task},
 };
 
+mod bad;
+
 /// A repository with two commits on `main`.
 struct Repo(tempfile::TempDir);
 
@@ -243,78 +245,6 @@ async fn a_connection_has_its_own_variables() {
             "FullRepositoryName"
         ]
     );
-}
-
-#[tokio::test]
-async fn bad_repositories_are_named_clearly() {
-    let repo = Repo::new();
-    repo.git(&["branch", "next"]);
-    let bench = repo.bench().await;
-    let message = failure(&bench, &commit_task(&[("BranchName", "gone")])).await;
-    assert!(
-        message.ends_with("has no branch gone; it has main, next"),
-        "{message}"
-    );
-    let message = failure(&bench, &commit_task(&[("BranchName", "--upload-pack=x")])).await;
-    assert!(message.contains("is not a branch name"), "{message}");
-    let bench = Repo::empty().bench().await;
-    // The folder of the empty repository is gone by now.
-    let message = failure(&bench, &commit_task(&[])).await;
-    assert!(
-        message.contains("cannot be read as a git repository"),
-        "{message}"
-    );
-    let repo = Repo::empty();
-    let message = failure(&repo.bench().await, &commit_task(&[])).await;
-    assert!(
-        message.contains("nothing was committed to it yet"),
-        "{message}"
-    );
-    let message = failure(&Bench::new().await, &commit_task(&[])).await;
-    assert!(
-        message.contains("add [codecommit.shop] git = "),
-        "{message}"
-    );
-    let mut bench = Bench::new().await;
-    for git in [
-        "ext::sh -c touch% /tmp/x",
-        "https://dana:planted@127.0.0.1:1/x.git",
-    ] {
-        let remote = GitRemote {
-            git: git.to_owned(),
-        };
-        bench.config.codecommit.insert("shop".to_owned(), remote);
-        let message = failure(&bench, &commit_task(&[])).await;
-        assert!(
-            message.contains("cannot be read") && !message.contains("planted"),
-            "{message}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn pointers_and_submodules_are_noted() {
-    let repo = Repo::new();
-    repo.write(".gitattributes", "*.bin filter=lfs\n");
-    repo.write("big.bin", "version https://git-lfs.github.com/spec/v1\n");
-    repo.commit("Large files");
-    let head = repo.git(&["rev-parse", "HEAD"]);
-    repo.git(&[
-        "update-index",
-        "--add",
-        "--cacheinfo",
-        &format!("160000,{head},vendor/lib"),
-    ]);
-    repo.git(&["commit", "-q", "-m", "Submodule"]);
-    let bench = repo.bench().await;
-    let one = commit_task(&[]);
-    assert!(matches!(run(&bench, &one).await, Outcome::Succeeded { .. }));
-    let log = bench.log(&one);
-    assert!(
-        log.contains("submodules are left out, as AWS does: vendor/lib"),
-        "{log}"
-    );
-    assert!(log.contains("1 files are kept with Git LFS"), "{log}");
 }
 
 #[tokio::test]
