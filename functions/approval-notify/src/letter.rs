@@ -63,6 +63,15 @@ impl Occasion {
             Self::Reminder => "Reminder: ",
         }
     }
+
+    /// Above the heading.
+    const fn kicker(self) -> &'static str {
+        match self {
+            Self::First => "Approval needed",
+            Self::Renewed => "Approval needed: a new link for the one that was revoked",
+            Self::Reminder => "Reminder: approval still needed",
+        }
+    }
 }
 
 /// How the approver answers.

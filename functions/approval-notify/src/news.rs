@@ -1,11 +1,11 @@
-//! The mail that tells everybody who was asked how it ended. It holds no link and no code.
+//! Mails that ask nobody to decide: how it ended, a review that is wanted, a link that is locked.
 
 use askama::Template;
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 use shared::{
     approval::{
         port::Mail,
-        request::{Recipient, Record, State, Verdict},
+        request::{CODE_TRIES, Recipient, Record, State, Verdict},
         settings::NotifySettings,
         sheet::{Fact, Link, Sheet},
         words,
@@ -46,6 +46,8 @@ struct News {
     told: String,
     /// What is wanted of whoever reads it.
     wanted: Option<Wanted>,
+    /// Why they get it, and what to do.
+    why: String,
 }
 
 /// A review that is wanted.
@@ -93,10 +95,57 @@ pub fn compose(
             code: ask.code.clone(),
         }
     });
+    let subject = match &news.wanted {
+        Some(_) => "Please review",
+        None => news.word.as_str(),
+    };
+    written(record, recipient, settings, (subject, &news), ended)
+}
+
+/// Writes the mail to somebody whose links are locked.
+///
+/// # Errors
+/// When a template fails, which it does not for text.
+pub fn compose_locked(
+    record: &Record,
+    recipient: &Recipient,
+    settings: &NotifySettings,
+    now: Timestamp,
+) -> Result<Mail, PortError> {
+    let otherwise = record.request.asker.otherwise();
+    let told = if recipient.quarantined_at.is_some() {
+        format!(
+            "Approve and reject came from your links within seconds, as when a mail scanner follows every link. Neither counts. To answer all the same: {otherwise}"
+        )
+    } else {
+        format!(
+            "A wrong code was typed {CODE_TRIES} times on the page of your link. If that was you: {otherwise} If it was not, somebody else has the link, but not the code: tell whoever runs the approvals."
+        )
+    };
+    let news = News {
+        tone: "bad",
+        sign: "!",
+        word: "Your link is locked".to_owned(),
+        told,
+        wanted: None,
+        why: "because you were asked and cannot answer by this link any more.".to_owned(),
+    };
+    written(record, recipient, settings, (&news.word, &news), now)
+}
+
+fn written(
+    record: &Record,
+    recipient: &Recipient,
+    settings: &NotifySettings,
+    (what, news): (&str, &News),
+    at: Timestamp,
+) -> Result<Mail, PortError> {
+    let target = &record.request.target;
+    let subject = format!("[{}] {what}: {}", target.stage, target.pipeline);
     let (host, to) = (settings.base.host(), recipient.address.as_str());
-    let (text, html) = letter::fitting(record, settings, ended, |sheet| {
+    let (text, html) = letter::fitting(record, settings, at, |sheet| {
         let facts = sheet.request();
-        let (facts, news) = (facts.as_slice(), &news);
+        let facts = facts.as_slice();
         let text = Text {
             sheet,
             facts,
@@ -112,11 +161,6 @@ pub fn compose(
         };
         Ok((text.render()?, html.render()?))
     })?;
-    let target = &record.request.target;
-    let subject = match &news.wanted {
-        Some(_) => format!("[{}] Please review: {}", target.stage, target.pipeline),
-        None => format!("[{}] {}: {}", target.stage, news.word, target.pipeline),
-    };
     Ok(Mail {
         from: settings.mailing.from(),
         to: to.to_owned(),
@@ -179,5 +223,6 @@ fn news(record: &Record, zone: &TimeZone) -> News {
         word,
         told,
         wanted: None,
+        why: "because you were asked. There is nothing left to do.".to_owned(),
     }
 }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     approval::{
-        chat::{self, ChatPlace},
+        chat,
         code::Code,
         decide,
         id::{LinkId, RecipientId},
@@ -27,7 +27,7 @@ use crate::{
 /// So long after its time a review may still be closed by the link of its last mail.
 const REVIEW_LINK: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// How often a write is tried again after somebody else's.
-pub(crate) const WRITES: usize = 8;
+const WRITES: usize = 8;
 
 /// What is made for one mail that asks.
 struct Question {
@@ -150,20 +150,75 @@ where
             }
             Some(question) => self.ask(record, &recipient, due, question).await?,
             None => {
-                let mail = news::compose(record, &recipient, &self.settings, None)?;
+                let settings = &self.settings;
+                let mail = match due {
+                    Due::Locked => {
+                        news::compose_locked(record, &recipient, settings, self.clock.now())?
+                    }
+                    _ => news::compose(record, &recipient, settings, None)?,
+                };
                 (mail, None)
             }
         };
         self.mailer.send(&mail).await?;
-        let place = self
-            .chat(record, &recipient, due, question, page.as_ref())
-            .await;
-        tracing::info!(approval = %record.request.id, recipient = %id, ?due, "an approver was mailed");
-        for _ in 0..WRITES {
-            let mut next = post::mailed(record, id, due, self.clock.now());
-            for who in next.recipients.iter_mut().filter(|r| r.id == *id) {
-                who.chat = place.clone().or(who.chat.take());
+        if let (Due::Outcome, Some(place)) = (due, &recipient.chat) {
+            // Said again it stands there once: before it is recorded.
+            let zone = &self.settings.zone.0;
+            if let Err(error) = self.mailer.rewrite(place, record, zone).await {
+                untold(record, &error);
             }
+        }
+        tracing::info!(approval = %record.request.id, recipient = %id, ?due, "an approver was mailed");
+        self.write(record, |record, now| post::mailed(record, id, due, now))
+            .await?;
+        if let (Due::Invitation | Due::Reminder { .. }, Some(question)) = (due, question) {
+            // Said again it would stand there twice: after it is recorded.
+            self.ask_in_chat(record, &recipient, due, question, page.as_ref())
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Beside the mail, which is there whatever becomes of this.
+    async fn ask_in_chat(
+        &self,
+        record: &mut Record,
+        recipient: &Recipient,
+        due: Due,
+        question: &Question,
+        page: Option<&Secret>,
+    ) -> Result<(), PortError> {
+        let asked = self
+            .mailer
+            .ask(&chat::Question {
+                record,
+                recipient,
+                again: matches!(due, Due::Reminder { .. }),
+                link: &question.link,
+                page,
+                zone: &self.settings.zone.0,
+                now: self.clock.now(),
+            })
+            .await;
+        if let Some(error) = &asked.failed {
+            untold(record, error);
+        }
+        if asked.place.is_none() || asked.place == recipient.chat {
+            return Ok(());
+        }
+        let id = &recipient.id;
+        let placed = |record: &Record, _| post::in_chat(record, id, asked.place.as_ref());
+        self.write(record, placed).await
+    }
+
+    /// Writes what becomes of the record, of its newest version.
+    pub(crate) async fn write(
+        &self,
+        record: &mut Record,
+        change: impl Fn(&Record, Timestamp) -> Record + Send + Sync,
+    ) -> Result<(), PortError> {
+        for _ in 0..WRITES {
+            let next = change(record, self.clock.now());
             match self.store.replace(&next).await {
                 Ok(()) => {
                     *record = next;
@@ -174,46 +229,7 @@ where
             }
         }
         Err(PortError::Conflict {
-            what: format!("the record of a mail for {}", record.request.id),
-        })
-    }
-
-    /// Beside the mail, which is there whatever becomes of this: asks in the person's chat, reminds there, or writes there how it ended.
-    async fn chat(
-        &self,
-        record: &Record,
-        recipient: &Recipient,
-        due: Due,
-        question: Option<&Question>,
-        page: Option<&Secret>,
-    ) -> Option<ChatPlace> {
-        let told = match (due, question, &recipient.chat) {
-            (Due::Invitation, Some(question), None) => {
-                let asked = chat::Question {
-                    record,
-                    recipient,
-                    link: &question.link,
-                    page,
-                    zone: &self.settings.zone.0,
-                    now: self.clock.now(),
-                };
-                self.mailer.ask(&asked).await
-            }
-            (Due::Reminder { .. }, _, Some(place)) => {
-                let zone = &self.settings.zone.0;
-                let reminded = self.mailer.remind(place, record, zone).await;
-                reminded.map(|()| None)
-            }
-            (Due::Outcome, _, Some(place)) => {
-                let rewritten = self.mailer.rewrite(place, record).await;
-                rewritten.map(|()| None)
-            }
-            _ => Ok(None),
-        };
-        told.unwrap_or_else(|error| {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::warn!(approval = %record.request.id, error = %error, cause, "an approver's chat was not told");
-            None
+            what: format!("the record of what was sent for {}", record.request.id),
         })
     }
 
@@ -301,4 +317,9 @@ where
         })?;
         Ok(())
     }
+}
+
+fn untold(record: &Record, error: &PortError) {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    tracing::warn!(approval = %record.request.id, error = %error, cause, "an approver's chat was not told");
 }

@@ -2,14 +2,14 @@
 
 use shared::{
     approval::{
-        chat::room::{self, Due, Notice, Room},
+        chat::room::{self, Due, Notice, Room, Said},
         port::{ApprovalStore, Chat, Entropy, LinkSigner, Mailer, PipelineReader},
         request::Record,
     },
     port::{Clock, PortError},
 };
 
-use crate::{Notify, posting::WRITES};
+use crate::Notify;
 
 /// Messages in one go; the rest is for the next.
 const MESSAGES: usize = 20;
@@ -44,7 +44,7 @@ where
         let Some((room, due)) = room::due(record, now) else {
             return Ok(false);
         };
-        let next = room::taken(record, &room, now);
+        let next = room::taken(record, (&room, due), now);
         match self.store.replace(&next).await {
             Ok(()) => *record = next,
             Err(PortError::Conflict { .. }) => {
@@ -66,28 +66,27 @@ where
             zone: &self.settings.zone.0,
             now: self.clock.now(),
         };
-        let told = self.mailer.tell(&notice).await;
-        if let Err(error) = &told {
+        let untold = |error: &PortError| {
             let cause = std::error::Error::source(error).map(ToString::to_string);
-            tracing::warn!(approval = %record.request.id, channel = %room.channel, error = %error, cause, "a channel was not told");
-        }
-        for _ in 0..WRITES {
-            let now = self.clock.now();
-            let next = match &told {
-                Ok(place) => room::told(record, room, (due, &shown), place.clone(), now),
-                Err(_) => room::failed(record, room, now),
-            };
-            match self.store.replace(&next).await {
-                Ok(()) => {
-                    *record = next;
-                    return Ok(());
-                }
-                Err(PortError::Conflict { .. }) => self.reload(record).await?,
-                Err(error) => return Err(error),
+            tracing::warn!(approval = %shown.request.id, channel = %room.channel, error = %error, cause, "a channel was not told");
+        };
+        let place = match self.mailer.tell(&notice).await {
+            Ok(Said::At(place)) => Some(place),
+            Ok(Said::Nowhere) => None,
+            Ok(Said::Unsure(error)) => {
+                untold(&error);
+                let unsure = |record: &Record, now| room::failed(record, room, true, now);
+                return self.write(record, unsure).await;
             }
-        }
-        Err(PortError::Conflict {
-            what: format!("what {} was told of {}", room.channel, record.request.id),
+            Err(error) => {
+                untold(&error);
+                let failed = |record: &Record, now| room::failed(record, room, false, now);
+                return self.write(record, failed).await;
+            }
+        };
+        self.write(record, |record, now| {
+            room::told(record, (room, due), &shown, place.clone(), now)
         })
+        .await
     }
 }

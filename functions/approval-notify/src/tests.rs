@@ -29,6 +29,7 @@ mod facts;
 mod heads;
 mod letters;
 mod renewals;
+mod retold;
 mod rooms;
 mod tasks;
 

@@ -133,6 +133,10 @@ where
             tracing::warn!(approval = %button.approval, "somebody pressed a button who is not asked");
             return stranger();
         };
+        let Some(link) = link else {
+            let text = "Your own mail is on its way. Press again once it is there; nothing was counted yet.";
+            return Ok((409, true, slack::note("A moment, please", text)));
+        };
         if respond
             .settings
             .refuses(&record, who, link.made_at(&record))
@@ -226,12 +230,13 @@ where
     }
 }
 
-/// Whom the question was put to, in this message, and the link beside it; `None`: not to this user of Slack.
+/// Whom the question was put to, in this message, and the link beside it, if they were mailed yet; `None`: not to this
+/// user of Slack.
 fn asked<'a>(
     record: &'a Record,
     button: &Button,
     user: &str,
-) -> Option<(&'a Recipient, &'a IssuedLink)> {
+) -> Option<(&'a Recipient, Option<&'a IssuedLink>)> {
     let is_user = |who: &&Recipient| {
         let person = record.rule.people.get(&who.person);
         let known = person.and_then(|person| person.slack.as_ref());
@@ -240,12 +245,14 @@ fn asked<'a>(
     let (who, link) = match &button.to {
         Addressee::Person { recipient, link } => {
             let who = record.recipient(recipient)?;
-            (who, who.links.iter().find(|issued| issued.id == *link)?)
+            (
+                who,
+                Some(who.links.iter().find(|issued| issued.id == *link)?),
+            )
         }
-        // Whoever was not mailed yet has no link, and cannot answer yet.
         Addressee::Channel => {
             let who = record.recipients.iter().find(is_user)?;
-            (who, who.links.last()?)
+            (who, who.links.last())
         }
     };
     is_user(&who).then_some((who, link))

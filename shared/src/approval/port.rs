@@ -7,7 +7,11 @@ use jiff::tz::TimeZone;
 use crate::{
     approval::{
         audit::weekly::WeeklyHead,
-        chat::{ChatPlace, Question, room::Notice, slack::Message},
+        chat::{
+            Asked, ChatPlace, Question,
+            room::{Notice, Said},
+            slack::Message,
+        },
         decide::{Finding, SendAnswer},
         facts::{ExecutionFacts, SourceOutput, Waiting},
         history::Past,
@@ -144,31 +148,19 @@ pub trait Mailer: Send + Sync {
 
 /// Asks people in their chats and channels, beside the mail.
 pub trait Chat: Send + Sync {
-    /// Asks one person, where they have a chat; answers where the question can be rewritten.
-    fn ask(
-        &self,
-        question: &Question<'_>,
-    ) -> impl Future<Output = Result<Option<ChatPlace>, PortError>> + Send;
+    /// Asks one person in their chats: in the place of an earlier question, or, where that one still holds, with a
+    /// reminder under it.
+    fn ask(&self, question: &Question<'_>) -> impl Future<Output = Asked> + Send;
 
-    /// Says under the question that it still waits.
-    fn remind(
-        &self,
-        place: &ChatPlace,
-        record: &Record,
-        zone: &TimeZone,
-    ) -> impl Future<Output = Result<(), PortError>> + Send;
-
-    /// Says in a channel what is due there; answers where the question stands. `None`: nobody writes in channels.
-    fn tell(
-        &self,
-        notice: &Notice<'_>,
-    ) -> impl Future<Output = Result<Option<ChatPlace>, PortError>> + Send;
+    /// Says in a channel what is due there. An error: certainly nothing was said.
+    fn tell(&self, notice: &Notice<'_>) -> impl Future<Output = Result<Said, PortError>> + Send;
 
     /// Writes in the question's place how it ended.
     fn rewrite(
         &self,
         place: &ChatPlace,
         record: &Record,
+        zone: &TimeZone,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 

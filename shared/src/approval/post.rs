@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::approval::{
+    chat::ChatPlace,
     id::RecipientId,
     request::{IssuedLink, Recipient, Record, State},
     trail::Kind,
@@ -25,6 +26,8 @@ pub enum Due {
         /// How many of [`REMINDERS`] are then behind.
         number: u8,
     },
+    /// Their links are locked: what to do now.
+    Locked,
     /// Somebody decided alone, and others look at it.
     Review {
         /// How many mails about it there then were.
@@ -49,11 +52,11 @@ pub fn due(record: &Record, who: &Recipient, now: Timestamp) -> Option<Due> {
     match &record.state {
         State::Open if now >= record.request.expires_at => None,
         State::Open if who.mailed_at.is_none() => Some(Due::Invitation),
+        State::Open if who.locked() => (!who.lock_told).then_some(Due::Locked),
         State::Open => {
             let number = reminders_by(record, now);
             let answered = record.vote_of(&who.id).is_some();
-            (number > who.reminders && !answered && !who.locked())
-                .then_some(Due::Reminder { number })
+            (number > who.reminders && !answered).then_some(Due::Reminder { number })
         }
         State::Deciding { .. } => None,
         _ if let Some(number) = review(record, who, now) => Some(Due::Review { number }),
@@ -136,6 +139,7 @@ pub fn mailed(record: &Record, recipient: &RecipientId, due: Due, now: Timestamp
                 who.reminders = behind;
             }
             Due::Reminder { number } => who.reminders = number,
+            Due::Locked => who.lock_told = true,
             Due::Review { number } => who.review_mails = number,
             Due::Outcome => who.told_at = Some(now),
         }
@@ -143,9 +147,20 @@ pub fn mailed(record: &Record, recipient: &RecipientId, due: Due, now: Timestamp
     let kind = match due {
         Due::Invitation => Kind::Mailed,
         Due::Reminder { .. } => Kind::Reminded,
+        Due::Locked => Kind::LockTold,
         Due::Review { .. } => Kind::ReviewAsked,
         Due::Outcome => Kind::Told,
     };
     next.note(kind, Some(recipient), None, now);
+    next
+}
+
+/// The record once the question stands in somebody's chat.
+pub fn in_chat(record: &Record, recipient: &RecipientId, place: Option<&ChatPlace>) -> Record {
+    let mut next = record.clone();
+    next.version += 1;
+    for who in next.recipients.iter_mut().filter(|r| r.id == *recipient) {
+        who.chat = place.cloned();
+    }
     next
 }

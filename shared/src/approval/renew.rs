@@ -29,8 +29,6 @@ pub fn renewed(record: &Record, revoked: &Revoked, now: Timestamp) -> Option<Rec
         who.links.clear();
         who.renewals = who.renewals.saturating_add(1);
         who.review_mails = 0;
-        // The question there holds the old link: it is put anew.
-        who.chat = None;
         if record.state == State::Open {
             who.mailed_at = None;
         }

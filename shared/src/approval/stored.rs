@@ -130,6 +130,8 @@ struct StoredRecipient {
     reminders: u8,
     #[serde(default, skip_serializing_if = "is_zero")]
     review_mails: u8,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    lock_told: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     told_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -287,6 +289,7 @@ impl From<&Recipient> for StoredRecipient {
             mailed_at: r.mailed_at,
             reminders: r.reminders,
             review_mails: r.review_mails,
+            lock_told: r.lock_told,
             told_at: r.told_at,
             renewals: r.renewals,
             link_opened_at: r.link_opened_at,
@@ -329,6 +332,7 @@ impl TryFrom<StoredRecipient> for Recipient {
             mailed_at: r.mailed_at,
             reminders: r.reminders,
             review_mails: r.review_mails,
+            lock_told: r.lock_told,
             told_at: r.told_at,
             renewals: r.renewals,
             link_opened_at: r.link_opened_at,
@@ -422,10 +426,12 @@ mod tests {
             at: "1.2".to_owned(),
         });
         room.held_until = Some(record.request.asked_at);
-        (room.failures, room.reminders, room.escalated, room.votes) = (1, 2, 3, 4);
+        (room.failures, room.reminders, room.escalated) = (1, 2, 3);
+        (room.asked, room.shown) = (true, Some("digest".to_owned()));
         room.told = true;
         room.channel = "C987ZY6XW".parse().unwrap();
         record.rooms.push(room);
+        record.recipients[0].lock_told = true;
         assert_eq!(decode(encode(&record).reveal()).unwrap(), record);
     }
 

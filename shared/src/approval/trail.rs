@@ -71,6 +71,8 @@ kinds! {
     Viewed = "viewed",
     /// Too many wrong codes were typed: the links of an approver are locked.
     Locked = "locked",
+    /// They were told that, and what to do.
+    LockTold = "lock-told",
     /// An answer was counted.
     Voted = "voted",
     /// Opposite answers of one approver came at once: neither counts.

@@ -10,7 +10,10 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 use shared::{
     approval::{
         asker::{Asker, MachineTask},
-        chat::{ChatPlace, Question, room::Notice},
+        chat::{
+            Asked, ChatPlace, Question,
+            room::{Notice, Said},
+        },
         code::Code,
         decide::{Finding, SendAnswer},
         facts::{ExecutionFacts, SourceOutput, Waiting},
@@ -633,19 +636,15 @@ impl Mailer for ApprovalWorld {
 
 /// Nobody has a chat.
 impl Chat for ApprovalWorld {
-    async fn ask(&self, _: &Question<'_>) -> Result<Option<ChatPlace>, PortError> {
-        Ok(None)
+    async fn ask(&self, _: &Question<'_>) -> Asked {
+        Asked::default()
     }
 
-    async fn remind(&self, _: &ChatPlace, _: &Record, _: &TimeZone) -> Result<(), PortError> {
-        Ok(())
+    async fn tell(&self, _: &Notice<'_>) -> Result<Said, PortError> {
+        Ok(Said::Nowhere)
     }
 
-    async fn tell(&self, _: &Notice<'_>) -> Result<Option<ChatPlace>, PortError> {
-        Ok(None)
-    }
-
-    async fn rewrite(&self, _: &ChatPlace, _: &Record) -> Result<(), PortError> {
+    async fn rewrite(&self, _: &ChatPlace, _: &Record, _: &TimeZone) -> Result<(), PortError> {
         Ok(())
     }
 }

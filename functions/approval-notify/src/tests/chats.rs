@@ -191,3 +191,144 @@ async fn a_chat_that_fails_leaves_the_mail() {
         );
     }
 }
+
+/// What Teams takes of a Workflows webhook: a message with one Adaptive Card of version 1.4 or below and at most 28 KB.
+/// The properties are those of the schema at adaptivecards.io; foreign texts stand in text runs, which hold no markup.
+fn valid_card(message: &Value) {
+    let only = |value: &Value, names: &[&str]| {
+        let object = value
+            .as_object()
+            .unwrap_or_else(|| panic!("no object: {value}"));
+        for name in object.keys() {
+            assert!(names.contains(&name.as_str()), "{name}: {value}");
+        }
+    };
+    let text = |value: &Value| {
+        assert!(
+            value.as_str().is_some_and(|text| !text.is_empty()),
+            "{value}"
+        )
+    };
+    assert!(message.to_string().len() < 28 * 1024);
+    only(message, &["type", "attachments"]);
+    assert_eq!(message["type"], "message");
+    let [attachment] = &message["attachments"].as_array().unwrap()[..] else {
+        panic!("{message}");
+    };
+    only(attachment, &["contentType", "contentUrl", "content"]);
+    assert_eq!(
+        attachment["contentType"],
+        "application/vnd.microsoft.card.adaptive"
+    );
+    assert!(attachment["contentUrl"].is_null());
+    let card = &attachment["content"];
+    only(
+        card,
+        &[
+            "$schema",
+            "type",
+            "version",
+            "fallbackText",
+            "body",
+            "actions",
+        ],
+    );
+    assert_eq!(
+        card["$schema"],
+        "http://adaptivecards.io/schemas/adaptive-card.json"
+    );
+    assert_eq!(
+        (&card["type"], &card["version"]),
+        (&json!("AdaptiveCard"), &json!("1.4"))
+    );
+    text(&card["fallbackText"]);
+    let body = card["body"].as_array().unwrap();
+    assert!(!body.is_empty());
+    for block in body {
+        only(block, &["type", "inlines"]);
+        assert_eq!(block["type"], "RichTextBlock");
+        let inlines = block["inlines"].as_array().unwrap();
+        assert!(!inlines.is_empty());
+        for run in inlines {
+            only(run, &["type", "text", "weight", "size", "isSubtle"]);
+            assert_eq!(run["type"], "TextRun");
+            text(&run["text"]);
+            for (name, known) in [
+                ("weight", &["Lighter", "Default", "Bolder"][..]),
+                (
+                    "size",
+                    &["Small", "Default", "Medium", "Large", "ExtraLarge"][..],
+                ),
+            ] {
+                let value = &run[name];
+                assert!(value.is_null() || known.iter().any(|k| value == k), "{run}");
+            }
+            assert!(run["isSubtle"].is_null() || run["isSubtle"].is_boolean());
+        }
+    }
+    let [action] = &card["actions"].as_array().unwrap()[..] else {
+        panic!("{card}");
+    };
+    only(action, &["type", "title", "url"]);
+    assert_eq!(action["type"], "Action.OpenUrl");
+    text(&action["title"]);
+    assert!(action["url"].as_str().unwrap().starts_with("https://"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_card_of_teams_is_valid_tells_the_facts_and_comes_again_with_the_reminder() {
+    let (world, clock, stage) = (world(), FixedClock::default(), workspace());
+    let notify = chatting(&world, &clock, &stage, "L2");
+    notify
+        .handle(&[delivery(&"# *note* [x](https://evil.example) ".repeat(60))])
+        .await
+        .unwrap();
+    clock.step(Duration::from_secs(12 * 3600));
+    let id = world.records()[0].request.id.clone();
+    notify.send_due(&id).await.unwrap();
+    notify.send_due(&id).await.unwrap();
+    let cards = cards(&stage);
+    assert_eq!(cards.len(), 2, "asked and reminded");
+    for card in &cards {
+        valid_card(card);
+        let text = card.to_string();
+        for fact in [
+            "Show opening hours",
+            "eu-west-1 in account 123456789012",
+            "all: 1 of makers",
+            "Started by a webhook of the source",
+            "The pipeline goes on.",
+        ] {
+            assert!(text.contains(fact), "{fact}: {text}");
+        }
+    }
+    let title =
+        |card: &Value| card["attachments"][0]["content"]["body"][0]["inlines"][0]["text"].clone();
+    assert_eq!(title(&cards[0]), "Approve site-release?");
+    assert_eq!(title(&cards[1]), "Reminder: Approve site-release?");
+}
+
+/// The link of the first message is dead: the message gets the new one.
+#[tokio::test(start_paused = true)]
+async fn a_revoked_link_is_replaced_in_the_chat_too() {
+    let (world, clock, stage) = (world(), FixedClock::default(), workspace());
+    let notify = chatting(&world, &clock, &stage, "L2");
+    notify.handle(&[delivery("x")]).await.unwrap();
+    let old = stage.with(|slack| slack.message(DANA)).to_string();
+    clock.step(Duration::from_secs(60));
+    let entry: shared::approval::settings::Revocation =
+        "person:dana@example.com@2026-01-02T03:05:00Z"
+            .parse()
+            .unwrap();
+    let record = world.records().remove(0);
+    let revoked = std::iter::once(entry).collect();
+    let next = shared::approval::renew::renewed(&record, &revoked, clock.now()).unwrap();
+    world.keep(&next);
+    notify.send_due(&next.request.id).await.unwrap();
+    let new = stage.with(|slack| slack.message(DANA)).to_string();
+    let mail = &world.mails()[2];
+    let token = mail.text.reveal().split("/a/").nth(1).unwrap();
+    let token = token.split_whitespace().next().unwrap();
+    assert!(new.contains(token) && !old.contains(token), "{new}");
+    assert_eq!(stage.count("POST", "/api/chat.postMessage"), 1);
+}

@@ -67,3 +67,38 @@ async fn a_crash_at_any_call_leaves_nobody_out() {
         "the plan must reach past the last call: {reached}"
     );
 }
+
+/// Wherever the process dies, nobody and no channel finds the question twice.
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_call_asks_nobody_twice_in_a_chat() {
+    let (mut reached, mut asked) = (0, 0);
+    for fate in Fate::BAD {
+        for at in 0..24 {
+            let place = rooms::place("L1");
+            let plan = Plan::new(Mode::At(at, fate));
+            let broken = place.under(&plan);
+            drop(unless_dead(&plan, broken.handle(&[delivery("x")])).await);
+            reached = reached.max(plan.calls().len());
+            for _ in 0..2 {
+                place.clock.step(std::time::Duration::from_secs(60));
+                place.asked().await;
+            }
+            for channel in [chats::DANA, rooms::MAKERS] {
+                let posts = place.posts(channel);
+                assert!(posts <= 1, "{fate:?} at {at}: {posts} in {channel}");
+                asked += posts;
+            }
+            assert!(
+                place.world.records()[0]
+                    .recipients
+                    .iter()
+                    .all(|r| r.mailed_at.is_some())
+            );
+        }
+    }
+    assert!(
+        reached >= 18,
+        "the plan must reach past the last call: {reached}"
+    );
+    assert!(asked > 200, "nearly all of them: {asked}");
+}

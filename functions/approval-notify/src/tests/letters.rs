@@ -228,3 +228,52 @@ async fn a_mail_about_a_review_says_who_why_and_until_when_and_opens_the_page() 
         assert!(!part.contains("close the review"), "{part}");
     }
 }
+
+/// Who can no longer answer learns it, once, and what to do; no link comes with that.
+#[tokio::test]
+async fn threat_41_whose_link_is_locked_is_mailed_once_and_not_reminded() {
+    for (quarantined, told) in [
+        (
+            false,
+            "A wrong code was typed 5 times on the page of your link.",
+        ),
+        (
+            true,
+            "Approve and reject came from your links within seconds",
+        ),
+    ] {
+        let (world, clock) = (world(), FixedClock::default());
+        let notify = function(&world, &clock);
+        notify.handle(&[delivery("x")]).await.unwrap();
+        let mut record = world.records().remove(0);
+        record.version += 1;
+        let dana = &mut record.recipients[0];
+        dana.wrong_codes = if quarantined {
+            0
+        } else {
+            shared::approval::request::CODE_TRIES
+        };
+        dana.quarantined_at = quarantined.then_some(BEGINNING);
+        world.replace(&record).await.unwrap();
+        for hours in [0, 1, 12] {
+            clock.step(Duration::from_hours(hours));
+            notify.send_due(&record.request.id).await.unwrap();
+        }
+        let mails = world.mails();
+        let danas: Vec<&Mail> = mails
+            .iter()
+            .filter(|m| m.to == "dana@example.com")
+            .collect();
+        assert_eq!(danas.len(), 2, "the question, and this");
+        let mail = danas[1];
+        assert_eq!(mail.subject, "[Release] Your link is locked: site-release");
+        for part in [mail.text.reveal(), mail.html.reveal()] {
+            assert!(part.contains(told), "{part}");
+            assert!(part.contains("answer in the AWS console"), "{part}");
+            assert!(!part.contains("/a/") && !part.contains("Code:"), "{part}");
+        }
+        let record = world.records().remove(0);
+        let kinds: Vec<&str> = record.trail.iter().map(|e| e.kind.as_str()).collect();
+        assert!(kinds.contains(&"lock-told"), "{kinds:?}");
+    }
+}

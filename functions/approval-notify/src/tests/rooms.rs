@@ -15,21 +15,21 @@ use super::{
     *,
 };
 
-const MAKERS: &str = "C0MAKERS01";
+pub(super) const MAKERS: &str = "C0MAKERS01";
 const BOSSES: &str = "C00BOSSES1";
 
-type Asking =
+pub(super) type Asking =
     Notify<ApprovalWorld, ApprovalWorld, ApprovalWorld, Chatting, FixedClock, ApprovalWorld>;
 
-struct Place {
-    world: ApprovalWorld,
-    clock: FixedClock,
-    stage: Stage<Slack>,
+pub(super) struct Place {
+    pub(super) world: ApprovalWorld,
+    pub(super) clock: FixedClock,
+    pub(super) stage: Stage<Slack>,
     notify: Asking,
 }
 
 /// Dana, who is in Slack, and Lee, who is not, are asked; Kim when time runs out.
-fn place(level: &str) -> Place {
+pub(super) fn place(level: &str) -> Place {
     let (world, clock) = (world(), FixedClock::default());
     let stage = Stage::new(Slack::with(&[DANA, MAKERS, BOSSES]));
     let mut notify = chatting(&world, &clock, &stage, level);
@@ -52,16 +52,36 @@ fn place(level: &str) -> Place {
 }
 
 impl Place {
-    async fn asked(&self) {
+    /// The function once more, where calls fail as planned.
+    pub(super) fn under(&self, plan: &shared_testkit::Plan) -> Asking {
+        let world = self.world.under(plan);
+        let mut notify = chatting(&world, &self.clock, &self.stage, "L1");
+        notify.settings.rules = self.notify.settings.rules.clone();
+        notify
+    }
+
+    /// How many questions came to a user or channel.
+    pub(super) fn posts(&self, to: &str) -> usize {
+        let records = self.stage.records();
+        let posts = records
+            .iter()
+            .filter(|r| r.asked.path == "/api/chat.postMessage")
+            .map(|r| r.asked.json());
+        posts
+            .filter(|body| body["channel"] == to && body["thread_ts"].is_null())
+            .count()
+    }
+
+    pub(super) async fn asked(&self) {
         self.notify.handle(&[delivery("x")]).await.unwrap();
     }
 
-    async fn due(&self) {
+    pub(super) async fn due(&self) {
         let id = self.world.records()[0].request.id.clone();
         self.notify.send_due(&id).await.unwrap();
     }
 
-    fn message(&self, channel: &str) -> String {
+    pub(super) fn message(&self, channel: &str) -> String {
         self.stage.with(|slack| slack.message(channel)).to_string()
     }
 
@@ -80,7 +100,7 @@ impl Place {
     }
 
     /// Writes as somebody else does.
-    async fn change(&self, change: impl FnOnce(&mut Record)) {
+    pub(super) async fn change(&self, change: impl FnOnce(&mut Record)) {
         let mut record = self.world.records().remove(0);
         record.version += 1;
         change(&mut record);
@@ -269,7 +289,7 @@ async fn a_channel_says_how_it_ended_and_has_no_buttons_then() {
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_fails_is_tried_three_times() {
     let place = place("L2");
-    place.stage.always("POST", "/api/", Trick::status(500));
+    place.stage.always("POST", "/api/", Trick::throttled(None));
     place.asked().await;
     assert_eq!(place.world.mails().len(), 2);
     let tries = || place.stage.count("POST", "/api/chat.postMessage");

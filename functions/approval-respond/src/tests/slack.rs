@@ -67,6 +67,7 @@ impl Desk {
         let asked = Question {
             record: &record,
             recipient,
+            again: false,
             link: &recipient.links[0].id,
             page: (record.rule.level.name() != "L1").then_some(&page),
             zone: &jiff::tz::TimeZone::UTC,
@@ -295,8 +296,15 @@ async fn threat_45_being_in_a_channel_is_no_right_to_decide() {
     record.recipients.iter_mut().for_each(|r| r.links.clear());
     desk.scene.world.replace(&record).await.unwrap();
     let early = desk.press_in_channel(DANA, APPROVE);
-    assert_eq!(desk.send(&early).await.status, 403);
+    assert_eq!(desk.send(&early).await.status, 409);
     assert_eq!(desk.votes(), []);
+    let told = desk
+        .stage
+        .with(|slack| slack.replies.last().unwrap().to_string());
+    assert!(
+        told.contains("Your own mail is on its way") && told.contains("ephemeral"),
+        "{told}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

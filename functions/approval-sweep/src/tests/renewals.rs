@@ -77,6 +77,7 @@ async fn who_has_answered_or_is_locked_out_is_not_asked_anew() {
     scene.vote(0, Verdict::Approve).await;
     let mut record = scene.record();
     record.recipients[1].wrong_codes = 5;
+    record.recipients[1].lock_told = true;
     scene.world.keep(&record);
     scene.step(30);
     revoke(&scene, "before:2026-01-02T03:20:00Z").await;

@@ -82,7 +82,7 @@ async fn a_channel_is_told_until_it_knows() {
     // Whoever tells it has it to itself.
     let (record, now) = (scene.record(), shared::port::Clock::now(&scene.clock));
     let (room, due) = room::due(&record, now).unwrap();
-    let taken = room::taken(&record, &room, now);
+    let taken = room::taken(&record, (&room, due), now);
     scene.world.replace(&taken).await.unwrap();
     scene.sweep().await;
     assert_eq!(scene.world.mails_asked().len(), 1);
@@ -90,7 +90,7 @@ async fn a_channel_is_told_until_it_knows() {
         channel: "C0MAKERS01".to_owned(),
         at: "1.1".to_owned(),
     };
-    let told = room::told(&taken, &room, (due, &taken), Some(place), now);
+    let told = room::told(&taken, (&room, due), &taken, Some(place), now);
     scene.world.replace(&told).await.unwrap();
     scene.step(2);
     scene.sweep().await;

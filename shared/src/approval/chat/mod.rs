@@ -1,8 +1,9 @@
 //! Asking in chats beside the mail: Slack, with buttons at level L1, and Teams, with a link.
 //!
-//! Reading order: [`slack`] and [`teams`] (messages), [`room`] (what is due in a channel), [`press`] (what Slack says of a
+//! Reading order: [`lines`] (what is told), [`slack`] and [`teams`] (messages), [`room`] (what is due in a channel), [`press`] (what Slack says of a
 //! button), [`send`] (over HTTP).
 
+pub mod lines;
 pub mod press;
 pub mod room;
 pub mod send;
@@ -19,6 +20,7 @@ use crate::{
         request::{Recipient, Record},
     },
     id::IdError,
+    port::PortError,
     secret::Secret,
 };
 
@@ -27,8 +29,10 @@ use crate::{
 pub struct Question<'a> {
     /// What is asked.
     pub record: &'a Record,
-    /// Whom.
+    /// Whom, and where an earlier question stands in their chat.
     pub recipient: &'a Recipient,
+    /// Whether they were asked before by links that still open.
+    pub again: bool,
     /// The link of the mail.
     pub link: &'a LinkId,
     /// Its address, which opens the page and decides nothing alone; none at level L1.
@@ -37,6 +41,15 @@ pub struct Question<'a> {
     pub zone: &'a TimeZone,
     /// Now.
     pub now: Timestamp,
+}
+
+/// What became of a question.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// Where it stands, if it can be rewritten.
+    pub place: Option<ChatPlace>,
+    /// A chat that could not be told.
+    pub failed: Option<PortError>,
 }
 
 /// Where a message stands that can be rewritten.
@@ -79,6 +92,18 @@ pub enum Addressee {
 
 /// In a button's value, where a person's button has recipient and link.
 const CHANNEL: &str = "channel";
+
+/// What is asked, in one line.
+fn title(record: &Record) -> String {
+    format!("Approve {}?", record.request.target.pipeline)
+}
+
+impl Question<'_> {
+    fn title(&self) -> String {
+        let before = if self.again { "Reminder: " } else { "" };
+        format!("{before}{}", title(self.record))
+    }
+}
 
 impl SlackUser {
     /// The id.

@@ -3,12 +3,17 @@
 use std::{fmt, str::FromStr};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use sha2::{Digest, Sha256};
 
-use super::ChatPlace;
-use crate::approval::{
-    post,
-    request::{Record, State},
-    trail::Kind,
+use super::{ChatPlace, slack};
+use crate::{
+    approval::{
+        post,
+        request::{Record, State, digest_text},
+        sheet::Sheet,
+        trail::Kind,
+    },
+    port::PortError,
 };
 
 /// How long one delivery has a channel to itself; after a failure it is left alone for as long.
@@ -25,6 +30,8 @@ pub struct SlackChannel(String);
 pub struct Room {
     /// Which.
     pub channel: SlackChannel,
+    /// The question was sent; where `place` is missing, nobody knows whether it came.
+    pub asked: bool,
     /// Where the question stands.
     pub place: Option<ChatPlace>,
     /// Until when one delivery has it to itself, or it is left alone after a failure.
@@ -35,8 +42,8 @@ pub struct Room {
     pub reminders: u8,
     /// How many groups were asked beside the rule's own when it was last told.
     pub escalated: u8,
-    /// How many answers the question shows.
-    pub votes: u8,
+    /// Digest of what the question shows.
+    pub shown: Option<String>,
     /// It says how the request ended.
     pub told: bool,
 }
@@ -46,14 +53,25 @@ pub struct Room {
 pub enum Due {
     /// The question.
     Question,
-    /// The question shows other answers than there are.
-    Answers,
+    /// The question shows something else than it would now: other answers, other people, a newer run.
+    Rewrite,
     /// Time runs out: so many of the reminders are then behind.
     Reminder(u8),
     /// So many groups are asked beside the rule's own.
     Escalation(u8),
     /// How it ended, in the question's place.
     Outcome,
+}
+
+/// What became of something that was to be said in a channel.
+#[derive(Debug)]
+pub enum Said {
+    /// Nobody writes in channels here.
+    Nowhere,
+    /// Said; the question stands there.
+    At(ChatPlace),
+    /// It may have been said: the answer did not come.
+    Unsure(PortError),
 }
 
 /// Something to be said in a channel.
@@ -102,12 +120,13 @@ impl Room {
     pub const fn new(channel: SlackChannel) -> Self {
         Self {
             channel,
+            asked: false,
             place: None,
             held_until: None,
             failures: 0,
             reminders: 0,
             escalated: 0,
-            votes: 0,
+            shown: None,
             told: false,
         }
     }
@@ -118,16 +137,17 @@ impl Room {
             return None;
         }
         let open = record.state == State::Open && now < record.request.expires_at;
-        let (reminders, votes) = (post::reminders_by(record, now), votes(record));
+        let reminders = post::reminders_by(record, now);
+        let time = reminders > self.reminders || record.escalated > self.escalated;
         match (&record.state, &self.place) {
-            (State::Open, None) if open => Some(Due::Question),
+            (State::Open, None) if open && (!self.asked || time) => Some(Due::Question),
             (State::Open, Some(_)) if open && record.escalated > self.escalated => {
                 Some(Due::Escalation(record.escalated))
             }
-            (State::Open, Some(_)) if open && reminders > self.reminders => {
-                Some(Due::Reminder(reminders))
+            (State::Open, Some(_)) if open && time => Some(Due::Reminder(reminders)),
+            (State::Open, Some(_)) if open && self.shown.as_ref() != Some(&shown(record, now)) => {
+                Some(Due::Rewrite)
             }
-            (State::Open, Some(_)) if open && votes != self.votes => Some(Due::Answers),
             (State::Open | State::Deciding { .. }, _) | (_, None) => None,
             (_, Some(_)) => (!self.told && !post::too_late(record, now)).then_some(Due::Outcome),
         }
@@ -146,16 +166,30 @@ pub fn due(record: &Record, now: Timestamp) -> Option<(Room, Due)> {
     })
 }
 
-/// The record once one delivery has the channel to itself.
-pub fn taken(record: &Record, room: &Room, now: Timestamp) -> Record {
-    written(record, room, |room| room.held_until = Some(now + LEASE))
+/// The record once one delivery has the channel to itself. What would stand there twice if it were said again counts as
+/// said from here on: a crash then leaves it unsaid, until time runs out further.
+pub fn taken(record: &Record, (room, due): (&Room, Due), now: Timestamp) -> Record {
+    let (reminders, escalated) = (post::reminders_by(record, now), record.escalated);
+    written(record, room, |room| {
+        room.held_until = Some(now + LEASE);
+        match due {
+            Due::Question => {
+                room.asked = true;
+                room.reminders = reminders;
+                room.escalated = escalated;
+            }
+            Due::Reminder(number) => room.reminders = number,
+            Due::Escalation(groups) => room.escalated = groups,
+            Due::Rewrite | Due::Outcome => {}
+        }
+    })
 }
 
-/// The record once the channel was told what was due when `room` was taken.
+/// The record once the channel was told what was due when `room` was taken; `said_of` is the record that was told.
 pub fn told(
     record: &Record,
-    room: &Room,
-    (due, shown): (Due, &Record),
+    (room, due): (&Room, Due),
+    said_of: &Record,
     place: Option<ChatPlace>,
     now: Timestamp,
 ) -> Record {
@@ -167,13 +201,10 @@ pub fn told(
                 // Nobody to tell: not asked again.
                 room.failures = if place.is_none() { TRIES } else { 0 };
                 room.place = place;
-                room.reminders = post::reminders_by(shown, now);
-                room.escalated = shown.escalated;
-                room.votes = votes(shown);
+                room.shown = Some(shown(said_of, now));
             }
-            Due::Answers => room.votes = votes(shown),
-            Due::Reminder(number) => room.reminders = number,
-            Due::Escalation(groups) => room.escalated = groups,
+            Due::Rewrite => room.shown = Some(shown(said_of, now)),
+            Due::Reminder(_) | Due::Escalation(_) => {}
             Due::Outcome => room.told = true,
         }
     });
@@ -192,11 +223,16 @@ pub fn told(
     next
 }
 
-/// The record once telling the channel failed: it is left alone for a while.
-pub fn failed(record: &Record, room: &Room, now: Timestamp) -> Record {
-    written(record, room, |room| {
+/// The record once telling the channel failed: it is left alone for a while. `before` is the channel before it was taken.
+pub fn failed(record: &Record, before: &Room, unsure: bool, now: Timestamp) -> Record {
+    written(record, before, |room| {
         room.failures = room.failures.saturating_add(1);
         room.held_until = Some(now + LEASE);
+        if !unsure {
+            room.asked = before.asked;
+            room.reminders = before.reminders;
+            room.escalated = before.escalated;
+        }
     })
 }
 
@@ -212,8 +248,14 @@ fn written(record: &Record, room: &Room, change: impl FnOnce(&mut Room)) -> Reco
     next
 }
 
-fn votes(record: &Record) -> u8 {
-    u8::try_from(record.votes.len()).unwrap_or(u8::MAX)
+/// Digest of what the channel's message shows, but for the time of day.
+fn shown(record: &Record, now: Timestamp) -> String {
+    let message = slack::in_channel(record, &TimeZone::UTC, record.request.asked_at);
+    let closed = Sheet::new(record, &TimeZone::UTC, now).closed.is_some();
+    let mut hash = Sha256::new();
+    hash.update([u8::from(closed)]);
+    hash.update(message.blocks.to_string());
+    digest_text(hash)
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{
-    ChatPlace, Question,
-    room::{Due, Notice},
+    Asked, ChatPlace, Question, SlackUser,
+    room::{Due, Notice, Said},
     slack::{self, Message},
     teams,
 };
@@ -25,6 +25,13 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Slack shows an error to whoever pressed a button after three seconds.
 const REPLY_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// Errors of Slack after which it "may have succeeded", as its documentation says.
+const UNSURE: [&str; 4] = [
+    "internal_error",
+    "fatal_error",
+    "service_unavailable",
+    "request_timeout",
+];
 /// Where Slack's replies go.
 const HOOKS: &str = "https://hooks.slack.com/";
 
@@ -43,75 +50,81 @@ pub struct Chats<H, S> {
     pub slack_api: String,
 }
 
+/// A call of Slack that did not succeed.
+struct Failed {
+    error: PortError,
+    /// It may have been carried out.
+    unsure: bool,
+}
+
+impl From<Failed> for PortError {
+    fn from(failed: Failed) -> Self {
+        failed.error
+    }
+}
+
+/// Certainly nothing was done.
+impl From<PortError> for Failed {
+    fn from(error: PortError) -> Self {
+        let unsure = false;
+        Self { error, unsure }
+    }
+}
+
 impl<H: Http, S: SecretStore> Chat for Chats<H, S> {
-    async fn ask(&self, question: &Question<'_>) -> Result<Option<ChatPlace>, PortError> {
+    async fn ask(&self, question: &Question<'_>) -> Asked {
         let people = &question.record.rule.people;
         let Some(person) = people.get(&question.recipient.person) else {
-            return Ok(None);
+            return Asked::default();
         };
-        if let (Some(webhook), Some(page)) = (&person.teams, question.page) {
-            let card = teams::question(question, page.reveal());
-            self.post_card(webhook, card).await?;
-        }
-        match (&person.slack, &self.slack_token) {
-            (Some(user), Some(token)) => {
-                let message = slack::question(question);
-                let to = json!({"channel": user.as_str()});
-                self.post(token, to, &message).await.map(Some)
+        let card = match (&person.teams, question.page) {
+            (Some(webhook), Some(page)) => {
+                let card = teams::question(question, page.reveal());
+                self.post_card(webhook, card).await
             }
+            _ => Ok(()),
+        };
+        let place = match (&person.slack, &self.slack_token) {
+            (Some(user), Some(token)) => self.put(question, user, token).await.map(Some),
             _ => Ok(None),
+        };
+        match place {
+            Ok(place) => Asked {
+                place,
+                failed: card.err(),
+            },
+            Err(error) => Asked {
+                place: None,
+                failed: Some(error),
+            },
         }
     }
 
-    async fn remind(
+    async fn tell(&self, notice: &Notice<'_>) -> Result<Said, PortError> {
+        let Some(token) = &self.slack_token else {
+            return Ok(Said::Nowhere);
+        };
+        match self.said(notice, token).await {
+            Ok(place) => Ok(Said::At(place)),
+            Err(Failed {
+                error,
+                unsure: true,
+            }) => Ok(Said::Unsure(error)),
+            Err(failed) => Err(failed.error),
+        }
+    }
+
+    async fn rewrite(
         &self,
         place: &ChatPlace,
         record: &Record,
         zone: &TimeZone,
     ) -> Result<(), PortError> {
-        match &self.slack_token {
-            Some(token) => {
-                self.under(place, token, &slack::reminder(record, zone))
-                    .await
-            }
-            None => Ok(()),
-        }
-    }
-
-    async fn tell(&self, notice: &Notice<'_>) -> Result<Option<ChatPlace>, PortError> {
-        let Notice {
-            record, room, zone, ..
-        } = *notice;
-        let Some(token) = &self.slack_token else {
-            return Ok(None);
-        };
-        let Some(place) = &room.place else {
-            let message = slack::in_channel(record, zone, notice.now);
-            let to = json!({"channel": room.channel.as_str()});
-            return self.post(token, to, &message).await.map(Some);
-        };
-        match notice.due {
-            Due::Reminder(_) => {
-                self.under(place, token, &slack::reminder(record, zone))
-                    .await?
-            }
-            Due::Escalation(_) => {
-                let message = slack::escalation(record, zone);
-                self.under(place, token, &message).await?;
-            }
-            Due::Question | Due::Answers | Due::Outcome => {
-                let message = slack::in_channel(record, zone, notice.now);
-                self.update(place, token, &message).await?;
-            }
-        }
-        Ok(Some(place.clone()))
-    }
-
-    async fn rewrite(&self, place: &ChatPlace, record: &Record) -> Result<(), PortError> {
         let Some(token) = &self.slack_token else {
             return Ok(());
         };
-        self.update(place, token, &slack::outcome(record)).await
+        let message = slack::outcome(record, zone);
+        Ok(self.update(place, token, &message).await?)
     }
 }
 
@@ -146,12 +159,59 @@ impl<H: Http, S: SecretStore> Press for Chats<H, S> {
 }
 
 impl<H: Http, S: SecretStore> Chats<H, S> {
+    /// The question to one person: anew, in its own place, or a reminder under it.
+    async fn put(
+        &self,
+        question: &Question<'_>,
+        user: &SlackUser,
+        token: &SecretRef,
+    ) -> Result<ChatPlace, PortError> {
+        let Some(place) = &question.recipient.chat else {
+            let to = json!({"channel": user.as_str()});
+            let message = slack::question(question);
+            return Ok(self.post(token, to, &message).await?);
+        };
+        if question.again {
+            let reminder = slack::reminder(question.record, question.zone);
+            self.under(place, token, &reminder).await?;
+        } else {
+            let message = slack::question(question);
+            self.update(place, token, &message).await?;
+        }
+        Ok(place.clone())
+    }
+
+    async fn said(&self, notice: &Notice<'_>, token: &SecretRef) -> Result<ChatPlace, Failed> {
+        let Notice {
+            record, room, zone, ..
+        } = *notice;
+        let question = || slack::in_channel(record, zone, notice.now);
+        let Some(place) = &room.place else {
+            let to = json!({"channel": room.channel.as_str()});
+            return self.post(token, to, &question()).await;
+        };
+        match notice.due {
+            Due::Reminder(_) => {
+                let message = slack::reminder(record, zone);
+                self.under(place, token, &message).await?;
+            }
+            Due::Escalation(_) => {
+                let message = slack::escalation(record, zone);
+                self.under(place, token, &message).await?;
+            }
+            Due::Question | Due::Rewrite | Due::Outcome => {
+                self.update(place, token, &question()).await?;
+            }
+        }
+        Ok(place.clone())
+    }
+
     async fn post(
         &self,
         token: &SecretRef,
         to: Value,
         message: &Message,
-    ) -> Result<ChatPlace, PortError> {
+    ) -> Result<ChatPlace, Failed> {
         let said = self.slack("chat.postMessage", token, to, message).await?;
         let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
         Ok(ChatPlace {
@@ -166,7 +226,7 @@ impl<H: Http, S: SecretStore> Chats<H, S> {
         place: &ChatPlace,
         token: &SecretRef,
         message: &Message,
-    ) -> Result<(), PortError> {
+    ) -> Result<(), Failed> {
         let at = json!({"channel": place.channel, "thread_ts": place.at, "reply_broadcast": true});
         self.post(token, at, message).await.map(drop)
     }
@@ -176,7 +236,7 @@ impl<H: Http, S: SecretStore> Chats<H, S> {
         place: &ChatPlace,
         token: &SecretRef,
         message: &Message,
-    ) -> Result<(), PortError> {
+    ) -> Result<(), Failed> {
         let at = json!({"channel": place.channel, "ts": place.at});
         self.slack("chat.update", token, at, message)
             .await
@@ -190,7 +250,7 @@ impl<H: Http, S: SecretStore> Chats<H, S> {
         token: &SecretRef,
         mut body: Value,
         message: &Message,
-    ) -> Result<Value, PortError> {
+    ) -> Result<Value, Failed> {
         let token = self.secrets.read(token).await?;
         body["text"] = json!(message.text);
         body["blocks"] = message.blocks.clone();
@@ -206,16 +266,24 @@ impl<H: Http, S: SecretStore> Chats<H, S> {
         let url = format!("{}/{method}", self.slack_api);
         let call = Call::post(method, url, payload).bearer(&token);
         let sent = self.http.send(&call, TIMEOUT).await;
-        let answer = good(method, sent.map_err(|error| lost(method, error))?)?;
+        let answer = sent.map_err(|error| Failed {
+            unsure: matches!(error, SendError::Lost(_)),
+            error: lost(method, error),
+        })?;
+        let unsure = answer.status >= 500;
+        let answer = good(method, answer).map_err(|error| Failed { error, unsure })?;
         let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         if said["ok"] == true {
             return Ok(said);
         }
         let code = said["error"].as_str().unwrap_or("no answer in JSON");
         let plain = |c: &char| c.is_ascii_alphanumeric() || " _-".contains(*c);
-        Err(PortError::Invalid {
-            what: format!("Slack's {method}"),
-            message: code.chars().filter(plain).take(80).collect(),
+        Err(Failed {
+            unsure: said["error"].is_null() || UNSURE.contains(&code),
+            error: PortError::Invalid {
+                what: format!("Slack's {method}"),
+                message: code.chars().filter(plain).take(80).collect(),
+            },
         })
     }
 
@@ -265,24 +333,20 @@ impl<M: Mailer, C: Send + Sync> Mailer for Post<M, C> {
 }
 
 impl<M: Send + Sync, C: Chat> Chat for Post<M, C> {
-    async fn ask(&self, question: &Question<'_>) -> Result<Option<ChatPlace>, PortError> {
+    async fn ask(&self, question: &Question<'_>) -> Asked {
         self.chat.ask(question).await
     }
 
-    async fn remind(
+    async fn tell(&self, notice: &Notice<'_>) -> Result<Said, PortError> {
+        self.chat.tell(notice).await
+    }
+
+    async fn rewrite(
         &self,
         place: &ChatPlace,
         record: &Record,
         zone: &TimeZone,
     ) -> Result<(), PortError> {
-        self.chat.remind(place, record, zone).await
-    }
-
-    async fn tell(&self, notice: &Notice<'_>) -> Result<Option<ChatPlace>, PortError> {
-        self.chat.tell(notice).await
-    }
-
-    async fn rewrite(&self, place: &ChatPlace, record: &Record) -> Result<(), PortError> {
-        self.chat.rewrite(place, record).await
+        self.chat.rewrite(place, record, zone).await
     }
 }

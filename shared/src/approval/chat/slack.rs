@@ -3,10 +3,10 @@
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
-use super::{Addressee, Button, Question};
+use super::{Addressee, Button, Question, lines};
 use crate::approval::{
     level::Level,
-    request::{Recipient, Record, State},
+    request::{Recipient, Record, State, Verdict},
     sheet::Sheet,
     words,
 };
@@ -37,7 +37,7 @@ impl Message {
 
 /// The question to one person, with buttons that decide at level L1 and one that opens the page at any other.
 pub fn question(asked: &Question<'_>) -> Message {
-    let mut message = facts(asked.record, asked.zone, asked.now);
+    let mut message = facts(asked.record, asked.title(), asked.zone, asked.now);
     message.add(actions(elements(asked)));
     if asked.record.rule.level == Level::Code {
         message.add(context("The page asks for the code in your mail."));
@@ -48,9 +48,9 @@ pub fn question(asked: &Question<'_>) -> Message {
 /// The message of a channel: the question to everybody who is asked, or how the request ended.
 pub fn in_channel(record: &Record, zone: &TimeZone, now: Timestamp) -> Message {
     if record.state != State::Open {
-        return outcome(record);
+        return outcome(record, zone);
     }
-    let mut message = facts(record, zone, now);
+    let mut message = facts(record, super::title(record), zone, now);
     message.add(people(
         "Asked: ",
         record.recipients.iter().collect(),
@@ -113,45 +113,13 @@ fn under(title: &str, record: &Record) -> Message {
 }
 
 /// What is asked, without a way to answer.
-fn facts(record: &Record, zone: &TimeZone, now: Timestamp) -> Message {
+fn facts(record: &Record, title: String, zone: &TimeZone, now: Timestamp) -> Message {
     let sheet = Sheet::new(record, zone, now);
-    let title = format!("Approve {}?", sheet.pipeline);
-    let mut facts = vec![
-        format!("Stage {}, {} {}", sheet.stage, sheet.noun, sheet.place),
-        format!("Until {}", sheet.deadline),
-        format!("Rule {}", sheet.rule),
-    ];
-    facts.extend(
-        sheet
-            .started_by
-            .iter()
-            .map(|who| format!("Started by {who}")),
-    );
-    facts.extend(
-        sheet
-            .newer
-            .iter()
-            .map(|newer| format!("A newer run waits behind this one: {newer}")),
-    );
-    facts.extend(
-        sheet
-            .closed
-            .iter()
-            .map(|why| format!("Not a time for releases: {why}")),
-    );
     let mut blocks = vec![header(&title)];
     blocks.extend(sheet.subject.iter().map(|subject| plain(subject)));
-    for change in sheet.changes.iter().take(5) {
-        let words = change.headline.as_deref().unwrap_or(&change.name);
-        let by = change.author.as_deref().map(|by| format!(", by {by}"));
-        let by = by.unwrap_or_default();
-        blocks.push(plain(&format!("{words}\n{}{by}", change.id)));
-    }
-    if sheet.changes.len() > 5 {
-        blocks.push(plain(&format!("and {} more", sheet.changes.len() - 5)));
-    }
+    blocks.extend(lines::changes(&sheet).iter().map(|line| plain(line)));
     blocks.extend(sheet.note.iter().map(|note| plain(note)));
-    blocks.push(context(&facts.join("\n")));
+    blocks.push(context(&lines::facts(&sheet).join("\n")));
     Message {
         text: escaped(&format!(
             "{title} Stage {}, until {}.",
@@ -162,23 +130,39 @@ fn facts(record: &Record, zone: &TimeZone, now: Timestamp) -> Message {
 }
 
 /// The same message once the request has ended: without buttons.
-pub fn outcome(record: &Record) -> Message {
-    let (name, by) = (&record.request.target.pipeline, deciders(record));
-    let title = match &record.state {
-        State::Decided { decision, .. } | State::Deciding { decision, .. } => {
-            format!("{}: {name}", decision.verdict.past())
+pub fn outcome(record: &Record, zone: &TimeZone) -> Message {
+    let name = &record.request.target.pipeline;
+    let (title, why) = match &record.state {
+        State::Decided { decision, .. } | State::Deciding { decision, .. } => (
+            format!("{}: {name}", decision.verdict.past()),
+            decision.without_votes(),
+        ),
+        State::Elsewhere { verdict, by, .. } => {
+            let word = verdict.map_or("Answered", Verdict::past);
+            let by = by
+                .as_deref()
+                .map(|by| format!(" by {}", words::one_line(by, 200)));
+            let by = by.unwrap_or_default();
+            let why = format!("Answered in the AWS console or through the API{by}.");
+            (format!("{word} elsewhere: {name}"), Some(why))
         }
-        State::Elsewhere { .. } => format!("Answered elsewhere: {name}"),
-        State::Expired { .. } => format!("Not answered in time: {name}"),
-        State::Superseded { .. } | State::Open => format!("No longer waiting: {name}"),
+        State::Expired { .. } => (format!("Not answered in time: {name}"), None),
+        State::Superseded { .. } | State::Open => (
+            format!("No longer waiting: {name}"),
+            Some("It was stopped, retried or changed.".to_owned()),
+        ),
     };
-    let when = record.ended_at().map(words::moment).unwrap_or_default();
-    let by = Some(by).filter(|by| !by.is_empty());
-    let by = by.map(|by| format!("\n{by}")).unwrap_or_default();
-    let told = format!("Stage {}. {when}{by}", record.request.target.stage);
+    let when = record.ended_at().map(|at| words::local(at, zone));
+    let stage = format!("Stage {}", record.request.target.stage);
+    let first: Vec<String> = [stage].into_iter().chain(when).collect();
+    let told: Vec<String> = [first.join(", ")]
+        .into_iter()
+        .chain(why)
+        .chain(Some(deciders(record)).filter(|by| !by.is_empty()))
+        .collect();
     Message {
         text: escaped(&title),
-        blocks: json!([header(&title), context(&told)]),
+        blocks: json!([header(&title), context(&told.join("\n"))]),
     }
 }
 

@@ -2,24 +2,22 @@
 
 use serde_json::{Value, json};
 
-use super::Question;
+use super::{Question, lines};
 use crate::approval::sheet::Sheet;
 
-/// The card. Names stand in text runs, where nothing is markup. It holds no code and decides nothing.
+/// The card. Foreign texts stand in text runs, where nothing is markup. It holds no code and decides nothing.
 pub fn question(asked: &Question<'_>, page: &str) -> Value {
     let sheet = Sheet::new(asked.record, asked.zone, asked.now);
-    let run = |text: &str, more: Value| {
-        let mut run = json!({"type": "TextRun", "text": text});
-        if let (Some(run), Value::Object(more)) = (run.as_object_mut(), more) {
-            run.extend(more);
-        }
-        json!({"type": "RichTextBlock", "inlines": [run]})
-    };
-    let title = format!("Approve {}?", sheet.pipeline);
-    let told = format!(
-        "Stage {} waits for you until {}.",
-        sheet.stage, sheet.deadline
-    );
+    let title =
+        json!({"type": "TextRun", "text": asked.title(), "weight": "Bolder", "size": "Large"});
+    let run = |text: &str| json!({"type": "TextRun", "text": text});
+    let small =
+        |text: &str| json!({"type": "TextRun", "text": text, "isSubtle": true, "size": "Small"});
+    let mut body = vec![block(title)];
+    body.extend(sheet.subject.iter().map(|subject| block(run(subject))));
+    body.extend(lines::changes(&sheet).iter().map(|line| block(run(line))));
+    body.extend(sheet.note.iter().map(|note| block(run(note))));
+    body.extend(lines::facts(&sheet).iter().map(|line| block(small(line))));
     json!({
         "type": "message",
         "attachments": [{
@@ -29,9 +27,14 @@ pub fn question(asked: &Question<'_>, page: &str) -> Value {
                 "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
                 "type": "AdaptiveCard",
                 "version": "1.4",
-                "body": [run(&title, json!({"weight": "Bolder", "size": "Medium"})), run(&told, json!({}))],
+                "fallbackText": asked.title(),
+                "body": body,
                 "actions": [{"type": "Action.OpenUrl", "title": "Review and decide", "url": page}],
             },
         }],
     })
+}
+
+fn block(run: Value) -> Value {
+    json!({"type": "RichTextBlock", "inlines": [run]})
 }

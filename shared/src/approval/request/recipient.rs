@@ -35,6 +35,8 @@ pub struct Recipient {
     pub reminders: u8,
     /// How many mails about a review they got.
     pub review_mails: u8,
+    /// They were told that their links are locked.
+    pub lock_told: bool,
     /// When they were told how it ended.
     pub told_at: Option<Timestamp>,
     /// How often their links were revoked and new ones mailed.
@@ -108,6 +110,7 @@ impl Recipient {
             mailed_at: None,
             reminders: 0,
             review_mails: 0,
+            lock_told: false,
             told_at: None,
             renewals: 0,
             link_opened_at: None,

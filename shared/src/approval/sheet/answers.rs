@@ -48,8 +48,12 @@ pub(super) fn tally(record: &Record, now: Timestamp) -> String {
     if record.rule.is_simple() || record.state != State::Open {
         return format!("{approvals} of {needed} approvals");
     }
-    let plural = if approvals == 1 { "" } else { "s" };
-    format!("{approvals} approval{plural}; {}", missing(record, now))
+    let so_far = match approvals {
+        0 => "No approval yet".to_owned(),
+        1 => "1 approval".to_owned(),
+        many => format!("{many} approvals"),
+    };
+    format!("{so_far}; {}", missing(record, now))
 }
 
 /// What is still needed, in a sentence.

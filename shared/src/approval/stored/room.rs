@@ -23,8 +23,10 @@ pub(super) struct StoredRoom {
     reminders: u8,
     #[serde(default, skip_serializing_if = "is_zero")]
     escalated: u8,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    votes: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shown: Option<String>,
+    #[serde(default)]
+    asked: bool,
     #[serde(default)]
     told: bool,
 }
@@ -38,7 +40,8 @@ impl From<&Room> for StoredRoom {
             failures: room.failures,
             reminders: room.reminders,
             escalated: room.escalated,
-            votes: room.votes,
+            shown: room.shown.clone(),
+            asked: room.asked,
             told: room.told,
         }
     }
@@ -53,12 +56,13 @@ impl TryFrom<StoredRoom> for Room {
         })?;
         Ok(Self {
             channel,
+            asked: s.asked || s.place.is_some(),
             place: s.place.map(|(channel, at)| ChatPlace { channel, at }),
             held_until: s.held_until,
             failures: s.failures,
             reminders: s.reminders,
             escalated: s.escalated,
-            votes: s.votes,
+            shown: s.shown,
             told: s.told,
         })
     }
