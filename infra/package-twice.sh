@@ -1,6 +1,7 @@
 #!/bin/sh
 # Packages functions twice from nothing and compares the bytes: package-twice.sh FOLDER [FUNCTION…], all of them when none is named.
-# The two builds see other paths of the sources, of cargo's home and of the target folder, another time zone, locale and mask.
+# The two builds see other paths of the sources, of cargo's home and of the target folder, another time zone, locale and mask,
+# and the second takes the functions the other way round.
 set -eu
 mkdir -p "$1"
 folder=$(cd "$1" && pwd) && shift
@@ -17,11 +18,14 @@ done
 mkdir "$second/home"
 for one in "$home"/*; do ln -s "$one" "$second/home/"; done
 
+[ $# -gt 0 ] || set -- $(ls functions)
+reversed=
+for name; do reversed="$name $reversed"; done
 build() { (cd sources && unset CARGO_TARGET_DIR && sh infra/package.sh ../package "$@") > build.log 2>&1 || { tail -n 30 build.log >&2; exit 1; }; }
 echo "building in $first"
 (cd "$first" && build "$@")
 echo "building in $second"
-(cd "$second" && umask 077 && CARGO_HOME=$second/home TZ=Pacific/Auckland LC_ALL=C && export CARGO_HOME TZ LC_ALL && build "$@")
+(cd "$second" && umask 077 && CARGO_HOME=$second/home TZ=Pacific/Auckland LC_ALL=C && export CARGO_HOME TZ LC_ALL && build $reversed)
 
 if ! diff "$first/package/SHA256SUMS" "$second/package/SHA256SUMS"; then
   echo "two builds of the same sources differ; look with: diff <(strings -n 8 ONE) <(strings -n 8 TWO) on $folder/*/sources/target/dist" >&2
