@@ -89,7 +89,7 @@ $(BROWSER)/ready: tests/browser/install.sh
 	@sh tests/browser/install.sh $(BROWSER)
 
 # The AWS CLI and boto3, as users have them. Without python3 the tests that need them say that they are skipped.
-$(VENV)/ready: tests/clients/requirements.txt
+$(VENV)/ready: tests/clients/requirements.txt tests/clients/install.sh
 	@sh tests/clients/install.sh $(VENV) tests/clients/requirements.txt
 
 # Linters of templates, each pinned.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts the AWS CLI, boto3 and moto into a virtual environment: install.sh FOLDER REQUIREMENTS
+# Puts the AWS CLI, boto3, moto and AWS's runtime clients into a virtual environment: install.sh FOLDER REQUIREMENTS
 set -eu
 folder=$1
 mkdir -p "$folder"
@@ -16,6 +16,12 @@ python3 -m venv "$folder" || {
 if command -v npm >/dev/null; then
   npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$folder/npm" ghost-inspector@7.0.1 ||
     echo "SKIPPED: npm could not install ghost-inspector, so Ghost Inspector's stand-in is not judged by it" >&2
+  # AWS's runtime client for Node with a client of CodePipeline and S3. It compiles curl and a client in C++: cmake and a compiler.
+  mkdir -p "$folder/node"
+  command -v cmake >/dev/null || "$folder/bin/pip" install --quiet --disable-pip-version-check cmake==4.4.4
+  PATH=$PATH:$folder/bin npm install --silent --no-audit --no-fund --prefix "$folder/node" \
+    aws-lambda-ric@4.0.2 @aws-sdk/client-codepipeline@3.1138.0 @aws-sdk/client-s3@3.1138.0 ||
+    { echo "SKIPPED: npm could not build aws-lambda-ric, so functions in Node are not tried" >&2; rm -rf "$folder/node"; }
   # Vendors' descriptions of their APIs, as judges of what is sent and answered: one file of each package.
   describe() {
     mkdir -p "$folder/specs" &&

@@ -193,7 +193,12 @@ pub fn finish_within(command: &mut Command, patience: Duration) -> Output {
 
 /// A program of the clients' virtual environment, if it could be installed. In CI it must be there.
 pub fn client(name: &str) -> Option<PathBuf> {
-    let path = root().join("target/clients/bin").join(name);
+    installed(&format!("bin/{name}"))
+}
+
+/// A file or folder that `make test` installs under `target/clients`, if it could. In CI it must be there.
+pub fn installed(name: &str) -> Option<PathBuf> {
+    let path = root().join("target/clients").join(name);
     if path.exists() {
         return Some(path);
     }
@@ -202,7 +207,7 @@ pub fn client(name: &str) -> Option<PathBuf> {
         "{name} is not installed under target/clients: run `make test`"
     );
     eprintln!(
-        "SKIPPED: {name} is not installed under target/clients (`make test` installs it where python3 is)"
+        "SKIPPED: {name} is not installed under target/clients (`make test` says what it needs)"
     );
     None
 }

@@ -20,6 +20,8 @@ use crate::{
 
 /// Folder in the state folder for code that a template holds itself.
 const CODE: &str = "template";
+/// The runtime client that a function in Node brings along; another is looked for in `PATH`.
+const NODE_CLIENT: &str = "node_modules/.bin/aws-lambda-ric";
 /// Protocols that topics deliver by.
 const PROTOCOLS: [&str; 4] = ["lambda", "email", "http", "https"];
 
@@ -159,7 +161,11 @@ impl Surroundings {
         let handler = function.handler.as_str();
         let found = match runtime {
             it if it.starts_with("python") => command(&["python3", "-m", "awslambdaric", handler]),
-            it if it.starts_with("nodejs") => command(&["npx", "aws-lambda-ric", handler]),
+            it if it.starts_with("nodejs") => {
+                let own = folder.join(NODE_CLIENT);
+                let client = own.to_str().filter(|_| own.is_file());
+                command(&[client.unwrap_or("aws-lambda-ric"), handler])
+            }
             _ if folder.join("bootstrap").is_file() => command(&["./bootstrap"]),
             it => {
                 let note = format!(

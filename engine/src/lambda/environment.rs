@@ -31,8 +31,10 @@ pub(super) fn environment(recipe: &Recipe, around: Surroundings<'_>) -> BTreeMap
     let memory = recipe.memory_mb.to_string();
     let log_group = format!("/aws/lambda/{}", recipe.name);
     let libraries = format!("{0}:{0}/lib:/opt/lib", task_root.display());
+    // As Lambda's own emulator of the runtime takes it from an image's command.
+    let handler = recipe.arguments.last().map_or("bootstrap", String::as_str);
     let mut all: BTreeMap<String, OsString> = [
-        ("_HANDLER", "bootstrap"),
+        ("_HANDLER", handler),
         ("AWS_LAMBDA_RUNTIME_API", around.runtime_api),
         ("AWS_LAMBDA_FUNCTION_NAME", &recipe.name),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
