@@ -1,6 +1,6 @@
 //! A look at YAML before it is used: nesting and what aliases unfold to have bounds, so that no text takes long.
 
-use std::{cell::Cell, fmt};
+use std::{cell::Cell, fmt, marker::PhantomData, str::FromStr};
 
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess,
@@ -25,6 +25,61 @@ pub enum Excess {
     /// Mostly aliases of aliases.
     #[error("more than {VALUES} values, with its aliases unfolded")]
     Values,
+}
+
+/// The line of the first key of this name (or list item), for people.
+pub fn line_of_key(text: &str, key: &str) -> Option<usize> {
+    text.lines()
+        .position(|line| {
+            let line = line.trim_start().trim_start_matches("- ");
+            line.strip_prefix(key).is_some_and(|rest| {
+                rest.trim_start().is_empty() || rest.trim_start().starts_with(':')
+            })
+        })
+        .map(|at| at + 1)
+}
+
+/// A parser's error with its line; one about the whole document has the first.
+pub fn told(error: &yaml_serde::Error) -> String {
+    let text = error.to_string();
+    match text.contains(" at line ") {
+        true => text,
+        false => format!("{text} at line 1"),
+    }
+}
+
+/// Reads a scalar as it is written, and checks it there: the error has its line.
+///
+/// # Errors
+/// What the type's `FromStr` says.
+pub fn checked<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(
+    from: D,
+) -> Result<T, D::Error> {
+    from.deserialize_str(Checked(PhantomData))
+}
+
+/// As [`checked`], of a member that may be left out.
+///
+/// # Errors
+/// What the type's `FromStr` says.
+pub fn checked_option<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    checked(from).map(Some)
+}
+
+struct Checked<T>(PhantomData<T>);
+
+impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Checked<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
 }
 
 /// Looks at nesting and size; whether it is YAML at all is not told.

@@ -36,7 +36,7 @@ pub(crate) mod connector;
 mod content_type;
 mod deployment;
 pub(crate) mod ecr;
-mod ecs;
+pub mod ecs;
 pub mod git;
 pub mod lambda;
 mod local;

@@ -12,7 +12,11 @@ use engine::{
     cli::load::{self, Choice},
     config::Config,
     face::{self, Call, Caller, s3::chunked::ChunkDecoder},
-    provider::codebuild::buildspec,
+    provider::{
+        codebuild::{buildspec, reports},
+        codedeploy::appspec::AppSpec,
+        ecs::document,
+    },
 };
 use engine_plan::check::{self, Surroundings};
 use engine_states::{
@@ -38,7 +42,7 @@ use tokio::runtime::Runtime;
 pub type Target = fn(&[u8]);
 
 /// The targets; each has a folder of seeds under `fuzz/seeds` and a file under `fuzz/fuzz_targets`.
-pub const ALL: [(&str, Target); 14] = [
+pub const ALL: [(&str, Target); 17] = [
     ("job_event", job_event),
     ("state_change", state_change),
     ("approval_message", approval_message),
@@ -48,6 +52,9 @@ pub const ALL: [(&str, Target); 14] = [
     ("definition", definition),
     ("definition_file", definition_file),
     ("buildspec", buildspec_file),
+    ("build_report", build_report),
+    ("appspec", appspec_file),
+    ("image_file", image_file),
     ("archive", unpack),
     ("aws_chunked", aws_chunked),
     ("codepipeline_call", codepipeline_call),
@@ -162,6 +169,30 @@ pub fn definition_file(bytes: &[u8]) {
 /// A repository's buildspec.
 pub fn buildspec_file(bytes: &[u8]) {
     let _ = buildspec::parse("buildspec.yml", &text(bytes)).map_err(|error| error.to_string());
+}
+
+/// A test report of a build, in each format.
+pub fn build_report(bytes: &[u8]) {
+    for format in ["JUNITXML", "CUCUMBERJSON", "VISUALSTUDIOTRX"] {
+        let format = reports::Format::parse(Some(format)).expect("a format that is read");
+        let _ = reports::parse(format, &text(bytes));
+    }
+}
+
+/// The AppSpec of a deployment, to servers and to ECS.
+pub fn appspec_file(bytes: &[u8]) {
+    let text = text(bytes);
+    let _ = AppSpec::parse("appspec.yml", &text).map_err(|error| error.to_string());
+    let _ = document::app_spec("appspec.yaml", &text, "arn").map_err(|error| error.message);
+}
+
+/// What deployments to ECS read beside it.
+pub fn image_file(bytes: &[u8]) {
+    let text = text(bytes);
+    let images = [("WEB".to_owned(), "repo@sha256:1".to_owned())];
+    let _ = document::images("imagedefinitions.json", &text).map_err(|error| error.message);
+    let _ = document::image_uri("imageDetail.json", &text).map_err(|error| error.message);
+    let _ = document::task_definition("taskdef.json", &text, &images).map_err(|e| e.message);
 }
 
 /// An artifact.

@@ -163,7 +163,7 @@ pub fn parse(file: &str, text: &str) -> Result<Buildspec, BuildspecError> {
         yaml_serde::from_str(text).map_err(|error| yaml_error(file, &error))?;
     let refuse = |needle: &str, message: String| BuildspecError {
         file: file.to_owned(),
-        at: lines::of_key(text, needle)
+        at: yaml::line_of_key(text, needle)
             .map(|line| format!(" line {line}"))
             .unwrap_or_default(),
         message,
@@ -314,10 +314,7 @@ fn yaml_error(file: &str, error: &yaml_serde::Error) -> BuildspecError {
     };
     BuildspecError {
         file: file.to_owned(),
-        at: error
-            .location()
-            .map(|at| format!(" line {}", at.line()))
-            .unwrap_or_default(),
+        at: format!(" line {}", error.location().map_or(1, |at| at.line())),
         message: format!("{message}{hint}"),
     }
 }
@@ -408,7 +405,10 @@ artifacts:
                 "version: 0.1\nphases: {build: {}}\n",
                 "line 1: version 0.1 is not supported; write version: 0.2",
             ),
-            ("phases: {build: {}}\n", "missing field `version`"),
+            (
+                "phases: {build: {}}\n",
+                "ci/spec.yml line 1: missing field `version`",
+            ),
             (
                 "version: 0.2\nphases: {}\n",
                 "line 2: at least one phase is needed",
@@ -434,7 +434,7 @@ artifacts:
                 "line 4: ../x leaves the base directory",
             ),
             ("version: 0.2\nphases:\n\tbuild: {}\n", "line 3: "),
-            ("", "missing field"),
+            ("", "line 1: missing field"),
         ];
         for (text, expected) in cases {
             let error = parse("ci/spec.yml", text).expect_err(text).to_string();

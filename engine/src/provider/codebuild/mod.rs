@@ -27,7 +27,7 @@ mod commands;
 mod container;
 mod environment;
 mod masks;
-mod reports;
+pub mod reports;
 mod run;
 mod shell;
 mod sources;

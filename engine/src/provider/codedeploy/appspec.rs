@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Component, Path, PathBuf},
+    str::FromStr,
 };
 
 use serde::Deserialize;
@@ -57,9 +58,11 @@ pub(super) enum Existing {
 #[serde(deny_unknown_fields)]
 pub(super) struct FileEntry {
     /// A file or folder of the bundle; `/` is all of it.
-    pub(super) source: PathBuf,
+    #[serde(deserialize_with = "yaml::checked")]
+    pub(super) source: InBundle,
     /// A folder of the server.
-    pub(super) destination: PathBuf,
+    #[serde(deserialize_with = "yaml::checked")]
+    pub(super) destination: OnServer,
     #[serde(default)]
     file_exists_behavior: Option<Existing>,
 }
@@ -69,17 +72,68 @@ pub(super) struct FileEntry {
 #[serde(deny_unknown_fields)]
 pub(super) struct Script {
     /// In the bundle.
-    pub(super) location: PathBuf,
-    /// Seconds.
-    #[serde(default = "script_seconds")]
-    pub(super) timeout: u64,
+    #[serde(deserialize_with = "yaml::checked")]
+    pub(super) location: InBundle,
+    /// How long it may take.
+    #[serde(default, deserialize_with = "yaml::checked")]
+    pub(super) timeout: Timeout,
     /// Who should run it.
     #[serde(default)]
     pub(super) runas: Option<String>,
 }
 
-const fn script_seconds() -> u64 {
-    SCRIPT_SECONDS
+/// A path of the bundle; a leading `/` is the bundle itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct InBundle(pub(super) PathBuf);
+
+impl FromStr for InBundle {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = PathBuf::from(text);
+        match path.as_os_str().is_empty() || climbs(&path) {
+            true => Err(format!("'{text}' leads out of the bundle")),
+            false => Ok(Self(path)),
+        }
+    }
+}
+
+/// An absolute path of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OnServer(pub(super) PathBuf);
+
+impl FromStr for OnServer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = PathBuf::from(text);
+        match path.is_absolute() && !climbs(&path) {
+            true => Ok(Self(path)),
+            false => Err(format!("'{text}' is no absolute path")),
+        }
+    }
+}
+
+/// Seconds of a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Timeout(pub(super) u64);
+
+impl Default for Timeout {
+    fn default() -> Self {
+        Self(SCRIPT_SECONDS)
+    }
+}
+
+impl FromStr for Timeout {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let seconds = text.parse().ok();
+        let seconds = seconds.filter(|it| (1..=SCRIPT_SECONDS).contains(it));
+        seconds
+            .map(Self)
+            .ok_or_else(|| format!("is {text}, and must be 1 to {SCRIPT_SECONDS} s"))
+    }
 }
 
 /// One entry of `permissions`.
@@ -87,7 +141,8 @@ const fn script_seconds() -> u64 {
 #[serde(deny_unknown_fields)]
 pub(super) struct Permission {
     /// A file or folder of the server.
-    pub(super) object: PathBuf,
+    #[serde(deserialize_with = "yaml::checked")]
+    pub(super) object: OnServer,
     /// Which files in it; `**` is all.
     #[serde(default)]
     pub(super) pattern: Option<String>,
@@ -95,7 +150,7 @@ pub(super) struct Permission {
     #[serde(default)]
     pub(super) except: Vec<String>,
     /// Octal.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "yaml::checked_option")]
     pub(super) mode: Option<Mode>,
     /// `file`, `directory` or both.
     #[serde(default, rename = "type")]
@@ -117,31 +172,54 @@ pub(super) enum Kind {
     Directory,
 }
 
-/// A mode as YAML has it: a text, or digits that are octal whatever YAML makes of them.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub(super) enum Mode {
-    Digits(u32),
-    Text(String),
+/// The bits of a mode: digits that are octal whatever YAML makes of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mode(pub(super) u32);
+
+impl FromStr for Mode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bits = u32::from_str_radix(text, 8).ok();
+        let bits = bits.filter(|bits| *bits <= 0o7777);
+        let bits = bits.ok_or("must be octal digits, as 755 or '0644'")?;
+        Ok(Self(bits))
+    }
 }
 
-impl Mode {
-    /// The bits, if it is one.
-    pub(super) fn bits(&self) -> Option<u32> {
-        let text = match self {
-            Self::Digits(digits) => digits.to_string(),
-            Self::Text(text) => text.clone(),
-        };
-        let bits = u32::from_str_radix(&text, 8).ok()?;
-        (bits <= 0o7777).then_some(bits)
+struct Version;
+
+impl FromStr for Version {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(0.0) => Ok(Self),
+            _ => Err(format!("is {text}, and CodeDeploy knows only 0.0")),
+        }
+    }
+}
+
+struct Os;
+
+impl FromStr for Os {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "linux" => Ok(Self),
+            other => Err(format!("is '{other}': the engine deploys to linux only")),
+        }
     }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
-    version: f64,
-    os: String,
+    #[serde(rename = "version", deserialize_with = "yaml::checked")]
+    _version: Version,
+    #[serde(rename = "os", deserialize_with = "yaml::checked")]
+    _os: Os,
     #[serde(default)]
     files: Vec<FileEntry>,
     #[serde(default)]
@@ -154,7 +232,7 @@ struct Raw {
 
 /// A checked AppSpec.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct AppSpec {
+pub struct AppSpec {
     /// What is installed where, each with its behaviour.
     pub(super) files: Vec<(FileEntry, Existing)>,
     /// In order.
@@ -163,83 +241,26 @@ pub(super) struct AppSpec {
     pub(super) hooks: BTreeMap<Hook, Vec<Script>>,
 }
 
-/// Why an AppSpec is not used.
+/// Why an AppSpec is not used: the file, the place in it, and its line.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AppSpecError {
-    /// It is no YAML of this shape: the parser's words have the line.
-    #[error("{file}: {problem}")]
-    Shape { file: String, problem: String },
-    /// A value is wrong.
-    #[error("{file}: {place}: {problem}")]
-    Value {
-        file: String,
-        place: String,
-        problem: String,
-    },
+#[error("{file}: {problem}")]
+pub struct AppSpecError {
+    file: String,
+    problem: String,
 }
 
 impl AppSpec {
     /// Reads and checks the text of `file`.
-    pub(super) fn parse(file: &str, text: &str) -> Result<Self, AppSpecError> {
-        let shape = |problem: String| AppSpecError::Shape {
+    ///
+    /// # Errors
+    /// It is no YAML, has another shape, or a value that cannot be.
+    pub fn parse(file: &str, text: &str) -> Result<Self, AppSpecError> {
+        let wrong = |problem: String| AppSpecError {
             file: file.to_owned(),
             problem,
         };
-        let wrong = |place: &str, problem: String| AppSpecError::Value {
-            file: file.to_owned(),
-            place: place.to_owned(),
-            problem,
-        };
-        yaml::check(text).map_err(|error| shape(error.to_string()))?;
-        let raw: Raw = yaml_serde::from_str(text).map_err(|error| shape(error.to_string()))?;
-        if raw.version != 0.0 {
-            let problem = format!("is {}, and CodeDeploy knows only 0.0", raw.version);
-            return Err(wrong("version", problem));
-        }
-        if raw.os != "linux" {
-            let problem = format!("is '{}': the engine deploys to linux only", raw.os);
-            return Err(wrong("os", problem));
-        }
-        for (number, entry) in raw.files.iter().enumerate() {
-            if !inside(&entry.source) {
-                let problem = format!("'{}' leads out of the bundle", entry.source.display());
-                return Err(wrong(&format!("files[{number}].source"), problem));
-            }
-            if !entry.destination.is_absolute() || climbs(&entry.destination) {
-                let problem = format!("'{}' is no absolute path", entry.destination.display());
-                return Err(wrong(&format!("files[{number}].destination"), problem));
-            }
-        }
-        for (hook, scripts) in &raw.hooks {
-            for (number, script) in scripts.iter().enumerate() {
-                let place = format!("hooks.{}[{number}]", hook.name());
-                if !inside(&script.location) {
-                    let problem =
-                        format!("'{}' leads out of the bundle", script.location.display());
-                    return Err(wrong(&format!("{place}.location"), problem));
-                }
-                if !(1..=SCRIPT_SECONDS).contains(&script.timeout) {
-                    let problem =
-                        format!("is {}, and must be 1 to {SCRIPT_SECONDS} s", script.timeout);
-                    return Err(wrong(&format!("{place}.timeout"), problem));
-                }
-            }
-        }
-        for (number, permission) in raw.permissions.iter().enumerate() {
-            let place = format!("permissions[{number}]");
-            if !permission.object.is_absolute() || climbs(&permission.object) {
-                let problem = format!("'{}' is no absolute path", permission.object.display());
-                return Err(wrong(&format!("{place}.object"), problem));
-            }
-            if permission
-                .mode
-                .as_ref()
-                .is_some_and(|it| it.bits().is_none())
-            {
-                let problem = "must be octal digits, as 755 or '0644'".to_owned();
-                return Err(wrong(&format!("{place}.mode"), problem));
-            }
-        }
+        yaml::check(text).map_err(|error| wrong(error.to_string()))?;
+        let raw: Raw = yaml_serde::from_str(text).map_err(|error| wrong(yaml::told(&error)))?;
         let overall = raw.file_exists_behavior;
         let files = raw.files.into_iter().map(|entry| {
             let behavior = entry.file_exists_behavior.unwrap_or(overall);
@@ -251,11 +272,6 @@ impl AppSpec {
             hooks: raw.hooks,
         })
     }
-}
-
-/// Whether a path of the bundle stays in it; a leading `/` is the bundle itself.
-fn inside(path: &Path) -> bool {
-    !path.as_os_str().is_empty() && !climbs(path)
 }
 
 fn climbs(path: &Path) -> bool {

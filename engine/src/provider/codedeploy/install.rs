@@ -10,7 +10,7 @@ use std::{
 use globset::Glob;
 use shared::archive::files_below;
 
-use super::appspec::{AppSpec, Existing, Kind, Permission, below};
+use super::appspec::{AppSpec, Existing, Kind, Mode, Permission, below};
 
 /// Why files could not be installed; each text names the file.
 #[derive(Debug, thiserror::Error)]
@@ -51,8 +51,8 @@ pub(super) fn plan(
 ) -> Result<BTreeMap<PathBuf, (PathBuf, Existing)>, InstallError> {
     let mut places = BTreeMap::new();
     for (entry, behavior) in &spec.files {
-        let source = below(bundle, &entry.source);
-        let folder = below(root, &entry.destination);
+        let source = below(bundle, &entry.source.0);
+        let folder = below(root, &entry.destination.0);
         let pairs = if source.is_dir() {
             let files = files_below(&source).map_err(InstallError::Bundle)?;
             let pair = |file: PathBuf| (source.join(&file), folder.join(&file));
@@ -61,7 +61,7 @@ pub(super) fn plan(
             let name = source.file_name().map(PathBuf::from).unwrap_or_default();
             vec![(source, folder.join(name))]
         } else {
-            return Err(InstallError::Missing(entry.source.clone()));
+            return Err(InstallError::Missing(entry.source.0.clone()));
         };
         for (from, to) in pairs {
             if places.insert(to.clone(), (from, *behavior)).is_some() {
@@ -138,7 +138,7 @@ pub(super) fn copy(
 pub(super) fn permit(spec: &AppSpec, root: &Path) -> Result<Vec<String>, InstallError> {
     let mut notices = Vec::new();
     for permission in &spec.permissions {
-        let object = below(root, &permission.object);
+        let object = below(root, &permission.object.0);
         for (given, name) in [
             (permission.owner.is_some(), "owner"),
             (permission.group.is_some(), "group"),
@@ -146,11 +146,11 @@ pub(super) fn permit(spec: &AppSpec, root: &Path) -> Result<Vec<String>, Install
             (permission.context.is_some(), "context"),
         ] {
             if given {
-                let shown = permission.object.display();
+                let shown = permission.object.0.display();
                 notices.push(format!("permissions: {name} of {shown} is not set: everything belongs to the engine's user"));
             }
         }
-        let Some(bits) = permission.mode.as_ref().and_then(|mode| mode.bits()) else {
+        let Some(Mode(bits)) = permission.mode else {
             continue;
         };
         for path in meant(permission, &object)? {

@@ -21,7 +21,7 @@ use self::{
 use super::{Context, Provider, Trouble, artifact, chain, failed, required, workshop::Workshop};
 use crate::cloud::Client;
 
-mod appspec;
+pub mod appspec;
 mod fleet;
 mod install;
 mod real;

@@ -132,7 +132,7 @@ impl Server {
                 "[{}] {}: {}",
                 self.name,
                 hook.name(),
-                script.location.display()
+                script.location.0.display()
             ));
             if let Some(user) = &script.runas {
                 workshop.log(&format!(
@@ -149,7 +149,7 @@ impl Server {
                 Ok(Some(code)) => format!("failed with exit code {code}"),
                 Err(error) => error.to_string(),
             };
-            let text = format!("script {}: {problem}", script.location.display());
+            let text = format!("script {}: {problem}", script.location.0.display());
             return Err(Ended::Failed(hook.name(), text));
         }
         Ok(())
@@ -165,7 +165,7 @@ impl Server {
         workshop: &Workshop,
         stop: &CancellationToken,
     ) -> io::Result<Option<i32>> {
-        let path = below(bundle, &script.location);
+        let path = below(bundle, &script.location.0);
         if !path.is_file() {
             return Err(io::Error::other("the bundle has no such file"));
         }
@@ -197,7 +197,7 @@ impl Server {
             tokio::join!(self.lines(out, workshop), self.lines(err, workshop));
             child.wait().await
         };
-        let limit = Duration::from_secs(script.timeout);
+        let limit = Duration::from_secs(script.timeout.0);
         let ended = tokio::select! {
             ended = tokio::time::timeout(limit, follow) => Some(ended),
             () = stop.cancelled() => None,
@@ -212,7 +212,7 @@ impl Server {
             Ok(status) => Ok(Some(status?.code().unwrap_or(-1))),
             Err(_) => Err(io::Error::other(format!(
                 "did not end within {} s",
-                script.timeout
+                script.timeout.0
             ))),
         }
     }

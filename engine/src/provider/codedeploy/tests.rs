@@ -223,14 +223,17 @@ async fn a_bundle_that_is_none_is_named() {
 fn bad_appspecs_name_file_and_place() {
     let ok = "version: 0.0\nos: linux\n";
     for (text, says) in [
-        ("version: 0.0\n", "appspec.yml: missing field `os`"),
+        (
+            "version: 0.0\n",
+            "appspec.yml: missing field `os` at line 1",
+        ),
         (
             "version: 1.0\nos: linux\n",
-            "appspec.yml: version: is 1, and CodeDeploy knows only 0.0",
+            "appspec.yml: version: is 1.0, and CodeDeploy knows only 0.0 at line 1",
         ),
         (
             "version: 0.0\nos: windows\n",
-            "appspec.yml: os: is 'windows': the engine deploys to linux only",
+            "appspec.yml: os: is 'windows': the engine deploys to linux only at line 2",
         ),
         (&format!("{ok}hook: {{}}\n"), "at line 3"),
         (
@@ -239,15 +242,15 @@ fn bad_appspecs_name_file_and_place() {
         ),
         (
             &format!("{ok}hooks:\n  AfterInstall:\n    - {{location: ../x.sh}}\n"),
-            "appspec.yml: hooks.AfterInstall[0].location: '../x.sh' leads out of the bundle",
+            "appspec.yml: hooks.AfterInstall[0].location: '../x.sh' leads out of the bundle at line 5",
         ),
         (
             &format!("{ok}hooks:\n  AfterInstall:\n    - {{location: x.sh, timeout: 3601}}\n"),
-            "hooks.AfterInstall[0].timeout: is 3601, and must be 1 to 3600 s",
+            "hooks.AfterInstall[0].timeout: is 3601, and must be 1 to 3600 s at line 5",
         ),
         (
             &format!("{ok}files: [{{source: /, destination: var}}]\n"),
-            "files[0].destination: 'var' is no absolute path",
+            "files[0].destination: 'var' is no absolute path at line 3",
         ),
         (
             &format!("{ok}files: [{{source: /, destination: /var/../etc}}]\n"),
@@ -255,9 +258,21 @@ fn bad_appspecs_name_file_and_place() {
         ),
         (
             &format!("{ok}permissions: [{{object: /x, mode: 999}}]\n"),
-            "permissions[0].mode: must be octal digits",
+            "permissions[0].mode: must be octal digits, as 755 or '0644' at line 3",
         ),
-        ("a: [", "appspec.yml: "),
+        ("a: [", "at line 1"),
+        (
+            &format!("{ok}files:\n  - source: ../up\n    destination: /x\n"),
+            "files[0].source: '../up' leads out of the bundle at line 4",
+        ),
+        (
+            &format!("{ok}files:\n  - source: up\n"),
+            "files[0]: missing field `destination` at line 4",
+        ),
+        (
+            &format!("{ok}hooks:\n  AfterInstall:\n    - location: x.sh\n      timeout: soon\n"),
+            "timeout: is soon, and must be 1 to 3600 s at line 6",
+        ),
     ] {
         let told = AppSpec::parse("appspec.yml", text).unwrap_err().to_string();
         assert!(told.contains(says), "{told}");

@@ -1,7 +1,7 @@
 //! Deploy/AWS/ECS/1 and Deploy/AWS/CodeDeployToECS/1: the real APIs at an endpoint; without one simulated, saying so.
 
 mod blue_green;
-mod document;
+pub mod document;
 mod rolling;
 #[cfg(test)]
 mod tests;

@@ -107,7 +107,7 @@ async fn a_deployment_that_cannot_be_says_why() {
         ),
         (
             ("imagedefinitions.json", "[]"),
-            "JobFailed: action Deploy: imagedefinitions.json must name",
+            "JobFailed: action Deploy: Did not find the image definition file in the form [{\"name\": CONTAINER, \"imageUri\": IMAGE}]: imagedefinitions.json: the list at line 1 is empty",
         ),
         (
             (
@@ -115,6 +115,13 @@ async fn a_deployment_that_cannot_be_says_why() {
                 "[{\"name\": \"web\",\n \"image\": \"x\"}]",
             ),
             "JobFailed: action Deploy: Did not find the image definition file in the form [{\"name\": CONTAINER, \"imageUri\": IMAGE}]: imagedefinitions.json: unknown field `image`, expected `name` or `imageUri` at line 2",
+        ),
+        (
+            (
+                "imagedefinitions.json",
+                "[{\"name\": \"web\",\n\n \"imageUri\": \"\"}]",
+            ),
+            "JobFailed: action Deploy: Did not find the image definition file in the form [{\"name\": CONTAINER, \"imageUri\": IMAGE}]: imagedefinitions.json: it is empty at line 3",
         ),
         (
             ("other.json", IMAGES),
@@ -211,14 +218,14 @@ async fn a_deployment_of_codedeploy_that_cannot_be_says_why() {
         ),
         (
             vec![("taskdef.json", r#"{"x": "<WEB>"}"#), good],
-            "JobFailed: action Deploy: taskdef.json must have a family",
+            "JobFailed: action Deploy: taskdef.json: missing field `family` at line 1",
         ),
         (
             vec![
                 ("taskdef.json", TASKDEF),
                 ("appspec.yaml", "version: 0.0\nResources: []\n"),
             ],
-            "JobFailed: action Deploy: appspec.yaml: Resources must hold a TargetService",
+            "JobFailed: action Deploy: appspec.yaml: Resources must hold a TargetService of Type AWS::ECS::Service at line 2",
         ),
         (
             vec![("taskdef.json", TASKDEF), ("appspec.yaml", "a: [\n")],
@@ -229,6 +236,49 @@ async fn a_deployment_of_codedeploy_that_cannot_be_says_why() {
         let (outcome, _) = blue_green(&bench, &files).await;
         assert!(told(&outcome).starts_with(expected), "{}", told(&outcome));
     }
+}
+
+#[test]
+fn image_details_and_task_definitions_that_are_wrong_name_their_line() {
+    for (text, says) in [
+        (
+            "{\"ImageURI\":\n7}",
+            "invalid type: integer `7`, expected a text at line 2",
+        ),
+        (
+            "{\n\"Version\": \"1.0\"\n}",
+            "missing field `ImageURI` at line 3",
+        ),
+        ("{\n\"ImageURI\": \"\"}", "it is empty at line 2"),
+        ("{\"ImageURI\": ", "EOF while parsing a value at line 1"),
+    ] {
+        let told = document::image_uri("imageDetail.json of Image", text).unwrap_err();
+        let begins = "imageDetail.json of Image does not tell an ImageURI: ";
+        let told = told.message;
+        assert!(told.starts_with(begins) && told.contains(says), "{told}");
+    }
+    for (text, says) in [
+        (
+            "{\"family\": \"a\",\n\"containerDefinitions\": []}",
+            "containerDefinitions is empty at line 2",
+        ),
+        (
+            "{\"family\": \"a\",\n\"containerDefinitions\": {}}",
+            "expected a sequence at line 2",
+        ),
+        ("{\"family\": \"a\",\n}", "trailing comma at line 2"),
+    ] {
+        let told = document::task_definition("taskdef.json", text, &[]).unwrap_err();
+        assert!(told.message.contains(says), "{}", told.message);
+    }
+    let spec = "Resources:\n  - TargetService:\n      Type: AWS::ECS::Service\n      Properties:\n        TaskDefinition: x\n";
+    let told = document::app_spec("appspec.yaml", spec, "arn").unwrap_err();
+    assert!(
+        told.message
+            .ends_with("must be <TASK_DEFINITION> at line 5"),
+        "{}",
+        told.message
+    );
 }
 
 #[tokio::test]

@@ -2,18 +2,6 @@
 
 use super::{Command, Phase};
 
-/// The line of the first key of this name (or list item), for people.
-pub(super) fn of_key(text: &str, key: &str) -> Option<usize> {
-    text.lines()
-        .position(|line| {
-            let line = line.trim_start().trim_start_matches("- ");
-            line.strip_prefix(key).is_some_and(|rest| {
-                rest.trim_start().is_empty() || rest.trim_start().starts_with(':')
-            })
-        })
-        .map(|at| at + 1)
-}
-
 /// Gives each command its line: YAML values carry none, so the text is searched in order from the phase's key on.
 pub(super) fn located(text: &str, phase: Phase, list: &str, commands: Vec<String>) -> Vec<Command> {
     let lines: Vec<&str> = text.lines().collect();
