@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use engine_plan::event::Outcome;
+use engine_plan::{effect::ActionTask, event::Outcome};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -91,7 +91,17 @@ impl Bench {
         inputs: &[&str],
         stop: CancellationToken,
     ) -> (Outcome, String) {
-        let task = task("Deploy", keys, inputs, &[]);
+        self.run_task(provider, task("Deploy", keys, inputs, &[]), stop)
+            .await
+    }
+
+    /// The outcome of this task and its log.
+    pub async fn run_task(
+        &self,
+        provider: &dyn Provider,
+        task: ActionTask,
+        stop: CancellationToken,
+    ) -> (Outcome, String) {
         let app = &self.engine.app;
         let context = Context {
             app: app.clone(),
@@ -107,6 +117,12 @@ impl Bench {
             .logs
             .read(&task.execution, &task.action_execution, 0, 1 << 20);
         (outcome, String::from_utf8(log.unwrap()).unwrap())
+    }
+
+    /// The operations that were called, in order.
+    pub fn operations(&self) -> Vec<String> {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().map(|(name, _)| name.clone()).collect()
     }
 
     /// The input of the first call of an operation; null when it was not called.

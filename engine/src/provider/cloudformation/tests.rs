@@ -1,4 +1,4 @@
-//! Actions against a scripted CloudFormation: what goes well, and each way in which it does not.
+//! Actions against a scripted CloudFormation: what goes well.
 
 use std::{
     fs,
@@ -9,13 +9,12 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::{
-    assemble::{self, Engine, Options},
-    cloud::scripted::{self, Asked},
-    config::Config,
-    provider::{Held, Progress, workshop::tests::task},
-    store::objects::BucketSettings,
+use crate::provider::{
+    bench::{Answers, Bench, told},
+    workshop::tests::task,
 };
+
+mod failures;
 
 const TEMPLATE: &str = r#"{"Parameters": {"Key": {"Type": "String"}, "Size": {"Type": "Number", "Default": 1}},
     "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"TopicArn": {"Value": {"Ref": "Topic"}}}}"#;
@@ -23,7 +22,6 @@ const TEMPLATE: &str = r#"{"Parameters": {"Key": {"Type": "String"}, "Size": {"T
 /// A CloudFormation with one stack, whose next states are scripted.
 #[derive(Default)]
 struct Script {
-    asked: Vec<Asked>,
     /// States that DescribeStacks goes through; the last one stays. Empty: no stack.
     stack: Vec<&'static str>,
     after: Vec<&'static str>,
@@ -40,9 +38,7 @@ fn refused(message: &str) -> (u16, String) {
 }
 
 impl Script {
-    fn answer(&mut self, asked: &Asked) -> (u16, String) {
-        self.asked.push(asked.clone());
-        let operation = asked.0.as_str();
+    fn answer(&mut self, operation: &str) -> (u16, String) {
         let result = |inner: String| {
             let text = format!(
                 "<{operation}Response><{operation}Result>{inner}</{operation}Result></{operation}Response>"
@@ -98,48 +94,28 @@ impl Script {
     }
 }
 
-struct Bench {
-    engine: Engine,
+const SETTINGS: &str = r#"{"Parameters": {"Key": "file", "Size": 2}, "Tags": {"team": "shop"}, "StackPolicy": {"Statement": []}}"#;
+
+/// A bench with a template and what goes with it.
+struct Scene {
+    bench: Bench,
     script: Arc<Mutex<Script>>,
-    _folder: tempfile::TempDir,
 }
 
-impl Bench {
+impl Scene {
     async fn new(script: Option<Script>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let real = script.is_some();
         let script = Arc::new(Mutex::new(script.unwrap_or_default()));
-        let answers = Arc::clone(&script);
-        let mut config = Config::default();
-        if real {
-            let url = scripted::serve(move |asked| answers.lock().unwrap().answer(asked)).await;
-            config.endpoint.insert("cloudformation".to_owned(), url);
-        }
-        let mut options = Options::new(config, folder.path());
-        options.fast_clock = true;
-        let (engine, _) = assemble::start(options).await.unwrap();
-        engine.perform();
-        let objects = &engine.app.objects;
-        objects
-            .create_bucket("artifacts", BucketSettings::default())
-            .await
-            .unwrap();
-        let source = folder.path().join("source");
-        fs::create_dir(&source).unwrap();
-        fs::write(source.join("t.json"), TEMPLATE).unwrap();
-        let settings = r#"{"Parameters": {"Key": "file", "Size": 2}, "Tags": {"team": "shop"}, "StackPolicy": {"Statement": []}}"#;
-        fs::write(source.join("c.json"), settings).unwrap();
-        fs::write(source.join("p.json"), r#"{"Tag": "v7"}"#).unwrap();
-        let place = task("A", &[], &["App"], &[]).inputs.remove(0);
-        let zip = folder.path().join("app.zip");
-        artifact::pack(objects, &place, None, &source, &zip)
-            .await
-            .unwrap();
-        Self {
-            engine,
-            script,
-            _folder: folder,
-        }
+        let kept = Arc::clone(&script);
+        let answers: Answers = Box::new(move |operation, _| kept.lock().unwrap().answer(operation));
+        let bench = Bench::new(&["cloudformation"], real.then_some(answers)).await;
+        let files = [
+            ("t.json", TEMPLATE),
+            ("c.json", SETTINGS),
+            ("p.json", r#"{"Tag": "v7"}"#),
+        ];
+        bench.put("App", &files).await;
+        Self { bench, script }
     }
 
     async fn run(&self, keys: &[(&str, &str)]) -> (Outcome, String) {
@@ -149,58 +125,29 @@ impl Bench {
             all.push(("TemplatePath", "App::t.json"));
         }
         let task = task("Stack", &all, &["App"], &["Out"]);
-        let app = &self.engine.app;
-        let context = Context {
-            app: app.clone(),
-            stop: CancellationToken::new(),
-            progress: Progress {
-                action_execution: task.action_execution.clone(),
-                desk: app.desk.clone(),
-            },
-            held: Held::new(app.clock.clone(), app.clock.busy()),
-        };
-        let outcome = CloudFormation.perform(task.clone(), context).await.unwrap();
-        let log = app
-            .logs
-            .read(&task.execution, &task.action_execution, 0, 1 << 20);
-        (outcome, String::from_utf8(log.unwrap()).unwrap())
+        let stop = CancellationToken::new();
+        self.bench.run_task(&CloudFormation, task, stop).await
     }
 
-    fn operations(&self) -> Vec<String> {
-        let script = self.script.lock().unwrap();
-        let changes = script.asked.iter().map(|(name, _)| name.clone());
-        changes
-            .filter(|name| !name.starts_with("Describe"))
-            .collect()
-    }
-
-    fn form(&self, operation: &str) -> Value {
-        let script = self.script.lock().unwrap();
-        let found = script.asked.iter().find(|(name, _)| name == operation);
-        found.map(|(_, form)| form.clone()).unwrap_or_default()
+    /// What changes something.
+    fn changes(&self) -> Vec<String> {
+        let all = self.bench.operations().into_iter();
+        all.filter(|name| !name.starts_with("Describe")).collect()
     }
 }
 
 const KEY: (&str, &str) = ("ParameterOverrides", r#"{"Key": "k"}"#);
 
-fn summary(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Succeeded { details, .. } => details.summary.clone().unwrap_or_default(),
-        Outcome::Failed { code, message, .. } => format!("{code}: {message}"),
-        Outcome::Stopped => "stopped".to_owned(),
-    }
-}
-
 #[tokio::test]
 async fn a_stack_is_created_with_all_that_the_action_says() {
-    let bench = Bench::new(Some(Script {
+    let scene = Scene::new(Some(Script {
         after: vec!["CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "CREATE_COMPLETE"],
         events: "<member><EventId>2</EventId><LogicalResourceId>Topic</LogicalResourceId><ResourceType>AWS::SNS::Topic</ResourceType><ResourceStatus>CREATE_COMPLETE</ResourceStatus></member>",
         ..Script::default()
     }))
     .await;
     let overrides = r#"{"Key": {"Fn::GetArtifactAtt": ["App", "ObjectKey"]}, "Size": {"Fn::GetParam": ["App", "p.json", "Tag"]}}"#;
-    let (outcome, log) = bench
+    let (outcome, log) = scene
         .run(&[
             ("ActionMode", "CREATE_UPDATE"),
             ("TemplateConfiguration", "App::c.json"),
@@ -226,7 +173,7 @@ async fn a_stack_is_created_with_all_that_the_action_says() {
         1,
         "{log}"
     );
-    let form = bench.form("CreateStack");
+    let form = scene.bench.input("CreateStack");
     for (key, value) in [
         ("TemplateBody", TEMPLATE),
         ("Parameters.member.1.ParameterKey", "Key"),
@@ -241,7 +188,7 @@ async fn a_stack_is_created_with_all_that_the_action_says() {
     }
     let folder = tempfile::tempdir().unwrap();
     let place = task("A", &[], &[], &["Out"]).outputs.remove(0);
-    artifact::unpack(&bench.engine.app.objects, &place, folder.path())
+    artifact::unpack(&scene.bench.engine.app.objects, &place, folder.path())
         .await
         .unwrap();
     let file = fs::read_to_string(folder.path().join("out/stack.json")).unwrap();
@@ -298,21 +245,21 @@ async fn each_mode_does_what_its_stack_needs() {
             "The change set next was created",
         ),
     ] {
-        let bench = Bench::new(Some(Script {
+        let scene = Scene::new(Some(Script {
             stack,
             after,
             ..Script::default()
         }))
         .await;
-        let (outcome, _) = bench
+        let (outcome, _) = scene
             .run(&[("ActionMode", mode), ("ChangeSetName", "next"), KEY])
             .await;
-        let told = summary(&outcome);
+        let text = told(&outcome);
         assert!(
-            matches!(outcome, Outcome::Succeeded { .. }) && told.contains(says),
-            "{mode}: {told}"
+            matches!(outcome, Outcome::Succeeded { .. }) && text.contains(says),
+            "{mode}: {text}"
         );
-        assert_eq!(bench.operations(), expected, "{mode}");
+        assert_eq!(scene.changes(), expected, "{mode}");
     }
 }
 
@@ -324,167 +271,54 @@ async fn nothing_to_do_is_a_success() {
         update: Some(no),
         ..Script::default()
     };
-    let bench = Bench::new(Some(script())).await;
-    let (outcome, _) = bench.run(&[("ActionMode", "CREATE_UPDATE"), KEY]).await;
-    assert_eq!(summary(&outcome), "The stack shop needs no update");
+    let scene = Scene::new(Some(script())).await;
+    let (outcome, _) = scene.run(&[("ActionMode", "CREATE_UPDATE"), KEY]).await;
+    assert_eq!(told(&outcome), "The stack shop needs no update");
     let Outcome::Succeeded { variables, .. } = outcome else {
         panic!("it succeeds")
     };
     assert_eq!(variables["TopicArn"], "arn:topic");
 
-    let bench = Bench::new(Some(script())).await;
+    let scene = Scene::new(Some(script())).await;
     let set = ("ChangeSetName", "next");
-    let (outcome, _) = bench
+    let (outcome, _) = scene
         .run(&[("ActionMode", "CHANGE_SET_REPLACE"), set, KEY])
         .await;
-    assert_eq!(summary(&outcome), "The change set next holds no changes");
-    let (outcome, _) = bench
+    assert_eq!(told(&outcome), "The change set next holds no changes");
+    let (outcome, _) = scene
         .run(&[("ActionMode", "CHANGE_SET_EXECUTE"), set])
         .await;
     assert_eq!(
-        summary(&outcome),
+        told(&outcome),
         "The change set next holds no changes: the stack shop stays"
     );
-    assert_eq!(bench.operations(), ["CreateChangeSet"]);
+    assert_eq!(scene.changes(), ["CreateChangeSet"]);
 }
 
 #[tokio::test]
 async fn a_change_set_of_an_earlier_run_is_replaced_and_executed() {
-    let bench = Bench::new(Some(Script {
+    let scene = Scene::new(Some(Script {
         stack: vec!["CREATE_COMPLETE"],
         sets: vec![("CREATE_COMPLETE", "")],
         ..Script::default()
     }))
     .await;
     let set = ("ChangeSetName", "next");
-    let (outcome, _) = bench
+    let (outcome, _) = scene
         .run(&[("ActionMode", "CHANGE_SET_REPLACE"), set, KEY])
         .await;
-    assert_eq!(summary(&outcome), "The change set next was created");
-    bench.script.lock().unwrap().after = vec!["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"];
-    let (outcome, _) = bench
+    assert_eq!(told(&outcome), "The change set next was created");
+    scene.script.lock().unwrap().after = vec!["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"];
+    let (outcome, _) = scene
         .run(&[("ActionMode", "CHANGE_SET_EXECUTE"), set])
         .await;
+    assert_eq!(told(&outcome), "The change set next of shop was executed");
     assert_eq!(
-        summary(&outcome),
-        "The change set next of shop was executed"
-    );
-    assert_eq!(
-        bench.operations(),
+        scene.changes(),
         ["DeleteChangeSet", "CreateChangeSet", "ExecuteChangeSet"]
     );
-    assert_eq!(bench.form("CreateChangeSet")["ChangeSetType"], "UPDATE");
-}
-
-#[tokio::test]
-async fn failures_say_why() {
-    let event = "<member><EventId>2</EventId><LogicalResourceId>Topic</LogicalResourceId><ResourceType>AWS::SNS::Topic</ResourceType>\
-        <ResourceStatus>CREATE_FAILED</ResourceStatus><ResourceStatusReason>no quota</ResourceStatusReason></member>";
-    let create = ("ActionMode", "CREATE_UPDATE");
-    for (script, keys, expected) in [
-        (
-            Script {
-                after: vec!["ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE"],
-                events: event,
-                ..Script::default()
-            },
-            vec![create, KEY],
-            "JobFailed: the stack shop is ROLLBACK_COMPLETE: Topic: no quota",
-        ),
-        (
-            Script {
-                stack: vec!["UPDATE_COMPLETE"],
-                after: vec!["UPDATE_ROLLBACK_COMPLETE"],
-                ..Script::default()
-            },
-            vec![create, KEY],
-            "JobFailed: the stack shop is UPDATE_ROLLBACK_COMPLETE",
-        ),
-        (
-            Script {
-                stack: vec!["ROLLBACK_COMPLETE"],
-                update: Some("Stack is in ROLLBACK_COMPLETE state and can not be updated."),
-                ..Script::default()
-            },
-            vec![create, KEY],
-            "JobFailed: cloudformation refused UpdateStack: ValidationError: Stack is in ROLLBACK_COMPLETE",
-        ),
-        (
-            Script {
-                stack: vec!["CREATE_COMPLETE"],
-                ..Script::default()
-            },
-            vec![
-                ("ActionMode", "CHANGE_SET_EXECUTE"),
-                ("ChangeSetName", "next"),
-            ],
-            "JobFailed: the stack shop has no change set next",
-        ),
-        (
-            Script::default(),
-            vec![create, ("TemplatePath", "App::none.yaml")],
-            "ConfigurationError: action Stack: TemplatePath App::none.yaml: ",
-        ),
-        (
-            Script::default(),
-            vec![create, ("TemplatePath", "Other::t.json")],
-            "ConfigurationError: action Stack: TemplatePath Other::t.json: the action has no such input artifact",
-        ),
-        (
-            Script::default(),
-            vec![create, ("TemplateConfiguration", "App::p.json")],
-            "ConfigurationError: action Stack: TemplateConfiguration App::p.json: unknown field `Tag`",
-        ),
-        (
-            Script::default(),
-            vec![
-                create,
-                (
-                    "ParameterOverrides",
-                    r#"{"A": {"Fn::GetParam": ["App", "p.json", "None"]}}"#,
-                ),
-            ],
-            "ConfigurationError: action Stack: ParameterOverrides A: p.json has no text None",
-        ),
-    ] {
-        let bench = Bench::new(Some(script)).await;
-        let (outcome, _) = bench.run(&keys).await;
-        let told = summary(&outcome);
-        assert!(told.starts_with(expected), "{told}");
-    }
-}
-
-#[tokio::test]
-async fn without_an_endpoint_it_is_simulated_and_says_so() {
-    let bench = Bench::new(None).await;
-    let create = ("ActionMode", "CREATE_UPDATE");
-    let (outcome, log) = bench.run(&[create, KEY]).await;
     assert_eq!(
-        summary(&outcome),
-        "Simulated: the stack shop would be created or updated"
-    );
-    assert!(
-        log.contains("SIMULATED: no endpoint of cloudformation"),
-        "{log}"
-    );
-    assert!(log.contains("SIMULATED Topic AWS::SNS::Topic"), "{log}");
-    let Outcome::Succeeded { variables, .. } = outcome else {
-        panic!("it succeeds")
-    };
-    assert_eq!(variables["TopicArn"], "simulated:shop.TopicArn");
-    let (outcome, _) = bench.run(&[create]).await;
-    assert_eq!(
-        summary(&outcome),
-        "JobFailed: Parameters: [\"Key\"] must have values"
-    );
-    let (outcome, _) = bench
-        .run(&[
-            create,
-            ("ParameterOverrides", r#"{"Key": "k", "Colour": "red"}"#),
-        ])
-        .await;
-    assert_eq!(
-        summary(&outcome),
-        "JobFailed: Parameters: [Colour] do not exist in the template"
+        scene.bench.input("CreateChangeSet")["ChangeSetType"],
+        "UPDATE"
     );
 }

@@ -28,6 +28,10 @@ artifacts:
 ";
 
 async fn build(bench: &Bench, task: &ActionTask) -> Outcome {
+    build_until(bench, task, &CancellationToken::new()).await
+}
+
+async fn build_until(bench: &Bench, task: &ActionTask, stop: &CancellationToken) -> Outcome {
     let workshop = bench.workshop(task);
     let build = Build {
         task,
@@ -40,7 +44,7 @@ async fn build(bench: &Bench, task: &ActionTask) -> Outcome {
         member: None,
         masks: Mutex::default(),
     };
-    build.perform(&CancellationToken::new()).await
+    build.perform(stop).await
 }
 
 fn failure(outcome: &Outcome) -> &str {
@@ -363,4 +367,5 @@ async fn commands_that_fail_or_cannot_run_say_why() {
     }
 }
 
+mod batches;
 mod wider;

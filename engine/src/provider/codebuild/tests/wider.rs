@@ -1,24 +1,24 @@
-//! Builds with stored values, batches, caches and images.
+//! Builds with stored values, caches and images.
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use super::*;
 
 /// A bench with one project, `site`, and one source with these files.
-async fn bench(config: &str, files: &[(&str, &str)]) -> Bench {
+pub async fn bench(config: &str, files: &[(&str, &str)]) -> Bench {
     let mut bench = Bench::new().await;
     bench.config = toml::from_str(config).expect("a configuration");
     bench.put_zip("Code", files).await;
     bench
 }
 
-fn site(more: &[(&str, &str)], outputs: &[&str]) -> ActionTask {
+pub fn site(more: &[(&str, &str)], outputs: &[&str]) -> ActionTask {
     let mut all = vec![("ProjectName", "site")];
     all.extend_from_slice(more);
     task("Build", &all, &["Code"], outputs)
 }
 
-fn variables(outcome: Outcome, log: &str) -> BTreeMap<String, String> {
+pub fn variables(outcome: Outcome, log: &str) -> BTreeMap<String, String> {
     match outcome {
         Outcome::Succeeded { variables, .. } => variables,
         other => panic!("{other:?}\n{log}"),
@@ -85,92 +85,6 @@ phases:
     assert!(
         text.contains("WORD: the secret db is not known: set \"db\" in [secret]"),
         "{text}"
-    );
-}
-
-const BATCH: &str = "version: 0.2
-batch:
-  build-graph:
-    - {identifier: one, env: {variables: {WHO: first}}}
-    - {identifier: two, depend-on: [one], buildspec: ci/two.yml}
-    - {identifier: three, ignore-failure: true, env: {variables: {WHO: fails}}}
-env:
-  exported-variables: [SEEN]
-phases:
-  build:
-    commands:
-      - test \"$WHO\" != fails
-      - SEEN=$CODEBUILD_BATCH_BUILD_IDENTIFIER
-      - echo \"$WHO\" > out; echo more > more
-artifacts:
-  files: out
-  secondary-artifacts:
-    Extra: {files: more}
-";
-const TWO: &str =
-    "version: 0.2\nphases: {build: {commands: ['echo two > out']}}\nartifacts: {files: out}\n";
-
-#[tokio::test]
-async fn a_batch_runs_its_builds_and_names_their_artifacts() {
-    let bench = bench("", &[("buildspec.yml", BATCH), ("ci/two.yml", TWO)]).await;
-    let one = site(&[("BatchEnabled", "true")], &["one", "one_Extra", "two"]);
-    let outcome = build(&bench, &one).await;
-    let log = bench.log(&one);
-    let Outcome::Succeeded { details, .. } = &outcome else {
-        panic!("{outcome:?}\n{log}")
-    };
-    assert_eq!(
-        details.summary.as_deref(),
-        Some("Batch build succeeded: 2 of 3 builds")
-    );
-    assert_eq!(variables(outcome, &log)["SEEN"], "one");
-    let file = |name: &str, text: &str| BTreeMap::from([(name.to_owned(), text.to_owned())]);
-    assert_eq!(bench.zip("one").await, file("out", "first\n"));
-    assert_eq!(bench.zip("one_Extra").await, file("more", "more\n"));
-    assert_eq!(bench.zip("two").await, file("out", "two\n"));
-    let after = |text: &str| {
-        log.find(text)
-            .unwrap_or_else(|| panic!("{text} is missing\n{log}"))
-    };
-    assert!(
-        after("Build one of the batch: SUCCEEDED") < after("two: [Container]"),
-        "{log}"
-    );
-    assert!(log.contains("The failure of three is ignored"), "{log}");
-
-    let both = [("BatchEnabled", "true"), ("CombineArtifacts", "true")];
-    let combined = site(&both, &["All"]);
-    let outcome = build(&bench, &combined).await;
-    assert!(matches!(outcome, Outcome::Succeeded { .. }), "{outcome:?}");
-    let names: Vec<_> = bench.zip("All").await.into_keys().collect();
-    assert_eq!(names, ["one/out", "one_Extra/more", "two/out"]);
-}
-
-#[tokio::test]
-async fn a_batch_fails_with_the_builds_that_failed() {
-    let failing = BATCH
-        .replace(", ignore-failure: true", "")
-        .replace("depend-on: [one]", "depend-on: [three]");
-    let fast = failing
-        .replace("batch:\n", "batch:\n  fast-fail: true\n")
-        .replace("WHO: first", "WHO: '$(sleep 1000)'")
-        .replace("test ", "eval \"WHO=$WHO\"; test ");
-    for spec in [&failing, &fast] {
-        let bench = bench("", &[("buildspec.yml", spec), ("ci/two.yml", TWO)]).await;
-        let one = site(&[("BatchEnabled", "true")], &[]);
-        let outcome = build(&bench, &one).await;
-        let (text, log) = (failure(&outcome).to_owned(), bench.log(&one));
-        assert!(
-            text.starts_with("three: Build terminated with state: FAILED. Phase BUILD: command `"),
-            "{text}"
-        );
-        assert!(!log.contains("two: [Container]"), "{log}");
-    }
-    let bench = bench("", &[("buildspec.yml", TWO)]).await;
-    let outcome = build(&bench, &site(&[("BatchEnabled", "true")], &[])).await;
-    assert!(
-        failure(&outcome).contains("buildspec.yml: BatchEnabled needs batch in the buildspec"),
-        "{outcome:?}"
     );
 }
 
