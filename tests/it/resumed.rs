@@ -33,7 +33,9 @@ fn states(engine: &Engine, operation: &str, input: &Value) -> Value {
 }
 
 fn start(engine: &Engine, machine: &Value, name: &str) -> Value {
-    let input = json!({"stateMachineArn": machine, "name": name});
+    // What the name begins with names the run: see `a_run_that_has_ended_answers_the_next_attempt_at_once`.
+    let run = json!({"run": name.split('-').next()});
+    let input = json!({"stateMachineArn": machine, "name": name, "input": run.to_string()});
     let started = states(engine, "StartExecution", &input);
     json!({"executionArn": started["executionArn"]})
 }
@@ -68,8 +70,8 @@ fn decide(engine: &Engine, token: &Value, status: &str) {
     engine.ask("PutApprovalResult", &result);
 }
 
-#[test]
-fn a_machine_waits_for_the_pipeline_that_it_started() {
+/// An engine with the pipeline `shop`, whose first execution was stopped: that execution.
+fn shop() -> (Engine, Value) {
     built(&["task-start-pipeline", "event-pipeline"]);
     let engine = Engine::start(CONFIG);
     engine.put(
@@ -82,8 +84,18 @@ fn a_machine_waits_for_the_pipeline_that_it_started() {
     engine.ask("CreatePipeline", &pipeline("shop", "Ask", &[approval]));
     let (_, first) = asked(&engine, &Value::Null);
     stop(&engine, &first);
-    let made = json!({"name": "ship", "roleArn": "arn:aws:iam::123456789012:role/states", "definition": definition().to_string()});
-    let machine = states(&engine, "CreateStateMachine", &made)["stateMachineArn"].clone();
+    (engine, first)
+}
+
+fn machine(engine: &Engine, definition: &Value) -> Value {
+    let made = json!({"name": "ship", "roleArn": "arn:aws:iam::123456789012:role/states", "definition": definition.to_string()});
+    states(engine, "CreateStateMachine", &made)["stateMachineArn"].clone()
+}
+
+#[test]
+fn a_machine_waits_for_the_pipeline_that_it_started() {
+    let (engine, first) = shop();
+    let machine = machine(&engine, &definition());
 
     let execution = start(&engine, &machine, "good");
     let (token, good) = asked(&engine, &first);
@@ -123,4 +135,33 @@ fn a_machine_waits_for_the_pipeline_that_it_started() {
     // What is resumed is resumed by its own execution alone.
     let now = states(&engine, "DescribeExecution", &last);
     assert_eq!(now["status"], "RUNNING", "{now}");
+}
+
+/// A retry of the state, or Lambda's repeat of the call, finds the execution that the first attempt started.
+#[test]
+fn a_run_that_has_ended_answers_the_next_attempt_at_once() {
+    let (engine, mut before) = shop();
+    let mut definition = definition();
+    let payload = &mut definition["States"]["Ship"]["Parameters"]["Payload"];
+    payload["run.$"] = json!("$.run");
+    let machine = machine(&engine, &definition);
+    for (run, decision, end) in [
+        ("good", "Approved", "SUCCEEDED"),
+        ("bad", "Rejected", "FAILED"),
+    ] {
+        let first = start(&engine, &machine, &format!("{run}-first"));
+        let (token, execution) = asked(&engine, &before);
+        decide(&engine, &token, decision);
+        assert_eq!(ended(&engine, &first)["status"], end);
+        let second = start(&engine, &machine, &format!("{run}-second"));
+        let (first, second) = (ended(&engine, &first), ended(&engine, &second));
+        assert_eq!(
+            (&second["status"], &second["output"]),
+            (&first["status"], &first["output"])
+        );
+        let state = engine.ask("GetPipelineState", &json!({"name": "shop"}));
+        let latest = &state["stageStates"][1]["latestExecution"]["pipelineExecutionId"];
+        assert_eq!(latest, &execution, "nothing was started again");
+        before = execution;
+    }
 }

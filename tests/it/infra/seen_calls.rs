@@ -138,30 +138,6 @@ const NOT_SEEN: &[Reason] = &[
         "for what a crash left: tests of the function, in memory",
     ),
     ("approval-sweep", "states:SendTaskFailure", "the same"),
-    (
-        "event-pipeline",
-        "dynamodb:GetItem",
-        "tests of the function, in memory",
-    ),
-    ("event-pipeline", "dynamodb:DeleteItem", "the same"),
-    ("event-pipeline", "states:SendTaskSuccess", "the same"),
-    ("event-pipeline", "states:SendTaskFailure", "the same"),
-    ("event-pipeline", "states:SendTaskHeartbeat", "the same"),
-    (
-        "task-start-pipeline",
-        "codepipeline:StartPipelineExecution",
-        "tests of the function, in memory",
-    ),
-    (
-        "task-start-pipeline",
-        "codepipeline:GetPipelineExecution",
-        "the same",
-    ),
-    ("task-start-pipeline", "dynamodb:GetItem", "the same"),
-    ("task-start-pipeline", "dynamodb:PutItem", "the same"),
-    ("task-start-pipeline", "dynamodb:DeleteItem", "the same"),
-    ("task-start-pipeline", "states:SendTaskSuccess", "the same"),
-    ("task-start-pipeline", "states:SendTaskFailure", "the same"),
 ];
 
 /// What every action does through the same code (`shared::drive`, the ports of secrets and of a task's artifacts):
