@@ -6,10 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use engine_states::{
-    definition::{Type, parse},
-    diagnostic::Refused,
-};
+use engine_states::{definition::Type, diagnostic::Refused};
 use serde::Deserialize;
 use shared::secret::Secret;
 
@@ -133,7 +130,7 @@ fn read(name: &str, kind: Type, path: &Path) -> Result<String, DeclaredError> {
         file: file.clone(),
         source,
     })?;
-    match parse(&text, kind) {
+    match super::checked(&text, kind) {
         Ok(_) => Ok(text),
         Err(source) => Err(DeclaredError::Refused {
             name: name.to_owned(),

@@ -23,6 +23,10 @@ use std::{
 };
 
 use engine_events::book::Home;
+use engine_states::{
+    definition::{Definition, Type, parse},
+    diagnostic::{Diagnostic, Refused, Severity},
+};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -165,6 +169,36 @@ impl fmt::Debug for Workflows {
         f.debug_struct("Workflows").finish_non_exhaustive()
     }
 }
+
+/// Reads and checks a definition; what AWS would run and this engine would not is refused by name.
+///
+/// # Errors
+/// Every finding.
+pub fn checked(text: &str, kind: Type) -> Result<Definition, Refused> {
+    let definition = parse(text, kind)?;
+    let missing = definition
+        .calls()
+        .filter(|(_, resource)| !service::built(resource));
+    let told = missing.map(|(state, resource)| Diagnostic {
+        severity: Severity::Error,
+        code: NOT_BUILT,
+        message: format!(
+            "stagewright does not run {}:{}, which the state '{state}' calls",
+            resource.type_name(),
+            resource.name()
+        ),
+        location: None,
+    });
+    let told: Vec<Diagnostic> = told.collect();
+    if told.is_empty() {
+        Ok(definition)
+    } else {
+        Err(Refused(told))
+    }
+}
+
+/// The code of what this engine refuses and AWS does not.
+const NOT_BUILT: &str = "STAGEWRIGHT_NOT_BUILT";
 
 /// Goes on with the executions of an earlier run. Needs a tokio runtime.
 pub fn start(app: &App) {

@@ -108,8 +108,9 @@ pub fn all(app: &App, arn: &str, open: Open) {
         });
     }
     for (number, order) in open.tasks {
-        if !open.submitted.contains(&number) {
-            task::begin(app, arn, order);
+        let submitted = open.submitted.contains(&number);
+        if !submitted || order.resource.waits_for_end() {
+            task::begin(app, arn, order, submitted);
         }
     }
     for (number, effect) in open.reads {

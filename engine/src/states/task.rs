@@ -1,17 +1,14 @@
 //! Tasks: whom they go to, and what comes back.
 
 use bytes::Bytes;
-use engine_states::{
-    effect::Order,
-    event::Event,
-    resource::{Pattern, Resource},
-};
+use engine_states::{effect::Order, event::Event, resource::Resource};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{Job, Seen, perform::tell, service};
 use crate::{
     app::App,
+    clock::Busy,
     lambda::{CallContext, InvokeError, error_of},
 };
 
@@ -58,7 +55,8 @@ impl Failed {
 }
 
 /// Begins a task; its end is told to the execution.
-pub fn begin(app: &App, arn: &str, order: Order) {
+/// One that was `submitted` before a restart goes on.
+pub fn begin(app: &App, arn: &str, order: Order, submitted: bool) {
     if let Resource::Activity(activity) = &order.resource {
         app.workflows.inner.queue.put(activity, arn, &order);
         return;
@@ -69,9 +67,22 @@ pub fn begin(app: &App, arn: &str, order: Order) {
     tokio::spawn(async move {
         let task = order.task;
         let waits = order.resource.waits_for_token();
-        let done = tokio::select! {
-            done = perform(&app, &arn, order, stop.clone()) => done,
-            () = stop.cancelled() => return,
+        let mut errand = Errand {
+            execution: Some(arn.clone()),
+            origin: format!("{arn}#{task}"),
+            task,
+            submitted,
+            stop: stop.clone(),
+            busy: Some(busy),
+        };
+        let done = if order.resource.waits_for_end() {
+            // It ends what it started when it is stopped itself.
+            perform(&app, order, &mut errand).await
+        } else {
+            tokio::select! {
+                done = perform(&app, order, &mut errand) => done,
+                () = stop.cancelled() => return,
+            }
         };
         let event = match done {
             // Somebody with the token goes on from here.
@@ -87,8 +98,43 @@ pub fn begin(app: &App, arn: &str, order: Order) {
             app.workflows.cancel(&Job::Task(arn.clone(), task));
         }
         tell(&app, &arn, event);
-        drop(busy);
+        drop(errand);
     });
+}
+
+/// Whom a task is done for.
+pub struct Errand {
+    /// The execution; none when a state is tried alone.
+    execution: Option<String>,
+    /// Names the execution and the task: the same however often it is done.
+    pub origin: String,
+    task: u64,
+    submitted: bool,
+    /// The answer no longer counts.
+    pub stop: CancellationToken,
+    busy: Option<Busy>,
+}
+
+impl Errand {
+    /// Says that the service took the request and the task goes on.
+    pub fn submitted(&mut self, app: &App, output: Value) {
+        if let (Some(arn), false) = (&self.execution, self.submitted) {
+            let task = self.task;
+            tell(app, arn, Event::TaskSubmitted { task, output });
+        }
+        self.submitted = true;
+    }
+
+    /// Waits for something that is not this task's work: a fast clock goes on. None when the answer no longer counts.
+    pub async fn rest<R>(&mut self, app: &App, wait: impl Future<Output = R>) -> Option<R> {
+        self.busy = None;
+        let waited = tokio::select! {
+            waited = wait => Some(waited),
+            () = self.stop.cancelled() => None,
+        };
+        self.busy = Some(app.clock.busy());
+        waited
+    }
 }
 
 /// Does a task outside any execution; what an HTTP task sends and gets is `seen`.
@@ -105,17 +151,19 @@ pub async fn try_once(
     if service == "http" {
         return service::http::traced(app, &order.input, reveal, seen).await;
     }
-    let origin = format!("trial/{}", uuid::Uuid::new_v4());
-    perform(app, &origin, order, CancellationToken::new()).await
+    let mut errand = Errand {
+        execution: None,
+        origin: format!("trial/{}", uuid::Uuid::new_v4()),
+        task: order.task,
+        submitted: false,
+        stop: CancellationToken::new(),
+        busy: Some(app.clock.busy()),
+    };
+    perform(app, order, &mut errand).await
 }
 
-async fn perform(
-    app: &App,
-    arn: &str,
-    order: Order,
-    stop: CancellationToken,
-) -> Result<Value, Failed> {
-    let origin = format!("{arn}#{}", order.task);
+async fn perform(app: &App, order: Order, errand: &mut Errand) -> Result<Value, Failed> {
+    let stop = errand.stop.clone();
     match &order.resource {
         Resource::Lambda(arn) => {
             let payload = Bytes::from(order.input.to_string());
@@ -127,7 +175,7 @@ async fn perform(
             pattern,
         } => match (service.as_str(), action.as_str()) {
             ("lambda", "invoke") => invoke(app, &order.input, stop).await,
-            _ => service::call(app, service, action, *pattern, &order.input, &origin).await,
+            _ => service::call(app, service, action, *pattern, &order.input, errand).await,
         },
         Resource::Activity(_) => Err(Failed::not_built("activity", "call")),
     }
@@ -206,9 +254,4 @@ async fn invoke(app: &App, input: &Value, stop: CancellationToken) -> Result<Val
         "SdkResponseMetadata": {"RequestId": request},
         "StatusCode": 200,
     }))
-}
-
-/// Whether a pattern waits for what was started.
-pub const fn waits_for_end(pattern: Pattern) -> bool {
-    matches!(pattern, Pattern::Sync | Pattern::SyncJson)
 }

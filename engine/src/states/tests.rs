@@ -15,7 +15,9 @@ use crate::{
 
 mod kills;
 mod requests;
+mod syncs;
 mod tasks;
+mod tokens;
 mod trials;
 
 async fn engine(folder: &Path) -> Engine {

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use crate::integration;
+
 /// A task's resource.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Resource {
@@ -100,11 +102,15 @@ impl Resource {
                     .chars()
                     .all(|c| c.is_ascii_alphanumeric() || "-_:".contains(c))
         };
-        (known(service) && known(action)).then(|| Self::Service {
+        if !known(service) || !known(action) {
+            return None;
+        }
+        let resource = Self::Service {
             service: service.to_owned(),
             action: action.to_owned(),
             pattern,
-        })
+        };
+        integration::exists(&resource).then_some(resource)
     }
 
     /// Whether the task waits for an answer by token.
@@ -117,6 +123,18 @@ impl Resource {
                     pattern: Pattern::Token,
                     ..
                 }
+        )
+    }
+
+    /// Whether the task is over when what it started has ended.
+    #[must_use]
+    pub const fn waits_for_end(&self) -> bool {
+        matches!(
+            self,
+            Self::Service {
+                pattern: Pattern::Sync | Pattern::SyncJson,
+                ..
+            }
         )
     }
 

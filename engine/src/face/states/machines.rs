@@ -1,9 +1,6 @@
 //! State machines and their versions.
 
-use engine_states::{
-    definition::{Type, parse},
-    diagnostic::Refused,
-};
+use engine_states::{definition::Type, diagnostic::Refused};
 use serde_json::{Value, json};
 
 use super::{
@@ -12,7 +9,7 @@ use super::{
 };
 use crate::{
     app::App,
-    states::{StateMachine, Version},
+    states::{StateMachine, Version, checked},
 };
 
 const SETTINGS: [&str; 3] = [
@@ -46,7 +43,7 @@ pub fn create(app: &App, body: &Value) -> JsonAnswer {
     );
     check_name(name)?;
     let kind = kind(body)?;
-    parse(definition, kind).map_err(|e| invalid(&e))?;
+    checked(definition, kind).map_err(|e| invalid(&e))?;
     let arn = app.workflows.arn("stateMachine", name);
     let now = app.clock.now();
     let publish = body["publish"] == true;
@@ -124,7 +121,7 @@ pub fn update(app: &App, body: &Value) -> JsonAnswer {
             ));
         }
         if let Some(definition) = body["definition"].as_str() {
-            parse(definition, machine.kind).map_err(|e| invalid(&e))?;
+            checked(definition, machine.kind).map_err(|e| invalid(&e))?;
             definition.clone_into(&mut machine.definition);
         }
         if let Some(role) = body["roleArn"].as_str() {
@@ -210,7 +207,7 @@ pub fn validate(body: &Value) -> JsonAnswer {
         .as_u64()
         .filter(|n| *n > 0)
         .unwrap_or(100);
-    let mut found = match parse(definition, kind(body)?) {
+    let mut found = match checked(definition, kind(body)?) {
         Ok(_) => Vec::new(),
         Err(Refused(found)) => found,
     };

@@ -21,7 +21,7 @@ mod tags;
 mod tasks;
 mod trial;
 
-pub use executions::{start, start_by};
+pub use executions::{start, start_by, stop as stop_by};
 pub use machines::{create, update};
 
 /// Answers one operation.

@@ -72,6 +72,11 @@ const SERVICES: [Service; 24] = [
     service("databasemigration", "DatabaseMigration", "dms", ("AmazonDMSv20160101", "1.1", false)),
 ];
 
+/// Whether a service of this SDK name can be called.
+pub fn knows(name: &str) -> bool {
+    SERVICES.iter().any(|s| s.name == name)
+}
+
 /// Calls an action of a service by its SDK name; errors begin with `shown`, or with the SDK's name for it.
 pub async fn call(
     app: &App,

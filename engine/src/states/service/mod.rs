@@ -3,10 +3,11 @@
 pub mod http;
 mod json;
 mod s3;
+mod sync;
 
 use std::sync::OnceLock;
 
-use engine_states::resource::Pattern;
+use engine_states::resource::{Pattern, Resource};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -14,7 +15,7 @@ use self::json::refused;
 use super::{
     Told,
     record::Listed,
-    task::{Failed, waits_for_end},
+    task::{Errand, Failed},
 };
 use crate::{
     app::App,
@@ -22,18 +23,60 @@ use crate::{
     topic::{Message, MessageAttribute},
 };
 
-/// Calls a service; its answer as the state gets it. `origin` names the execution and the task.
+/// Optimized integrations whose service speaks JSON, with the name that their errors begin with.
+const OPTIMIZED: [(&str, &str); 5] = [
+    ("athena", "Athena"),
+    ("codebuild", "CodeBuild"),
+    ("ecs", "ECS"),
+    ("glue", "Glue"),
+    ("sagemaker", "SageMaker"),
+];
+
+/// Whether there is anything here that does such a task.
+pub fn built(resource: &Resource) -> bool {
+    let Resource::Service {
+        service,
+        action,
+        pattern,
+    } = resource
+    else {
+        return true;
+    };
+    match (service.as_str(), action.as_str()) {
+        ("states", "startExecution") => true,
+        _ if waits_for_end(*pattern) => sync::Run::of(service, action).is_some(),
+        ("lambda" | "http", "invoke") | ("sns", "publish") | ("sqs", "sendMessage") => true,
+        ("events", "putEvents") | ("dynamodb", _) => true,
+        _ => match service.strip_prefix("aws-sdk:") {
+            Some("s3") => s3::ACTIONS.contains(&action.as_str()),
+            Some("sns") => action == "publish",
+            Some(name) => json::knows(name),
+            None => OPTIMIZED.iter().any(|(name, _)| name == service),
+        },
+    }
+}
+
+/// Whether a pattern waits for what was started.
+const fn waits_for_end(pattern: Pattern) -> bool {
+    matches!(pattern, Pattern::Sync | Pattern::SyncJson)
+}
+
+/// Calls a service; its answer as the state gets it.
 pub async fn call(
     app: &App,
     service: &str,
     action: &str,
     pattern: Pattern,
     input: &Value,
-    origin: &str,
+    errand: &mut Errand,
 ) -> Result<Value, Failed> {
+    let optimized = OPTIMIZED.iter().find(|(name, _)| *name == service);
     match (service, action) {
-        ("states", "startExecution") => start_execution(app, pattern, input, origin).await,
-        _ if waits_for_end(pattern) => Err(Failed::not_built(service, &format!("{action}.sync"))),
+        ("states", "startExecution") => start_execution(app, pattern, input, errand).await,
+        _ if waits_for_end(pattern) => match sync::Run::of(service, action) {
+            Some(run) => sync::call(app, run, input, errand).await,
+            None => Err(Failed::not_built(service, &format!("{action}.sync"))),
+        },
         ("sns", "publish") => publish(app, input),
         ("sqs", "sendMessage") => send_message(app, input).await,
         ("events", "putEvents") => put_events(app, input).await,
@@ -41,11 +84,16 @@ pub async fn call(
         ("dynamodb", "getItem" | "putItem" | "updateItem" | "deleteItem") => {
             json::call(app, "dynamodb", Some("DynamoDB"), action, input).await
         }
-        _ => match service.strip_prefix("aws-sdk:") {
-            Some("s3") => s3::call(app, action, input).await,
-            Some("sns") if action == "publish" => publish(app, input),
-            Some(name) => json::call(app, name, None, action, input).await,
-            None => Err(Failed::not_built(service, action)),
+        ("ecs", "runTask") if pattern == Pattern::Token => {
+            let answer = json::call(app, "ecs", Some("ECS"), action, input).await?;
+            sync::ran(answer)
+        }
+        _ => match (service.strip_prefix("aws-sdk:"), optimized) {
+            (Some("s3"), _) => s3::call(app, action, input).await,
+            (Some("sns"), _) if action == "publish" => publish(app, input),
+            (Some(name), _) => json::call(app, name, None, action, input).await,
+            (None, Some((name, shown))) => json::call(app, name, Some(shown), action, input).await,
+            (None, None) => Err(Failed::not_built(service, action)),
         },
     }
 }
@@ -80,8 +128,9 @@ async fn start_execution(
     app: &App,
     pattern: Pattern,
     input: &Value,
-    origin: &str,
+    errand: &mut Errand,
 ) -> Result<Value, Failed> {
+    let origin = errand.origin.clone();
     let mut body = json!({"stateMachineArn": input["StateMachineArn"]});
     body["input"] = input
         .get("Input")
@@ -90,19 +139,23 @@ async fn start_execution(
     body["name"] = match input.get("Name") {
         Some(name) => name.clone(),
         // The same in every attempt at this task.
-        None => hex::encode(&Sha256::digest(origin)[..16]).into(),
+        None => hex::encode(&Sha256::digest(&origin)[..16]).into(),
     };
-    let answer = face::states::start_by(app, &body, Some(origin))
+    let answer = face::states::start_by(app, &body, Some(&origin))
         .map_err(|fault| refused("StepFunctions", &fault))?;
     let arn = answer["executionArn"].as_str().unwrap_or_default();
+    let started = json!({"ExecutionArn": arn, "StartDate": answer["startDate"]});
     if !waits_for_end(pattern) {
-        return Ok(json!({"ExecutionArn": arn, "StartDate": answer["startDate"]}));
+        return Ok(started);
     }
-    let listed = app
-        .workflows
-        .wait(arn)
-        .await
-        .map_err(|e: Told| Failed::new("States.TaskFailed", e.to_string()))?;
+    errand.submitted(app, started);
+    let Some(listed) = errand.rest(app, app.workflows.wait(arn)).await else {
+        let stop = json!({"executionArn": arn, "cause": "The execution that waits for this one was stopped"});
+        // It may have ended by itself.
+        face::states::stop_by(app, &stop).ok();
+        return Err(Failed::new("States.TaskFailed", "stopped"));
+    };
+    let listed = listed.map_err(|e: Told| Failed::new("States.TaskFailed", e.to_string()))?;
     let described = described(&listed, pattern);
     if listed.status() == "SUCCEEDED" {
         Ok(described)

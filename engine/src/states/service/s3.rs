@@ -12,6 +12,15 @@ use crate::{
 /// Bytes of an object that a state can hold (Step Functions quota of a payload).
 const PAYLOAD: u64 = 262_144;
 
+/// Those that there are.
+pub const ACTIONS: [&str; 5] = [
+    "getObject",
+    "headObject",
+    "putObject",
+    "deleteObject",
+    "listObjectsV2",
+];
+
 fn need<'a>(input: &'a Value, name: &str) -> Result<&'a str, Failed> {
     input[name].as_str().ok_or_else(|| {
         super::json::refused(

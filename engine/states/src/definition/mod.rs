@@ -50,6 +50,17 @@ pub struct Definition {
     pub(crate) timeout: Option<u64>,
 }
 
+impl Definition {
+    /// What its tasks call, each with the state's name.
+    pub fn calls(&self) -> impl Iterator<Item = (&str, &Resource)> {
+        let states = self.flows.iter().flat_map(|flow| &flow.states);
+        states.filter_map(|state| match &state.kind {
+            Kind::Task(task) => Some((&*state.name, &task.resource)),
+            _ => None,
+        })
+    }
+}
+
 /// States that lead to each other: a machine, a branch, an item processor.
 #[derive(Debug)]
 pub(crate) struct Flow {
