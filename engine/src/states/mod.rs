@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 pub use activity::Handed;
 pub use book::{Activity, Alias, Book, Chosen, StateMachine, Version};
 pub use record::VERSION as RECORD_VERSION;
-pub use record::{Begun, Child, Ended, Listed, Look};
+pub use record::{Begun, Child, Counts, Ended, Listed, Look, Run};
 pub use run::{Told, seed};
 pub use service::http::Seen;
 pub use store::StoreError;
@@ -179,14 +179,23 @@ pub fn checked(text: &str, kind: Type) -> Result<Definition, Refused> {
     let missing = definition
         .calls()
         .filter(|(_, resource)| !service::built(resource));
-    let told = missing.map(|(state, resource)| Diagnostic {
-        severity: Severity::Error,
-        code: NOT_BUILT,
-        message: format!(
+    let calls = missing.map(|(state, resource)| {
+        format!(
             "stagewright does not run {}:{}, which the state '{state}' calls",
             resource.type_name(),
             resource.name()
-        ),
+        )
+    });
+    let parquet = definition
+        .reads()
+        .filter(|(_, r)| r["InputType"] == "PARQUET");
+    let reads = parquet.map(|(state, _)| {
+        format!("stagewright does not read PARQUET, which the state '{state}' does")
+    });
+    let told = calls.chain(reads).map(|message| Diagnostic {
+        severity: Severity::Error,
+        code: NOT_BUILT,
+        message,
         location: None,
     });
     let told: Vec<Diagnostic> = told.collect();

@@ -95,10 +95,88 @@ pub struct Child {
     pub run: String,
     /// Its input.
     pub input: Arc<Value>,
+    /// Items it does.
+    pub items: u64,
     /// When it began.
     pub at: Timestamp,
     /// How it ended, if it did.
     pub ended: Option<Ended>,
+}
+
+/// A map run, with what became of its child executions and of their items.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// As the interpreter tells it.
+    pub run: MapRun,
+    /// When it began.
+    pub at: Timestamp,
+    /// When it ended, if it did.
+    pub ended: Option<Timestamp>,
+    /// Child executions.
+    pub executions: Counts,
+    /// Items.
+    pub items: Counts,
+}
+
+/// How many are where.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counts {
+    /// Begun and not over.
+    pub running: u64,
+    /// Over and good.
+    pub succeeded: u64,
+    /// Over and bad.
+    pub failed: u64,
+    /// Stopped with the run.
+    pub aborted: u64,
+}
+
+impl Counts {
+    fn over(&mut self, number: u64, outcome: &Outcome) {
+        self.running = self.running.saturating_sub(number);
+        match outcome {
+            Outcome::Succeeded(_) => self.succeeded += number,
+            Outcome::Failed(..) => self.failed += number,
+            Outcome::TimedOut(..) | Outcome::Aborted(..) => self.aborted += number,
+        }
+    }
+}
+
+impl Run {
+    /// One that has just begun.
+    pub fn new(run: MapRun, at: Timestamp) -> Self {
+        Self {
+            run,
+            at,
+            ended: None,
+            executions: Counts::default(),
+            items: Counts::default(),
+        }
+    }
+
+    /// Goes on, or is over; begun again by a redrive, what failed counts as not begun.
+    pub fn stands(&mut self, run: &MapRun, at: Timestamp) {
+        let runs = run.status == "RUNNING";
+        if runs && self.ended.is_some() {
+            for counts in [&mut self.executions, &mut self.items] {
+                (counts.failed, counts.aborted) = (0, 0);
+            }
+        }
+        self.ended = (!runs).then_some(at);
+        self.run = run.clone();
+    }
+
+    /// A child execution with so many items began.
+    pub fn began(&mut self, items: u64) {
+        self.executions.running += 1;
+        self.items.running += items;
+    }
+
+    /// One ended.
+    pub fn over(&mut self, items: u64, outcome: &Outcome) {
+        self.executions.over(1, outcome);
+        self.items.over(items, outcome);
+    }
 }
 
 /// All there is to see of one execution.
@@ -113,7 +191,7 @@ pub struct Look {
     /// The child executions of its distributed Maps, the oldest first.
     pub children: Vec<Child>,
     /// Its map runs.
-    pub runs: BTreeMap<String, MapRun>,
+    pub runs: BTreeMap<String, Run>,
     /// How often it was redriven, and when at last.
     pub redriven: (u64, Option<Timestamp>),
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use engine_states::{
     definition::{Definition, Type, parse},
-    effect::{Effect, MapRun, Outcome},
+    effect::{Effect, Outcome},
     event::{Event, Input},
     history::HistoryEvent,
     machine::{Machine, Status},
@@ -16,7 +16,7 @@ use super::{
     Kept, Workflows,
     news::News,
     perform::{self, Open},
-    record::{Begun, Child, Ended, Listed, Look},
+    record::{Begun, Child, Ended, Listed, Look, Run},
     store::StoreError,
 };
 use crate::app::App;
@@ -28,7 +28,7 @@ pub struct Live {
     machine: Machine,
     seq: i64,
     history: Vec<HistoryEvent>,
-    runs: BTreeMap<String, MapRun>,
+    runs: BTreeMap<String, Run>,
     children: BTreeMap<u32, Child>,
     ended: Option<Ended>,
     redriven: Option<Timestamp>,
@@ -128,22 +128,27 @@ impl Live {
                     self.history.push(event.clone())
                 }
                 Effect::MapRun(run) => {
-                    self.runs.insert(run.arn.clone(), run.clone());
+                    let known = self.runs.entry(run.arn.clone());
+                    known
+                        .or_insert_with(|| Run::new(run.clone(), at))
+                        .stands(run, at);
                 }
                 Effect::ChildStarted {
                     stream,
                     arn,
                     map_run,
                     input,
+                    items,
                 } => {
                     if let Some(run) = self.runs.get_mut(map_run) {
-                        run.running += 1;
+                        run.began(*items);
                     }
                     let child = Child {
                         stream: *stream,
                         arn: arn.clone(),
                         run: map_run.clone(),
                         input: Arc::clone(input),
+                        items: *items,
                         at,
                         ended: None,
                     };
@@ -164,11 +169,7 @@ impl Live {
         };
         child.ended = Some(Ended::of(outcome, at));
         if let Some(run) = self.runs.get_mut(&child.run) {
-            run.running = run.running.saturating_sub(1);
-            match outcome {
-                Outcome::Succeeded(_) => run.succeeded += 1,
-                _ => run.failed += 1,
-            }
+            run.over(child.items, outcome);
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod kills;
+mod maps;
 mod requests;
 mod syncs;
 mod tasks;
@@ -70,6 +71,17 @@ async fn end(app: &App, execution: &str) -> Value {
     let waited = tokio::time::timeout(Duration::from_secs(20), app.workflows.wait(execution)).await;
     waited.expect("it ends").unwrap();
     ok(app, "DescribeExecution", json!({"executionArn": execution})).await
+}
+
+/// Waits until something is so.
+async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    let waited = async {
+        while !so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(60), waited).await;
+    assert!(waited.is_ok(), "waited for {what}");
 }
 
 async fn kinds(app: &App, execution: &str) -> Vec<String> {

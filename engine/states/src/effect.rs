@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::{history::HistoryEvent, resource::Resource};
+use crate::{history::HistoryEvent, resource::Resource, results::Files};
 
 /// One effect; their order is the order in which they came about.
 #[derive(Debug, Clone)]
@@ -44,16 +44,16 @@ pub enum Effect {
     },
     /// Write the results of a distributed Map, and answer with [`crate::event::Event::TaskSucceeded`].
     WriteResults {
-        /// The writing task.
+        /// The writing task; nobody waits for that of a run that failed.
         task: u64,
-        /// `arn:aws:states:::s3:putObject`, or none.
-        resource: Option<String>,
+        /// The map run's ARN.
+        run: String,
+        /// `arn:aws:states:::s3:putObject`
+        resource: String,
         /// Where to.
         arguments: Value,
-        /// `WriterConfig`
-        config: Value,
-        /// What each child execution gave.
-        results: Vec<Value>,
+        /// What the child executions gave.
+        files: Files,
     },
     /// A distributed Map goes on or is over.
     MapRun(MapRun),
@@ -67,6 +67,8 @@ pub enum Effect {
         map_run: String,
         /// Its input.
         input: Arc<Value>,
+        /// Items it does.
+        items: u64,
     },
     /// A child execution is over.
     ChildFinished {
@@ -124,14 +126,14 @@ pub struct MapRun {
     pub status: &'static str,
     /// `MaxConcurrency`
     pub concurrency: u64,
-    /// Child executions that may fail.
-    pub tolerated: u64,
-    /// Items in all.
+    /// `ToleratedFailureCount`, items.
+    pub tolerated_count: u64,
+    /// `ToleratedFailurePercentage`, of the items.
+    pub tolerated_percentage: u64,
+    /// Child executions in all.
     pub total: u64,
-    /// Child executions that succeeded.
-    pub succeeded: u64,
-    /// Child executions that failed.
-    pub failed: u64,
-    /// Child executions that run.
-    pub running: u64,
+    /// Items in all.
+    pub items: u64,
+    /// Whether results are written.
+    pub writes: bool,
 }

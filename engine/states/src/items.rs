@@ -5,13 +5,13 @@ use serde_json::{Map, Value};
 use crate::trouble::Trouble;
 
 /// Reads the text of an object in the form that `ReaderConfig` says.
-pub fn read(text: &str, config: &Value) -> Result<Vec<Value>, Trouble> {
+pub(crate) fn read(text: &str, config: &Value) -> Result<Vec<Value>, Trouble> {
     match config
         .get("InputType")
         .and_then(Value::as_str)
         .unwrap_or("JSON")
     {
-        "JSON" => match serde_json::from_str(text) {
+        "JSON" => match pointed(text, config)? {
             Ok(Value::Array(items)) => Ok(items),
             Ok(Value::Object(fields)) => Ok(fields
                 .into_iter()
@@ -35,8 +35,33 @@ pub fn read(text: &str, config: &Value) -> Result<Vec<Value>, Trouble> {
     }
 }
 
+/// The same for whoever has the text of several objects; the cause of a refusal.
+///
+/// # Errors
+/// It is not in that form.
+pub fn parse(text: &str, config: &Value) -> Result<Vec<Value>, String> {
+    read(text, config).map_err(|trouble| trouble.cause("", 0))
+}
+
 fn failed(cause: impl Into<String>) -> Trouble {
     Trouble::ItemReader(cause.into())
+}
+
+/// The part of a JSON text that `ItemsPointer` names, else all of it.
+fn pointed(text: &str, config: &Value) -> Result<serde_json::Result<Value>, Trouble> {
+    let (Some(pointer), Ok(mut whole)) = (
+        config["ItemsPointer"].as_str(),
+        serde_json::from_str::<Value>(text),
+    ) else {
+        return Ok(serde_json::from_str(text));
+    };
+    let found = whole.pointer_mut(pointer).map(Value::take);
+    let missing = || {
+        failed(format!(
+            "The JSON file has nothing at the pointer {pointer}."
+        ))
+    };
+    found.map(Ok).ok_or_else(missing)
 }
 
 fn csv(text: &str, config: &Value) -> Result<Vec<Value>, Trouble> {

@@ -23,6 +23,7 @@ pub mod machine;
 pub mod path;
 mod payload;
 pub mod resource;
+pub mod results;
 mod retry;
 mod schema;
 pub mod step;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{definition::Type, env::Variables};
+use crate::{definition::Type, env::Variables, results::Ran};
 
 /// The version of the serialised form.
 pub const VERSION: u32 = 1;
@@ -158,9 +158,48 @@ pub(crate) struct Mapping {
     pub results: Vec<Option<Arc<Value>>>,
     pub running: BTreeSet<u32>,
     pub most: usize,
+    /// Items that failed.
     pub failed: u64,
-    pub tolerated: u64,
+    /// Items that may fail: a count, a share in percent.
+    pub tolerated: (Option<u64>, Option<u64>),
+    /// Whether an item of this Map is a group of its items.
+    pub batched: bool,
     pub run: Option<String>,
+    /// How the child executions ended, where that is told.
+    pub ends: Option<Vec<Option<Ran>>>,
+}
+
+impl Mapping {
+    /// Items of one iteration.
+    pub fn size(&self, slot: u32) -> u64 {
+        let item = &self.items[slot as usize];
+        match item["Items"].as_array() {
+            Some(items) if self.batched => items.len() as u64,
+            _ => 1,
+        }
+    }
+
+    /// Items of all iterations.
+    pub fn total(&self) -> u64 {
+        if self.batched {
+            (0..).take(self.items.len()).map(|s| self.size(s)).sum()
+        } else {
+            self.items.len() as u64
+        }
+    }
+
+    /// Whether more items failed than may.
+    pub fn fails(&self) -> bool {
+        let (count, share) = self.tolerated;
+        let total = self.total();
+        match (count, share) {
+            (None, None) => self.failed > 0,
+            (count, share) => {
+                count.is_some_and(|most| self.failed > most)
+                    || share.is_some_and(|share| self.failed * 100 > total * share.min(100))
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

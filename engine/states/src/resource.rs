@@ -40,7 +40,7 @@ pub enum Pattern {
 #[error(
     "The resource provided {0} is not recognized. The value is not a valid resource ARN, or the resource is not available in this region."
 )]
-pub struct BadResource(String);
+pub struct BadResource(pub(crate) String);
 
 impl FromStr for Resource {
     type Err = BadResource;

@@ -183,8 +183,8 @@ pub const DETAILS: [&str; 6] = [
 
 pub fn describe(app: &App, body: &Value) -> JsonAnswer {
     let arn = need_arn(body, "executionArn", &["execution"])?;
-    if let Some((look, child)) = runs::child(app, arn)? {
-        return Ok(runs::shown(&look, &child));
+    if let Some((_, child)) = runs::child(app, arn)? {
+        return Ok(runs::shown(&child));
     }
     let look = app.workflows.look(arn)?;
     let (count, at) = look.redriven;

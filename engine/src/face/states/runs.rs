@@ -1,27 +1,30 @@
 //! Map runs of distributed Maps, and their child executions.
 
-use engine_states::{
-    effect::MapRun,
-    event::{Event, RunUpdate},
-};
+use engine_states::event::{Event, RunUpdate};
 use serde_json::{Value, json};
 
 use super::{Fault, JsonAnswer, need_arn, page::page, refuse, time};
 use crate::{
     app::App,
-    states::{Child, Look},
+    states::{Child, Counts, Look, Run},
 };
 
 pub fn list(app: &App, body: &Value) -> JsonAnswer {
     let arn = need_arn(body, "executionArn", &["execution"])?;
     let look = app.workflows.look(arn)?;
     let machine = &look.begun.identity.machine_arn;
-    let shown = |run: &String| json!({"mapRunArn": run, "executionArn": arn, "stateMachineArn": machine, "startDate": time(look.begun.at)});
-    page(body, "mapRuns", look.runs.keys().map(shown).collect())
+    let shown = |(run, seen): (&String, &Run)| {
+        let mut out = json!({"mapRunArn": run, "executionArn": arn, "stateMachineArn": machine, "startDate": time(seen.at)});
+        if let Some(at) = seen.ended {
+            out["stopDate"] = time(at);
+        }
+        out
+    };
+    page(body, "mapRuns", look.runs.iter().map(shown).collect())
 }
 
 /// The run and the execution it belongs to.
-fn find(app: &App, arn: &str) -> Result<(Look, MapRun), Fault> {
+fn find(app: &App, arn: &str) -> Result<(Look, Run), Fault> {
     let missing = || refuse("ResourceNotFound", format!("Resource not found: '{arn}'"));
     let (_, execution) = app.workflows.execution_of(arn)?.ok_or_else(missing)?;
     let look = app.workflows.look(&execution)?;
@@ -33,22 +36,36 @@ fn find(app: &App, arn: &str) -> Result<(Look, MapRun), Fault> {
 pub fn describe(app: &App, body: &Value) -> JsonAnswer {
     let arn = need_arn(body, "mapRunArn", &["mapRun"])?;
     let (look, run) = find(app, arn)?;
-    let counts = json!({
-        "pending": run.total.saturating_sub(run.succeeded + run.failed + run.running), "running": run.running,
-        "succeeded": run.succeeded, "failed": run.failed, "timedOut": 0, "aborted": 0, "total": run.total,
-        "resultsWritten": 0,
-    });
-    Ok(json!({
+    // Results are written when the run is over.
+    let written = |of: &Counts| match run.ended {
+        Some(_) if run.run.writes => of.succeeded + of.failed + of.aborted,
+        _ => 0,
+    };
+    let mut out = json!({
         "mapRunArn": arn,
         "executionArn": look.begun.identity.arn,
-        "status": run.status,
-        "startDate": time(look.begun.at),
-        "maxConcurrency": run.concurrency,
-        "toleratedFailurePercentage": 0.0,
-        "toleratedFailureCount": run.tolerated,
-        "itemCounts": counts,
-        "executionCounts": counts,
-    }))
+        "status": run.run.status,
+        "startDate": time(run.at),
+        "maxConcurrency": run.run.concurrency,
+        "toleratedFailurePercentage": run.run.tolerated_percentage,
+        "toleratedFailureCount": run.run.tolerated_count,
+        "itemCounts": counts(&run.items, run.run.items, written(&run.items)),
+        "executionCounts": counts(&run.executions, run.run.total, written(&run.executions)),
+        "redriveCount": look.redriven.0,
+    });
+    if let Some(at) = run.ended {
+        out["stopDate"] = time(at);
+    }
+    Ok(out)
+}
+
+fn counts(of: &Counts, total: u64, written: u64) -> Value {
+    let begun = of.running + of.succeeded + of.failed + of.aborted;
+    json!({
+        "pending": total.saturating_sub(begun), "running": of.running, "succeeded": of.succeeded, "failed": of.failed,
+        "timedOut": 0, "aborted": of.aborted, "total": total, "resultsWritten": written,
+        "failuresNotRedrivable": 0, "pendingRedrive": 0,
+    })
 }
 
 /// UpdateMapRun.
@@ -104,19 +121,19 @@ pub fn children(app: &App, body: &Value) -> JsonAnswer {
     let (look, run) = find(app, arn)?;
     let status = body["statusFilter"].as_str();
     let shown = |child: &Child| {
-        let mut out = shown(&look, child);
+        let mut out = shown(child);
         if let Some(fields) = out.as_object_mut() {
             fields.retain(|key, _| !super::executions::DETAILS.contains(&key.as_str()));
         }
         out["mapRunArn"] = arn.into();
-        out["itemCount"] = 1.into();
+        out["itemCount"] = child.items.into();
         out
     };
     let children = look
         .children
         .iter()
         .rev()
-        .filter(|c| c.run == run.arn && status.is_none_or(|s| s == state(c)))
+        .filter(|c| c.run == run.run.arn && status.is_none_or(|s| s == state(c)))
         .map(shown)
         .collect();
     page(body, "executions", children)
@@ -127,11 +144,13 @@ fn state(child: &Child) -> &str {
 }
 
 /// A child execution as DescribeExecution gives it.
-pub fn shown(look: &Look, child: &Child) -> Value {
-    let name = child.arn.rsplit(':').next().unwrap_or_default();
+pub fn shown(child: &Child) -> Value {
+    let (place, name) = child.arn.rsplit_once(':').unwrap_or_default();
+    // MACHINE/LABEL: what a child execution runs is the Map's processor.
+    let machine = place.replacen(":execution:", ":stateMachine:", 1);
     let mut out = json!({
         "executionArn": child.arn,
-        "stateMachineArn": look.begun.identity.machine_arn,
+        "stateMachineArn": machine,
         "name": name,
         "status": state(child),
         "startDate": time(child.at),

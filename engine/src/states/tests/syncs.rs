@@ -156,14 +156,12 @@ async fn a_restart_finds_what_was_started_and_a_stop_ends_it() {
     let (calls, folder) = (Calls::default(), TempDir::new().unwrap());
     let url = place(&calls, usize::MAX, true).await;
     let waiting = async |app: &App, execution: &str, times: usize| {
-        while operations(&calls)
-            .iter()
-            .filter(|c| *c == "BatchGetBuilds")
-            .count()
-            < times
-        {
-            tokio::task::yield_now().await;
-        }
+        let looks = || {
+            operations(&calls)
+                .into_iter()
+                .filter(|c| c == "BatchGetBuilds")
+        };
+        until("looks", async || looks().count() >= times).await;
         kinds(app, execution).await
     };
     let first = with(folder.path(), Config::default(), Some(url.clone())).await;
@@ -189,9 +187,10 @@ async fn a_restart_finds_what_was_started_and_a_stop_ends_it() {
         json!({"executionArn": execution}),
     )
     .await;
-    while !operations(&calls).contains(&"StopBuild".to_owned()) {
-        tokio::task::yield_now().await;
-    }
+    until("the stop", async || {
+        operations(&calls).contains(&"StopBuild".to_owned())
+    })
+    .await;
     let stopped = calls.lock().unwrap().last().unwrap().clone();
     assert_eq!(stopped.1, json!({"id": "b:1"}));
     again.shut_down().await;
@@ -213,12 +212,11 @@ async fn an_execution_that_waits_for_another_ends_it_when_it_is_stopped() {
         "Parameters": {"StateMachineArn": inner, "Name": "child"}, "End": true}}});
     let outer = machine(app, "outer", &outer).await;
     let execution = begin(app, &outer, json!({})).await;
-    while !kinds(app, &execution)
-        .await
-        .contains(&"TaskSubmitted".to_owned())
-    {
-        tokio::task::yield_now().await;
-    }
+    let submitted = "TaskSubmitted".to_owned();
+    until("the child", async || {
+        kinds(app, &execution).await.contains(&submitted)
+    })
+    .await;
     ok(app, "StopExecution", json!({"executionArn": execution})).await;
     let child = app.workflows.arn("execution", "inner:child");
     assert_eq!(end(app, &child).await["status"], "ABORTED");

@@ -4,9 +4,10 @@ use serde_json::Value;
 
 use super::{
     Batch, Distributed, Io, Items, Kind, Language, Map, Reader as ItemReader, Select, Writer,
-    fields::Fields, read::Reader,
+    fields::{Fields, Findings},
+    read::Reader,
 };
-use crate::limit;
+use crate::{limit, resource::BadResource};
 
 impl Reader {
     pub fn map(&mut self, fields: &mut Fields<'_>, language: Language) -> Option<(Io, Kind)> {
@@ -176,15 +177,10 @@ impl Reader {
         let mut most = None;
         if !config.is_null() {
             let mut inner = Fields::new(&config, fields.place("ReaderConfig"), &mut self.findings)?;
-            for name in [
-                "InputType",
-                "CSVHeaderLocation",
-                "CSVHeaders",
-                "CSVDelimiter",
-                "ManifestType",
-                "Transformation",
-                "ItemsPointer",
-            ] {
+            for (name, values) in READER {
+                one_of(&mut inner, name, values, &mut self.findings);
+            }
+            for name in ["CSVHeaders", "ItemsPointer"] {
                 inner.take(name);
             }
             most = self.amount_or_path(
@@ -195,9 +191,17 @@ impl Reader {
             );
             inner.finish(&mut self.findings);
         }
+        let resource = resource?;
+        if !["s3:getObject", "s3:listObjectsV2"]
+            .map(own)
+            .contains(&resource.to_owned())
+        {
+            let message = BadResource(resource.to_owned()).to_string();
+            fields.bad("Resource", message, &mut self.findings);
+        }
         fields.finish(&mut self.findings);
         Some(ItemReader {
-            resource: resource?.to_owned(),
+            resource: resource.to_owned(),
             arguments,
             config,
             most,
@@ -238,12 +242,58 @@ impl Reader {
             Language::JsonPath => self.payload(&mut fields, "Parameters", language),
             Language::Jsonata => self.payload(&mut fields, "Arguments", language),
         };
+        if let Some(other) = resource.as_ref().filter(|r| **r != own("s3:putObject")) {
+            let message = BadResource(other.clone()).to_string();
+            fields.bad("Resource", message, &mut self.findings);
+        }
         let config = fields.take("WriterConfig").cloned().unwrap_or(Value::Null);
+        if !config.is_null() {
+            let mut inner = Fields::new(&config, fields.place("WriterConfig"), &mut self.findings)?;
+            for (name, values) in WRITER {
+                one_of(&mut inner, name, values, &mut self.findings);
+            }
+            inner.finish(&mut self.findings);
+        }
+        if resource.is_none() && config.is_null() {
+            fields.require(&["Resource"], &mut self.findings);
+        }
         fields.finish(&mut self.findings);
         Some(Writer {
             resource,
             arguments,
             config,
         })
+    }
+}
+
+/// Members of a `ReaderConfig` with few values.
+const READER: [(&str, &[&str]); 5] = [
+    (
+        "InputType",
+        &["JSON", "JSONL", "CSV", "MANIFEST", "PARQUET"],
+    ),
+    ("CSVHeaderLocation", &["FIRST_ROW", "GIVEN"]),
+    (
+        "CSVDelimiter",
+        &["COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"],
+    ),
+    ("ManifestType", &["S3_INVENTORY", "ATHENA_DATA"]),
+    ("Transformation", &["NONE", "LOAD_AND_FLATTEN"]),
+];
+/// Members of a `WriterConfig`.
+const WRITER: [(&str, &[&str]); 2] = [
+    ("Transformation", &["NONE", "COMPACT", "FLATTEN"]),
+    ("OutputType", &["JSON", "JSONL"]),
+];
+
+fn own(action: &str) -> String {
+    format!("arn:aws:states:::{action}")
+}
+
+fn one_of(fields: &mut Fields<'_>, name: &'static str, values: &[&str], findings: &mut Findings) {
+    let text = fields.text(name, findings);
+    if let Some(other) = text.filter(|t| !values.contains(t)) {
+        let message = format!("Value is not one of [{}]: {other}", values.join(", "));
+        fields.bad(name, message, findings);
     }
 }

@@ -59,6 +59,18 @@ impl Definition {
             _ => None,
         })
     }
+
+    /// What its distributed Maps read, each with the state's name: `ReaderConfig`.
+    pub fn reads(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let states = self.flows.iter().flat_map(|flow| &flow.states);
+        states.filter_map(|state| match &state.kind {
+            Kind::Map(map) => match &map.items {
+                Items::Reader(reader) => Some((&*state.name, &reader.config)),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
 }
 
 /// States that lead to each other: a machine, a branch, an item processor.

@@ -9,6 +9,7 @@ use crate::{
     effect::{Effect, Outcome},
     history::Details,
     machine::{Phase, ROOT, Status},
+    results::Ran,
     retry::Failure,
 };
 
@@ -104,7 +105,8 @@ impl Turn<'_> {
             })
     }
 
-    pub(super) fn child_ended(&mut self, stream: u32, last: u64, outcome: Outcome) {
+    /// A child execution is over; how it went.
+    pub(super) fn child_ended(&mut self, stream: u32, last: u64, outcome: Outcome) -> Option<Ran> {
         let (kind, details) = match &outcome {
             Outcome::Succeeded(output) => (
                 "ExecutionSucceeded",
@@ -134,18 +136,36 @@ impl Turn<'_> {
             ),
         };
         self.record(stream, last, kind, details);
-        self.machine.streams.remove(&stream);
+        let child = self.machine.streams.remove(&stream);
+        let ran = child.map(|child| {
+            let mut ran = Ran {
+                arn: child.arn,
+                input: child.input,
+                started: child.started,
+                stopped: self.now,
+                output: None,
+                error: None,
+                cause: None,
+                aborted: false,
+            };
+            ran.ended(&outcome);
+            ran
+        });
         self.effects.push(Effect::ChildFinished { stream, outcome });
+        ran
     }
 
-    pub(super) fn child_aborted(&mut self, stream: u32) {
+    pub(super) fn child_aborted(&mut self, id: u32, slot: u32, stream: u32) {
         if let Some(last) = self.machine.streams.get(&stream).map(|s| s.last) {
-            self.child_ended(stream, last, Outcome::Aborted(None, None));
+            let ran = self.child_ended(stream, last, Outcome::Aborted(None, None));
+            self.keep_end(id, slot, ran);
         }
     }
-}
 
-/// Kept with the outputs of a failed iteration in a written result.
-pub(super) fn failure_value(failure: &Failure) -> Value {
-    serde_json::json!({"Error": failure.error, "Cause": failure.cause})
+    /// Keeps how a child execution went, where that is told.
+    pub(super) fn keep_end(&mut self, id: u32, slot: u32, ran: Option<Ran>) {
+        if let Some(ends) = self.mapping(id).and_then(|m| m.ends.as_mut()) {
+            ends[slot as usize] = ran;
+        }
+    }
 }

@@ -97,8 +97,10 @@ impl<'a> Turn<'a> {
             running: BTreeSet::new(),
             most,
             failed: 0,
-            tolerated: 0,
+            tolerated: (None, None),
+            batched: false,
             run: None,
+            ends: None,
         };
         let details = fields([("length", length.into())]);
         self.note(

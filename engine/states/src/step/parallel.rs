@@ -106,9 +106,10 @@ impl<'a> Turn<'a> {
             }
             let gone = self.machine.frames.remove(&child);
             if let Some(frame) = gone
+                && let Some((parent, slot)) = frame.parent
                 && frame.stream != self.frame(id).stream
             {
-                self.child_aborted(frame.stream);
+                self.child_aborted(parent, slot, frame.stream);
             }
         }
         self.machine

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Turn, end::failure_value, fields, parallel::join};
+use super::{Turn, fields, parallel::join};
 use crate::{
     batch,
     definition::{Batch, Kind, Map},
     effect::{Effect, MapRun, Outcome},
     history::Details,
     machine::{Item, Mapping, Phase, Stream},
+    results,
     retry::Failure,
     trouble::Trouble,
 };
@@ -30,14 +31,10 @@ impl<'a> Turn<'a> {
         if let Some(batch) = &distributed.batch {
             self.batch(id, map, batch, mapping)?;
         }
-        let total = mapping.items.len() as u64;
-        mapping.tolerated = match (count, percentage) {
-            (None, None) => 0,
-            (count, percentage) => {
-                let share = percentage.map_or(total, |p| total * p.min(100) / 100);
-                count.unwrap_or(total).min(share)
-            }
-        };
+        mapping.tolerated = (count, percentage);
+        if distributed.writer.is_some() {
+            mapping.ends = Some(vec![None; mapping.items.len()]);
+        }
         let name = &self.machine.identity.machine_name;
         let label = map
             .label
@@ -84,6 +81,7 @@ impl<'a> Turn<'a> {
         let groups = batch::group(items?, &limits);
         mapping.items = groups.into_iter().map(Arc::new).collect();
         mapping.selected = true;
+        mapping.batched = true;
         mapping.waiting = (0..).take(mapping.items.len()).collect();
         mapping.results = vec![None; mapping.items.len()];
         Ok(())
@@ -118,11 +116,11 @@ impl<'a> Turn<'a> {
             arn,
             status,
             concurrency: mapping.most as u64,
-            tolerated: mapping.tolerated,
+            tolerated_count: mapping.tolerated.0.unwrap_or(0),
+            tolerated_percentage: mapping.tolerated.1.unwrap_or(0),
             total: mapping.items.len() as u64,
-            succeeded: mapping.results.iter().flatten().count() as u64,
-            failed: mapping.failed,
-            running: mapping.running.len() as u64,
+            items: mapping.total(),
+            writes: mapping.ends.is_some(),
         };
         self.effects.push(Effect::MapRun(run));
     }
@@ -135,6 +133,7 @@ impl<'a> Turn<'a> {
             .mapping(id)
             .and_then(|m| m.run.clone())
             .unwrap_or_default();
+        let items = self.mapping(id).map_or(1, |m| m.size(slot));
         let name = self.chance.borrow_mut().uuid();
         let place = run.replacen(":mapRun:", ":execution:", 1);
         let place = place
@@ -154,6 +153,7 @@ impl<'a> Turn<'a> {
             arn,
             map_run: run,
             input: Arc::clone(&input),
+            items,
         });
         let role = self.machine.identity.role_arn.clone();
         let details = Details::Started {
@@ -182,7 +182,8 @@ impl<'a> Turn<'a> {
         last: u64,
         output: Arc<Value>,
     ) {
-        self.child_ended(stream, last, Outcome::Succeeded(Arc::clone(&output)));
+        let ran = self.child_ended(stream, last, Outcome::Succeeded(Arc::clone(&output)));
+        self.keep_end(id, slot, ran);
         if let Some(mapping) = self.mapping(id) {
             mapping.running.remove(&child);
             mapping.results[slot as usize] = Some(output);
@@ -194,24 +195,22 @@ impl<'a> Turn<'a> {
 
     /// A child execution failed: counted, and too many end the run.
     pub(super) fn child_failed(&mut self, child: u32, failure: &Failure) {
-        let Some((id, _)) = self.frame(child).parent else {
+        let Some((id, slot)) = self.frame(child).parent else {
             return;
         };
         let (stream, last) = (self.frame(child).stream, self.frame(child).last);
         self.close_children(child, None);
         self.halt(child);
         self.machine.frames.remove(&child);
-        self.child_ended(
-            stream,
-            last,
-            Outcome::Failed(failure.error.clone(), failure.cause.clone()),
-        );
+        let outcome = Outcome::Failed(failure.error.clone(), failure.cause.clone());
+        let ran = self.child_ended(stream, last, outcome);
+        self.keep_end(id, slot, ran);
         let Some(mapping) = self.mapping(id) else {
             return;
         };
         mapping.running.remove(&child);
-        mapping.failed += 1;
-        if mapping.failed > mapping.tolerated {
+        mapping.failed += mapping.size(slot);
+        if mapping.fails() {
             let cause = "The specified tolerated failure threshold was exceeded";
             self.run_failed(
                 id,
@@ -233,6 +232,8 @@ impl<'a> Turn<'a> {
             mapping.running.clear();
         }
         self.show_run(id, "FAILED");
+        // What there is is written; whether that succeeds changes nothing.
+        self.write(id).ok();
         let details = Details::Failure(
             "mapRunFailedEventDetails",
             fields([]),
@@ -246,50 +247,63 @@ impl<'a> Turn<'a> {
     /// Every child execution is over.
     pub(super) fn run_ended(&mut self, id: u32) -> Result<(), Trouble> {
         self.show_run(id, "SUCCEEDED");
-        let state = self.state(id);
-        let Kind::Map(map) = &state.kind else {
+        if let Some(task) = self.write(id)? {
+            let arn = self.mapping(id).and_then(|m| m.run.clone());
+            self.machine.tasks.insert(task, id);
+            self.frame_mut(id).phase = Phase::Writing {
+                task,
+                arn: arn.unwrap_or_default(),
+            };
             return Ok(());
+        }
+        let state = self.state(id);
+        let writer = match &state.kind {
+            Kind::Map(map) => map.distributed.as_ref().and_then(|d| d.writer.as_ref()),
+            _ => None,
         };
-        let writer = map.distributed.as_ref().and_then(|d| d.writer.as_ref());
         let Some(mapping) = self.mapping(id) else {
             return Ok(());
         };
-        let Some(writer) = writer else {
-            let results = std::mem::take(&mut mapping.results);
-            self.note(id, "MapRunSucceeded", Details::None);
-            self.note(id, "MapStateSucceeded", Details::None);
-            return self.complete(id, Arc::new(join(results)));
+        let result = match (writer, &mapping.ends) {
+            (Some(writer), Some(ends)) => results::shown(ends, &writer.config),
+            _ => join(std::mem::take(&mut mapping.results)),
         };
-        let arn = mapping.run.clone().unwrap_or_default();
-        let results = mapping
-            .results
-            .iter()
-            .zip(&mapping.items)
-            .map(|(result, item)| match result {
-                Some(output) => json!({"Input": item.to_string(), "Output": output.to_string(), "Status": "SUCCEEDED"}),
-                None => json!({"Input": item.to_string(), "Status": "FAILED", "Failure": failure_value(&Failure::new("", None))}),
-            })
-            .collect();
+        self.note(id, "MapRunSucceeded", Details::None);
+        self.note(id, "MapStateSucceeded", Details::None);
+        self.complete(id, Arc::new(result))
+    }
+
+    /// Has the results written, where there is a place to write them to; the writing task.
+    fn write(&mut self, id: u32) -> Result<Option<u64>, Trouble> {
+        let state = self.state(id);
+        let Kind::Map(map) = &state.kind else {
+            return Ok(None);
+        };
+        let writer = map.distributed.as_ref().and_then(|d| d.writer.as_ref());
+        let Some((writer, resource)) = writer.and_then(|w| Some((w, w.resource.clone()?))) else {
+            return Ok(None);
+        };
+        let Some(mapping) = self.mapping(id) else {
+            return Ok(None);
+        };
+        let run = mapping.run.clone().unwrap_or_default();
+        let ends = mapping.ends.as_deref().unwrap_or_default();
+        let files = results::files(ends, &mapping.items, &writer.config);
         let outer = Arc::clone(&mapping.input);
         let arguments = self.with_env(id, None, |env| {
-            writer
-                .arguments
-                .as_ref()
-                .map(|t| t.render(&env.at(&outer)))
-                .transpose()
+            let arguments = writer.arguments.as_ref();
+            arguments.map(|t| t.render(&env.at(&outer))).transpose()
         })?;
         let task = self.machine.next_task;
         self.machine.next_task += 1;
-        self.machine.tasks.insert(task, id);
-        self.frame_mut(id).phase = Phase::Writing { task, arn };
         self.effects.push(Effect::WriteResults {
             task,
-            resource: writer.resource.clone(),
+            run,
+            resource,
             arguments: arguments.unwrap_or(Value::Null),
-            config: writer.config.clone(),
-            results,
+            files,
         });
-        Ok(())
+        Ok(Some(task))
     }
 
     /// The results were written: where is the Map's result.
@@ -313,6 +327,11 @@ impl<'a> Turn<'a> {
             .filter(|(_, result)| result.is_none())
             .map(|(slot, _)| slot)
             .collect();
+        for slot in &mapping.waiting {
+            if let Some(ends) = &mut mapping.ends {
+                ends[*slot as usize] = None;
+            }
+        }
         let arn = mapping.run.clone().unwrap_or_default();
         let details = fields([
             ("mapRunArn", arn.into()),

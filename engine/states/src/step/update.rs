@@ -22,10 +22,10 @@ impl Turn<'_> {
                 };
             }
             if let Some(count) = update.tolerated_count {
-                mapping.tolerated = count;
+                mapping.tolerated.0 = Some(count);
             }
             if let Some(percentage) = update.tolerated_percentage {
-                mapping.tolerated = mapping.items.len() as u64 * percentage.min(100) / 100;
+                mapping.tolerated.1 = Some(percentage);
             }
         }
         self.show_run(id, "RUNNING");

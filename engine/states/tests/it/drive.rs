@@ -77,6 +77,7 @@ pub fn run(drive: Drive<'_>, input: Value) -> Run {
     let mut events: VecDeque<Event> = VecDeque::new();
     let mut timers: BTreeMap<u64, Timestamp> = BTreeMap::new();
     let mut seed = drive.seed;
+    let mut failed = false;
     loop {
         for effect in effects {
             match effect {
@@ -106,6 +107,8 @@ pub fn run(drive: Drive<'_>, input: Value) -> Run {
                     task,
                     content: (drive.read)(&arguments),
                 }),
+                // Nobody waits for what a failed run wrote.
+                Effect::WriteResults { .. } if failed => {}
                 Effect::WriteResults {
                     task, arguments, ..
                 } => events.push_back(Event::TaskSucceeded {
@@ -121,7 +124,8 @@ pub fn run(drive: Drive<'_>, input: Value) -> Run {
                         seconds,
                     };
                 }
-                Effect::MapRun(_) | Effect::ChildStarted { .. } | Effect::ChildFinished { .. } => {}
+                Effect::MapRun(run) => failed = run.status == "FAILED",
+                Effect::ChildStarted { .. } | Effect::ChildFinished { .. } => {}
             }
         }
         if drive.store {
