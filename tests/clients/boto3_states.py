@@ -6,12 +6,14 @@ versions, tags, validation, history, stop, redrive. The server runs with docs/ex
 
 import io
 import json
+import os
 import re
 import sys
 import urllib.request
 import zipfile
 from pathlib import Path
 
+import boto3
 from approve import answer
 from session import client, refused, wait
 
@@ -142,6 +144,11 @@ sync = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": {"x": 1}, "En
 express = states.create_state_machine(name="quick", definition=json.dumps(sync), roleArn=ROLE, type="EXPRESS")["stateMachineArn"]
 tags = [{"key": "team", "value": "web"}]
 assert json.loads(states.start_sync_execution(stateMachineArn=express)["output"]) == {"x": 1}
+# As users have it: the address and the setting in the environment, the client as it comes.
+os.environ.update(AWS_ENDPOINT_URL=url, AWS_DISABLE_HOST_PREFIX_INJECTION="true")
+plain = boto3.Session("any", "credentials", region_name="eu-west-1").client("stepfunctions")
+assert json.loads(plain.start_sync_execution(stateMachineArn=express)["output"]) == {"x": 1}
+assert plain.test_state(definition=json.dumps(sync["States"]["A"]))["status"] == "SUCCEEDED"
 tried = states.test_state(
     definition=json.dumps({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Retry": [{"ErrorEquals": ["Busy"]}], "End": True}),
     input="{}", inspectionLevel="DEBUG", mock={"errorOutput": {"error": "Busy", "cause": "later"}})

@@ -120,6 +120,8 @@ pub fn route(head: &Parts, signature: Option<&Signature>, own_host: &str) -> Rou
 pub fn is_own_name(host: Option<&str>, own_host: &str) -> bool {
     let Some(host) = host else { return true };
     let host = without_port(host).to_ascii_lowercase();
+    // Clients of Step Functions put it before the host of two operations.
+    let host = host.strip_prefix("sync-").unwrap_or(&host);
     let own = without_port(own_host).to_ascii_lowercase();
     let below = |name: &str| {
         host.strip_suffix(name)
@@ -399,6 +401,9 @@ mod tests {
             (Some("b.s3.eu-west-1.amazonaws.com"), true),
             (Some("ci.example.com:80"), true),
             (Some("bucket.ci.example.com"), true),
+            (Some("sync-127.0.0.1:4599"), true),
+            (Some("sync-ci.example.com"), true),
+            (Some("sync-example.com"), false),
             (None, true),
             (Some("example.com"), false),
             (Some("evil-localhost.example.org"), false),

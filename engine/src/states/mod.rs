@@ -207,7 +207,7 @@ pub fn checked(text: &str, kind: Type) -> Result<Definition, Refused> {
 }
 
 /// The code of what this engine refuses and AWS does not.
-const NOT_BUILT: &str = "STAGEWRIGHT_NOT_BUILT";
+const NOT_BUILT: &str = "NOT_BUILT";
 
 /// Goes on with the executions of an earlier run. Needs a tokio runtime.
 pub fn start(app: &App) {

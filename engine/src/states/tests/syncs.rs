@@ -253,7 +253,7 @@ async fn what_aws_has_and_this_engine_has_not_is_refused_by_name_when_a_machine_
         let refused = call(app, "CreateStateMachine", body).await.unwrap_err();
         assert_eq!(refused.code, "InvalidDefinition", "{resource}");
         let named = resource.strip_prefix("aws-sdk:").unwrap_or(resource);
-        for word in ["STAGEWRIGHT_NOT_BUILT", named, "'T'"] {
+        for word in ["NOT_BUILT", named, "'T'"] {
             assert!(
                 refused.message.contains(word),
                 "{resource}: {}",
