@@ -22,9 +22,14 @@ impl<S, R, C, E: Entropy, P> Respond<S, R, C, E, P> {
             return (value.to_owned(), None);
         }
         let value = URL_SAFE_NO_PAD.encode(self.entropy.bytes::<16>());
-        let scope = self.scope();
-        let set = format!("{name}={value}; {scope}; HttpOnly; SameSite=Strict; Max-Age=3600");
+        let set = self.strict(name, &value, 3600);
         (value, Some(set))
+    }
+
+    /// How to set a cookie that comes along with what our own pages lead to, and with nothing else.
+    pub(crate) fn strict(&self, name: &str, value: &str, seconds: i64) -> String {
+        let scope = self.scope();
+        format!("{name}={value}; {scope}; HttpOnly; SameSite=Strict; Max-Age={seconds}")
     }
 
     /// How to set a cookie that comes along when another site leads here: the identity provider, a mail in a browser.

@@ -2,7 +2,7 @@
 
 use shared::approval::{http::HttpRequest, settings::BaseUrl};
 
-use crate::sign_in::BACK;
+use crate::{answered::ANSWERED, sign_in::BACK};
 
 /// Longest path and query together.
 const URL_LIMIT: usize = 2048;
@@ -18,6 +18,8 @@ pub enum Route<'a> {
     Show(&'a str),
     /// Its form.
     Decide(&'a str),
+    /// Where the form leads.
+    Answered,
     /// Off to the identity provider.
     SignIn(&'a str),
     /// Back from it.
@@ -57,7 +59,8 @@ pub fn route<'a>(request: &'a HttpRequest, base: &BaseUrl) -> Result<Route<'a>, 
     let reading = matches!(request.method.as_str(), "GET" | "HEAD");
     match (path, path.strip_prefix("/a/")) {
         ("/style.css", _) if reading => Ok(Route::Style),
-        ("/style.css", _) => Err(Stop::Method("GET, HEAD")),
+        (ANSWERED, _) if reading => Ok(Route::Answered),
+        ("/style.css" | ANSWERED, _) => Err(Stop::Method("GET, HEAD")),
         (_, Some(BACK)) if reading => Ok(Route::SignedIn),
         (_, Some(BACK)) => Err(Stop::Method("GET, HEAD")),
         (_, Some(token)) if reading && request.query == "sign-in" => Ok(Route::SignIn(token)),
@@ -121,6 +124,8 @@ mod tests {
             ("POST", "/approvals/a/t", Ok(Route::Decide("t"))),
             ("GET", "/style.css", Ok(Route::Style)),
             ("GET", "/a/signed-in", Ok(Route::SignedIn)),
+            ("GET", "/approvals/answered", Ok(Route::Answered)),
+            ("POST", "/answered", Err(Stop::Method("GET, HEAD"))),
             ("POST", "/a/signed-in", Err(Stop::Method("GET, HEAD"))),
             ("GET", "/", Err(Stop::NotFound)),
             ("POST", "/", Err(Stop::NotFound)),

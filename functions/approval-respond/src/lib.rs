@@ -16,6 +16,7 @@
 
 mod alone;
 mod answer;
+mod answered;
 mod cookie;
 pub mod form;
 mod guard;
@@ -103,6 +104,7 @@ where
         let answered = match guard::route(request, &self.settings.base) {
             Ok(Route::Style) => Ok(answer::style()),
             Ok(Route::Show(token)) => self.show(request, token).await,
+            Ok(Route::Answered) => self.answered(request).await,
             Ok(Route::Decide(token)) => self.decide(request, token).await,
             Ok(Route::SignIn(token)) => self.leave_to_sign_in(token).await,
             Ok(Route::SignedIn) => self.come_back_signed_in(request).await,
@@ -186,7 +188,7 @@ where
             if let Some(delivery) = booth.take_over(&opened.record).await? {
                 told(&opened.record, &delivery);
             }
-            return Ok(self.back_to(token));
+            return Ok(self.off_link(token));
         }
         let mistakes = form.mistakes(opened.record.rule.level);
         // The form of a review has no choice.
@@ -220,7 +222,7 @@ where
             Voted::Decided(delivery) if delivery.too_late() => {
                 self.reshow(409, request, token, VoteForm::default()).await
             }
-            Voted::Counted | Voted::Decided(_) => Ok(self.back_to(token)),
+            Voted::Counted | Voted::Decided(_) => Ok(self.off_link(token)),
             Voted::WrongCode(0) => self.reshow(403, request, token, VoteForm::default()).await,
             Voted::WrongCode(left) => {
                 let again = VoteForm::again(&form, vec![Mistake::WrongCode(left)]);

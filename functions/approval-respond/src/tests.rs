@@ -2,6 +2,7 @@
 //! the row of `docs/threats.md`.
 
 mod alone;
+mod answered;
 mod events;
 mod forms;
 mod levels;

@@ -83,10 +83,6 @@ async fn threat_01_scanners_change_nothing_and_a_person_decides_afterwards() {
     );
     let answer = scene.vote(0, "approve").await;
     assert_eq!(answer.status, 303);
-    assert_eq!(
-        answer.header("location"),
-        Some(format!("{BASE}/a/{token}").as_str())
-    );
     let results = scene.world.results();
     assert_eq!(results.len(), 1);
     let summary = &results[0].1;

@@ -230,7 +230,7 @@ async fn threat_23_a_host_header_moves_nothing() {
     let answer = scene.send(&form).await;
     assert_eq!(
         answer.header("location"),
-        Some(format!("{base}/a/{token}").as_str())
+        Some(format!("{base}/answered").as_str())
     );
 }
 
