@@ -15,6 +15,7 @@ use crate::{
         BucketConfig, CodebuildConfig, Config, FunctionConfig, SubscriptionConfig, TopicConfig,
     },
     face::states,
+    provider::codebuild::container_program,
     template::found::{Code, Definition, Found, FoundFunction, FoundMachine, substituted},
 };
 
@@ -32,6 +33,21 @@ pub(super) struct Surroundings {
     code: PathBuf,
     /// What people are told.
     pub(super) notes: Vec<String>,
+}
+
+/// The image of a build project that can be had here, or why its builds run on this machine.
+fn image(named: Option<&str>, containers: Option<&str>) -> (Option<String>, Option<String>) {
+    let why = match named {
+        None => return (None, None),
+        Some(own) if own.starts_with("aws/codebuild/") => "CodeBuild alone has it",
+        Some(_) if container_program(containers).is_none() => {
+            "neither Docker nor Podman is installed"
+        }
+        Some(image) => return (Some(image.to_owned()), None),
+    };
+    let named = named.unwrap_or_default();
+    let note = format!("builds run on this machine and not in {named}: {why}");
+    (None, Some(note))
 }
 
 /// How a function is started, and what is missing.
@@ -98,6 +114,13 @@ impl Surroundings {
             topic.or_insert(TopicConfig { subscriptions });
         }
         for (name, build) in &self.found.builds {
+            if config.codebuild.contains_key(name) {
+                continue;
+            }
+            let containers = config.engine.containers.as_deref();
+            let (image, note) = image(build.image.as_deref(), containers);
+            self.notes
+                .extend(note.map(|note| format!("{name}: {note}")));
             let project = config.codebuild.entry(name.clone());
             project.or_insert(CodebuildConfig {
                 buildspec: build.buildspec.clone(),
@@ -106,7 +129,7 @@ impl Surroundings {
                 secrets_manager: build.secrets_manager.clone(),
                 timeout_minutes: build.timeout_minutes,
                 cache: build.cache,
-                ..CodebuildConfig::default()
+                image,
             });
         }
         for (name, function) in &self.found.functions {
@@ -232,6 +255,33 @@ impl Surroundings {
                 let json = load::parse(&path.display().to_string(), &text).map_err(wrong)?;
                 Ok(json.to_string())
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_taken_where_it_can_be_run() {
+        let here = std::env::current_exe().expect("a program");
+        let here = here.to_str();
+        assert_eq!(image(None, here), (None, None));
+        let taken = (Some("node:20".to_owned()), None);
+        assert_eq!(image(Some("node:20"), here), taken);
+        for (named, containers, expected) in [
+            ("aws/codebuild/standard:7.0", here, "CodeBuild alone has it"),
+            (
+                "node:20",
+                Some("/no/such/program"),
+                "neither Docker nor Podman",
+            ),
+        ] {
+            let (taken, note) = image(Some(named), containers);
+            let note = note.expect("a note");
+            assert_eq!(taken, None);
+            assert!(note.contains(named) && note.contains(expected), "{note}");
         }
     }
 }

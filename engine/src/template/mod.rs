@@ -1,5 +1,6 @@
 //! CloudFormation templates: finds the pipeline and resolves what refers to this template itself.
 
+mod each;
 pub mod found;
 mod names;
 mod resolve;
@@ -41,6 +42,7 @@ fn problem<T>(text: impl Into<String>) -> Result<T, Problem> {
 /// # Errors
 /// No or several pipelines, or a value that this template alone cannot give.
 pub fn pipeline(template: &Value, choice: &Choice) -> Result<Value, Problem> {
+    let template = &each::expanded(template, choice)?;
     let resources = object(template, "Resources")?;
     let found: Vec<&String> = resources
         .iter()
@@ -200,6 +202,28 @@ Resources:
     }
 
     #[test]
+    fn imports_defaults_and_the_language_extensions_are_resolved() {
+        let template = json!({
+            "Transform": "AWS::LanguageExtensions",
+            "Mappings": {"M": {"a": {"b": "c"}}},
+            "Resources": {"P": {"Type": "AWS::CodePipeline::Pipeline", "Properties": {
+                "Name": {"Fn::ImportValue": {"Fn::Sub": "${AWS::Region}-name"}},
+                "RoleArn": {"Fn::ImportValue": "role"},
+                "Stages": [{"Name": {"Fn::FindInMap": ["M", "x", "b", {"DefaultValue": "none"}]}, "Actions": [
+                    {"Name": {"Fn::FindInMap": ["M", "a", "b"]}, "Configuration": {
+                        "UserParameters": {"Fn::ToJsonString": {"n": {"Fn::Length": ["x", "y"]}}}}}]}]}}},
+            "Outputs": {"Role": {"Value": {"Fn::Sub": "arn:${AWS::AccountId}"}, "Export": {"Name": "role"}}, "Plain": {"Value": "x"}},
+        });
+        let mut choice = choice();
+        let given = ("eu-west-1-name".to_owned(), "shop".to_owned());
+        choice.parameters.extend([given]);
+        let pipeline = pipeline(&template, &choice).expect("resolves");
+        let stage = json!({"name": "none", "actions": [{"name": "c", "configuration": {"UserParameters": "{\"n\":2}"}}]});
+        let expected = json!({"name": "shop", "roleArn": "arn:123456789012", "stages": [stage]});
+        assert_eq!(pipeline, expected);
+    }
+
+    #[test]
     fn what_cannot_be_resolved_is_named() {
         let cases = [
             (
@@ -216,7 +240,19 @@ Resources:
             ),
             (
                 json!({"Resources": {"P": {"Type": "AWS::CodePipeline::Pipeline", "Properties": {"Name": {"Fn::ImportValue": "x"}}}}}),
-                "Resources.P.Properties.Name: Fn::ImportValue cannot be resolved from this template alone; give the value with --parameter or write it out",
+                "Resources.P.Properties.Name: no output of this template is exported as x: give --parameter x=VALUE",
+            ),
+            (
+                json!({"Resources": {"P": {"Type": "AWS::CodePipeline::Pipeline", "Properties": {"Name": {"Fn::Cidr": ["x", 1, 2]}}}}}),
+                "Resources.P.Properties.Name: Fn::Cidr cannot be resolved here; write the value out",
+            ),
+            (
+                json!({"Resources": {"P": {"Type": "AWS::CodePipeline::Pipeline", "Properties": {"Fn::Transform": {"Name": "AWS::Include"}}}}}),
+                "Resources.P.Properties: AWS::Include runs on AWS only: take the template that CloudFormation made with it (aws cloudformation get-template --template-stage Processed)",
+            ),
+            (
+                json!({"Mappings": {"M": {"a": {"b": "c"}}}, "Resources": {"P": {"Type": "AWS::CodePipeline::Pipeline", "Properties": {"Name": {"Fn::FindInMap": ["M", "x", "b"]}}}}}),
+                "Resources.P.Properties.Name: Fn::FindInMap finds nothing for [\"M\", \"x\", \"b\"]",
             ),
         ];
         for (template, expected) in cases {

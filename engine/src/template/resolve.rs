@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
-use super::{Choice, Problem, problem};
+use super::{Choice, Problem, each, problem};
 
 /// Nesting of functions deeper than this is refused.
 const MAX_DEPTH: usize = 64;
@@ -137,16 +137,14 @@ impl Resolver<'_> {
                 };
                 self.value(branch, place, depth)
             }
-            "Fn::FindInMap" => {
-                let keys = self.texts(argument, place, depth)?;
-                match keys.as_slice() {
-                    [map, first, second]
-                        if !self.template["Mappings"][map][first][second].is_null() =>
-                    {
-                        Ok(Some(self.template["Mappings"][map][first][second].clone()))
-                    }
-                    _ => problem(format!("{place}: Fn::FindInMap finds nothing for {keys:?}")),
-                }
+            "Fn::FindInMap" => self.find_in_map(argument, place, depth),
+            "Fn::ImportValue" => {
+                let name = self.text(argument, place, depth)?;
+                self.import(&name, place, depth)
+            }
+            "Fn::Transform" => {
+                let name = argument["Name"].as_str().unwrap_or("Fn::Transform");
+                problem(format!("{place}: {}", each::not_run(name)))
             }
             "Fn::Base64" => {
                 let inner = self.text(argument, place, depth)?;
@@ -169,9 +167,55 @@ impl Resolver<'_> {
                 text(inner.to_string())
             }
             other => problem(format!(
-                "{place}: {other} cannot be resolved from this template alone; give the value with --parameter or write it out"
+                "{place}: {other} cannot be resolved here; write the value out"
             )),
         }
+    }
+
+    fn find_in_map(
+        &self,
+        argument: &Value,
+        place: &str,
+        depth: usize,
+    ) -> Result<Option<Value>, Problem> {
+        let parts = argument.as_array().map(Vec::as_slice).unwrap_or_default();
+        let (keys, default) = match parts {
+            [keys @ .., last] if !last["DefaultValue"].is_null() => {
+                (keys, Some(&last["DefaultValue"]))
+            }
+            keys => (keys, None),
+        };
+        let keys = keys.iter().map(|key| self.text(key, place, depth));
+        let keys: Vec<String> = keys.collect::<Result<_, _>>()?;
+        let found = match keys.as_slice() {
+            [map, first, second] => &self.template["Mappings"][map][first][second],
+            _ => &Value::Null,
+        };
+        match (found, default) {
+            (Value::Null, Some(default)) => self.value(default, place, depth),
+            (Value::Null, None) => {
+                problem(format!("{place}: Fn::FindInMap finds nothing for {keys:?}"))
+            }
+            (found, _) => Ok(Some(found.clone())),
+        }
+    }
+
+    /// What this template itself exports, else what was given for the name.
+    fn import(&self, name: &str, place: &str, depth: usize) -> Result<Option<Value>, Problem> {
+        let outputs = self.template["Outputs"].as_object();
+        for output in outputs.into_iter().flat_map(Map::values) {
+            let exported = &output["Export"]["Name"];
+            if !exported.is_null() && self.text(exported, place, depth)? == name {
+                return self.value(&output["Value"], place, depth);
+            }
+        }
+        let given = self.choice.parameters.get(name);
+        let given = given.ok_or_else(|| {
+            Problem(format!(
+                "{place}: no output of this template is exported as {name}: give --parameter {name}=VALUE"
+            ))
+        })?;
+        Ok(Some(Value::String(given.clone())))
     }
 
     pub(super) fn text(&self, value: &Value, place: &str, depth: usize) -> Result<String, Problem> {

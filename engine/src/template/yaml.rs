@@ -51,7 +51,7 @@ pub fn from_yaml(value: yaml_serde::Value) -> Result<Value, Problem> {
                 },
                 "Sub" | "Join" | "Select" | "Split" | "If" | "Equals" | "And" | "Or" | "Not"
                 | "FindInMap" | "ImportValue" | "Base64" | "GetAZs" | "Cidr" | "ToJsonString"
-                | "Length" => {
+                | "Length" | "Transform" => {
                     json!({ (format!("Fn::{name}")): inner })
                 }
                 _ => return problem(format!("unknown tag !{name}")),

@@ -35,6 +35,8 @@ mod stored;
 mod upload;
 mod work;
 
+pub use container::program as container_program;
+
 /// The provider of CodeBuild as an action and as a rule, and of Commands, which runs on the same machine.
 #[derive(Debug, Clone, Default)]
 pub struct CodeBuild {
