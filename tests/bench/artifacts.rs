@@ -19,6 +19,8 @@ use shared::{
 };
 use shared_aws::{artifacts::S3Artifacts, environment::Environment, sdk::Aws};
 
+use crate::memory;
+
 /// The first argument of the process that is measured.
 pub const CHILD: &str = "--artifact";
 const SIZES: [u64; 2] = [64, 1024];
@@ -116,12 +118,6 @@ pub fn child(arguments: &[String]) -> ExitCode {
             assert_eq!(read.expect("read"), b"{}");
         }
     });
-    let status = fs::read_to_string("/proc/self/status").expect("Linux");
-    let peak = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let kilobytes = peak.and_then(|line| line.split_whitespace().nth(1));
-    let kilobytes: f64 = kilobytes
-        .and_then(|text| text.parse().ok())
-        .expect("a peak");
-    println!("{:.1}", kilobytes / 1e3);
+    println!("{:.1}", memory("self", "VmHWM:").expect("Linux"));
     ExitCode::SUCCESS
 }

@@ -10,7 +10,7 @@ use harness::process::Server;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::{api, executions, median};
+use crate::{api, executions, median, memory};
 
 const PIPELINE: &str = "bench-history";
 const STORED: usize = 100_000;
@@ -214,10 +214,7 @@ fn walk(client: &mut api::Client) -> Walked {
 
 /// Megabytes of memory that a process holds.
 fn resident(server: &Server) -> Option<f64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.id())).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-    let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes / 1e3)
+    memory(&server.id().to_string(), "VmRSS:")
 }
 
 fn megabytes(bytes: u64) -> String {

@@ -9,6 +9,7 @@ mod executions;
 mod history;
 mod lambda;
 mod sizes;
+mod sources;
 mod states;
 
 use std::{future::Future, process::ExitCode};
@@ -18,8 +19,9 @@ type Figures = Vec<(String, String)>;
 type Subject = (&'static str, fn() -> Figures);
 
 /// What can be measured alone, in the order of a whole run.
-const SUBJECTS: [Subject; 9] = [
+const SUBJECTS: [Subject; 10] = [
     ("artifacts", artifacts::measure),
+    ("sources", sources::measure),
     ("sizes", sizes::measure),
     ("example", example::measure),
     ("lambda", lambda::measure),
@@ -61,6 +63,14 @@ fn ended(measure: impl Future<Output = Figures>) -> Figures {
 
 fn row(what: &str, figure: &str) {
     println!("{what:<70} {figure:>24}");
+}
+
+/// Megabytes of a process (its id, or `self`) by a field of its status: `VmRSS:`, or `VmHWM:` for its peak.
+fn memory(process: &str, field: &str) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with(field))?;
+    let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes / 1e3)
 }
 
 /// The middle of the samples.
