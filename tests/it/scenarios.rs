@@ -132,6 +132,8 @@ scenarios! {
     a_failing_deployment_names_its_script: "deploy-servers-fails",
     an_environment_of_beanstalk_is_simulated: "deploy-beanstalk",
     an_image_is_a_source: "image",
+    every_kind_of_source_has_its_variables: "sources",
+    a_bucket_gets_files_and_archives: "deploy-s3",
     a_window_that_stays_closed_times_out: "rule-window-closed",
     a_variable_skips_a_stage: "rule-skip",
     a_failed_stage_is_retried: "rule-retry",
@@ -156,8 +158,45 @@ scenarios! {
     a_template_of_sam: "template-sam",
     a_document_of_terraform: "template-terraform",
     a_template_written_by_hand: "template-yaml",
+    a_check_tells_all_that_aws_refuses: "check-errors",
     a_check_advises: "check-advice",
     a_check_speaks_sarif: "check-sarif",
     a_good_definition_as_yaml: "definition-good-yaml",
     a_good_template: "definition-good-template",
+}
+
+/// Names of the tests of `tests/it`.
+fn tests_below(folder: &Path, names: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).expect("listed").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            tests_below(&path, names);
+        } else if let Ok(text) = fs::read_to_string(&path) {
+            let functions = text.lines().filter_map(|line| line.strip_prefix("fn "));
+            let named = functions.filter_map(|line| line.split('(').next());
+            names.extend(named.map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn every_system_names_a_test_that_is_there() {
+    let text = fs::read_to_string(root().join("docs/semantics.md")).expect("the page");
+    let (_, table) = text.split_once("| shown by |").expect("the table");
+    let (table, _) = table.split_once("\n\n").expect("its end");
+    let mut there = Vec::new();
+    tests_below(&root().join("tests/it"), &mut there);
+    let scenarios = root().join("tests/scenarios");
+    let mut rows = 0;
+    for row in table.lines().skip(2) {
+        let shown_by = row.split('|').nth(3).expect("a third column");
+        let names: Vec<&str> = shown_by.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "{row}");
+        for name in names {
+            let there = there.iter().any(|it| it == name) || scenarios.join(name).is_dir();
+            assert!(there, "{name} is no test: {row}");
+        }
+        rows += 1;
+    }
+    assert!(rows > 20, "{rows} rows");
 }

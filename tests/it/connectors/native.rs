@@ -3,7 +3,8 @@
 use std::{fs, path::Path, process::Command, time::Duration};
 
 use harness::{
-    process::{finish, shown},
+    engine::{Engine, pipeline, zip},
+    process::{finish, shown, wait},
     workspace::stagewright,
 };
 use jiff::SignedDuration;
@@ -113,6 +114,42 @@ fn jenkins_as_its_plugin_names_it() {
         files: &[],
     };
     play.succeeds("SUCCESS");
+    assert_eq!(vendor.stage.with(|vendor| vendor.starts()), 1);
+}
+
+#[test]
+fn a_stopped_pipeline_stops_the_build_at_jenkins() {
+    let mut vendor = Jenkins::default().quick().with_job("team/app", None);
+    vendor.build_time = SignedDuration::from_hours(1);
+    let vendor = Stage::new(vendor).serve();
+    let secrets = Stage::new(Secrets::of(&[("ci", "planted-token")])).serve();
+    let engine = Engine::start(&format!(
+        "[bucket.artifacts]\n[bucket.source]\nversioned = true\n[connector.Jenkins]\n\
+         parameters = {{ url = \"{}/jenkins\", user = \"pipeline\", token = \"ssm:ci\", projects = {{ shop = \"team/app\" }} }}\n\
+         [function.action-jenkins]\ntimeout_seconds = 60\nenvironment = {{ AWS_ENDPOINT_URL_SSM = {:?} }}\n",
+        vendor.url, secrets.url
+    ));
+    engine.put("/source/app.zip", &zip(&[("a.txt", "a")]));
+    let action = json!({"name": "Vendor", "configuration": {"ProjectName": "shop"}, "inputArtifacts": [{"name": "App"}],
+        "actionTypeId": {"category": "Build", "owner": "Custom", "provider": "Jenkins", "version": "1"}});
+    engine.ask("CreatePipeline", &pipeline("release", "Work", &[action]));
+    let builds = |actions: &[Value]| {
+        let result = |action: &Value| action["output"]["executionResult"].clone();
+        let first = actions.first().map(result).unwrap_or_default();
+        let url = first["externalExecutionUrl"].as_str().unwrap_or_default();
+        url.contains("/job/app/1")
+    };
+    let actions = engine.actions("release", "Work", builds);
+    let stops = || vendor.stage.count("POST", "/job/app/1/stop");
+    assert_eq!(stops(), 0);
+    let stop = json!({"pipelineName": "release", "abandon": true,
+        "pipelineExecutionId": actions[0]["pipelineExecutionId"]});
+    engine.ask("StopPipelineExecution", &stop);
+    wait("Jenkins to be told to stop the build", || {
+        (stops() == 1).then_some(())
+    });
+    let over = |actions: &[Value]| actions[0]["status"] == "Abandoned";
+    engine.actions("release", "Work", over);
     assert_eq!(vendor.stage.with(|vendor| vendor.starts()), 1);
 }
 
