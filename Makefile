@@ -5,6 +5,7 @@ STATE     := .stagewright
 SITE_URLS := --variable 'PreviewUrl={base-url}/_stagewright/site/corner-bakery-preview/' \
              --variable 'SiteUrl={base-url}/_stagewright/site/corner-bakery-live/'
 VENV      := target/clients
+ENGINES   := target/engines
 TOOLS     := target/infra
 CALLS     := $(CURDIR)/target/calls
 BROWSER   := target/browser
@@ -76,7 +77,7 @@ destroy: ## delete what deploy made
 outputs: ## what to put into pipelines
 	@sh infra/outputs.sh
 
-bench: ## measure what the budgets promise
+bench: $(VENV)/ready $(ENGINES)/ready ## measure what the budgets promise
 	$(CARGO) build --quiet --release --workspace --bins
 	target/release/bench
 
@@ -89,6 +90,9 @@ $(BROWSER)/ready: tests/browser/install.sh
 	@sh tests/browser/install.sh $(BROWSER)
 
 # The AWS CLI and boto3, as users have them. Without python3 the tests that need them say that they are skipped.
+$(ENGINES)/ready: tests/bench/engines.sh
+	@sh tests/bench/engines.sh $(ENGINES)
+
 $(VENV)/ready: tests/clients/requirements.txt tests/clients/install.sh
 	@sh tests/clients/install.sh $(VENV) tests/clients/requirements.txt
 

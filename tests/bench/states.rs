@@ -1,5 +1,5 @@
-//! State machines: transitions a second in the interpreter alone, through the engine with its journal, and through moto in
-//! the same run where it is installed; memory and bytes of an execution that waits.
+//! State machines: transitions a second in the interpreter alone, through the engine with its journal, and through other
+//! engines in the same run where they are installed; memory of an execution that waits.
 
 use std::{
     fs,
@@ -19,6 +19,7 @@ use engine_states::{
 use harness::{
     http,
     process::{Server, client, wait},
+    workspace::root,
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -95,7 +96,10 @@ pub fn measure() -> Vec<(String, String)> {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(folder.path(), &[]);
-    let moto = Moto::start();
+    let others: Vec<Other> = [Other::moto(), Other::ministack()]
+        .into_iter()
+        .flatten()
+        .collect();
     for (number, work) in works().iter().enumerate() {
         let ours = create(&server.url, &format!("express-{number}"), work, "EXPRESS");
         let express = rate(work, || sync(&server.url, &ours, &work.input));
@@ -126,12 +130,17 @@ pub fn measure() -> Vec<(String, String)> {
             format!("{name}: standard, polled"),
             format!("{standard:.0}/s"),
         ));
-        if let Some(moto) = &moto {
-            let machine = create(&moto.url, &format!("standard-{number}"), &small, "STANDARD");
-            let other = rate(&small, || polled(&moto.url, &machine, &small.input));
+        for other in &others {
+            let machine = create(
+                &other.url,
+                &format!("standard-{number}"),
+                &small,
+                "STANDARD",
+            );
+            let theirs = rate(&small, || polled(&other.url, &machine, &small.input));
             rows.push((
-                format!("{name}: standard, polled, moto in the same run, and ours to it"),
-                format!("{other:.0}/s, {:.0} times", standard / other),
+                format!("{name}: the same, {}, and ours to it", other.name),
+                format!("{theirs:.0}/s, {:.0} times", standard / theirs),
             ));
         }
     }
@@ -264,45 +273,72 @@ fn resident(process: u32) -> u64 {
         .unwrap_or_default()
 }
 
-/// moto's server, told to execute state machines; ends with the value.
-struct Moto {
+/// Another engine of state machines; ends with the value.
+struct Other {
+    name: &'static str,
     url: String,
     child: Child,
 }
 
-impl Moto {
-    fn start() -> Option<Self> {
+impl Other {
+    /// moto's server, told to execute state machines.
+    fn moto() -> Option<Self> {
         let program = client("moto_server")?;
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        drop(listener);
-        let child = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("moto starts");
-        let moto = Self {
-            url: format!("http://127.0.0.1:{port}"),
-            child,
-        };
+        let moto = Self::start("moto", |port| {
+            let mut command = Command::new(program);
+            command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+            command
+        });
         let config = json!({"stepfunctions": {"execute_state_machine": true}}).to_string();
         wait("moto", || {
             let headers = [("content-type", "application/json")];
-            let answer = http::request(
-                &moto.url,
-                "POST",
-                "/moto-api/config",
-                &headers,
-                config.as_bytes(),
-            );
+            let path = "/moto-api/config";
+            let answer = http::request(&moto.url, "POST", path, &headers, config.as_bytes());
             answer.ok().filter(|a| a.status < 300)
         });
         Some(moto)
     }
+
+    /// MiniStack, of an environment of its own: it wants another botocore than the clients.
+    fn ministack() -> Option<Self> {
+        let program = root().join("target/engines/bin/ministack");
+        if !program.exists() {
+            eprintln!(
+                "SKIPPED: ministack is not installed under target/engines (`make bench` installs it where python3 is)"
+            );
+            return None;
+        }
+        let other = Self::start("MiniStack", |port| {
+            let mut command = Command::new(program);
+            command
+                .env("BIND_HOST", "127.0.0.1")
+                .env("GATEWAY_PORT", port.to_string())
+                .env("LOG_LEVEL", "ERROR");
+            command
+        });
+        let target = "AWSStepFunctions.ListStateMachines";
+        wait("MiniStack", || {
+            let answer = http::json(&other.url, "states", target, &json!({}));
+            answer.ok().filter(|a| a.status < 300)
+        });
+        Some(other)
+    }
+
+    fn start(name: &'static str, command: impl FnOnce(u16) -> Command) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        drop(listener);
+        let child = command(port)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
+        let url = format!("http://127.0.0.1:{port}");
+        Self { name, url, child }
+    }
 }
 
-impl Drop for Moto {
+impl Drop for Other {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

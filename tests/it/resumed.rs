@@ -92,6 +92,16 @@ fn machine(engine: &Engine, definition: &Value) -> Value {
     states(engine, "CreateStateMachine", &made)["stateMachineArn"].clone()
 }
 
+/// What is kept of the task that waits for an execution.
+fn waiter(engine: &Engine, execution: &Value) -> Value {
+    let key = format!("resume#{}", execution.as_str().expect("an id"));
+    let get = json!({"TableName": "stagewright", "Key": {"pk": {"S": key}, "sk": {"S": "task"}}});
+    let target = "DynamoDB_20120810.GetItem";
+    let answer = http::json(&engine.server.url, "dynamodb", target, &get).expect("an answer");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()["Item"].clone()
+}
+
 #[test]
 fn a_machine_waits_for_the_pipeline_that_it_started() {
     let (engine, first) = shop();
@@ -135,6 +145,20 @@ fn a_machine_waits_for_the_pipeline_that_it_started() {
     // What is resumed is resumed by its own execution alone.
     let now = states(&engine, "DescribeExecution", &last);
     assert_eq!(now["status"], "RUNNING", "{now}");
+
+    // A token whose machine was stopped is forgotten at the next change, and the pipeline goes on to its end.
+    let (token, gone) = asked(&engine, &stopped);
+    assert!(waiter(&engine, &gone).is_object(), "its token is kept");
+    states(&engine, "StopExecution", &last);
+    decide(&engine, &token, "Approved");
+    wait("the token's end", || {
+        waiter(&engine, &gone).is_null().then_some(())
+    });
+    let input = json!({"pipelineName": "shop", "pipelineExecutionId": gone});
+    wait("the pipeline's end", || {
+        let now = engine.ask("GetPipelineExecution", &input);
+        (now["pipelineExecution"]["status"] == "Succeeded").then_some(())
+    });
 }
 
 /// A retry of the state, or Lambda's repeat of the call, finds the execution that the first attempt started.

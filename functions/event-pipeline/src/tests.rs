@@ -105,6 +105,36 @@ async fn a_lost_answer_is_sent_again_and_taken_once() {
 }
 
 #[tokio::test]
+async fn a_lost_heartbeat_is_sent_again_and_the_token_stays() {
+    for at in 0..2 {
+        for fate in [Fate::FailBefore, Fate::FailAfter, Fate::Throttle] {
+            let (memory, resume) = world(Mode::At(at, fate)).await;
+            let mut tries = 1;
+            while resume.take(event("Stage", "STARTED")).await.is_err() {
+                tries += 1;
+                assert!(tries < 5, "{at} {fate:?}");
+            }
+            assert!(tries > 1, "{at} {fate:?}: nothing failed");
+            assert!(memory.beats() > 0 && kept(&memory), "{at} {fate:?}");
+            assert_eq!(memory.answer_of("t"), None, "{at} {fate:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_is_no_failure() {
+    let memory = MemoryResume::default();
+    let resume = Resume {
+        waiters: memory.clone(),
+        tasks: memory.clone(),
+    };
+    for (kind, state) in [("Pipeline", "SUCCEEDED"), ("Stage", "FAILED")] {
+        resume.take(event(kind, state)).await.unwrap();
+    }
+    assert_eq!(memory.beats(), 0);
+}
+
+#[tokio::test]
 async fn what_is_no_event_of_a_pipeline_fails() {
     let (_, resume) = world(Mode::Work).await;
     let refused = resume.take(json!({"source": "aws.s3"})).await.unwrap_err();

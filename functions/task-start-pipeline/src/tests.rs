@@ -53,6 +53,35 @@ async fn what_ended_before_its_token_was_kept_is_answered_at_once() {
 }
 
 #[tokio::test]
+async fn a_token_that_expired_meanwhile_is_forgotten_and_the_pipeline_goes_on() {
+    let (memory, _, world) = world(Mode::Work);
+    memory.end_all(End::Succeeded);
+    memory.close("t1");
+    world.take(input("t1")).await.unwrap();
+    let [execution] = memory.started().try_into().unwrap();
+    assert_eq!(memory.waiter(&execution), None);
+    assert_eq!(memory.answer_of("t1"), None);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_starts_nothing() {
+    let (memory, _, world) = world(Mode::Work);
+    for bad in [json!({}), json!({"taskToken": "t1", "pipeline": "no name"})] {
+        let refused = world.take(bad).await.unwrap_err();
+        assert!(matches!(refused, StartError::Input(_)), "{refused}");
+    }
+    assert_eq!(memory.started(), []);
+}
+
+#[tokio::test]
+async fn a_start_that_fails_keeps_no_token() {
+    let (memory, _, world) = world(Mode::At(0, Fate::FailBefore));
+    let refused = world.take(input("t1")).await.unwrap_err();
+    assert!(matches!(refused, StartError::Start(_)), "{refused}");
+    assert_eq!(memory.started(), []);
+}
+
+#[tokio::test]
 async fn a_state_that_is_tried_again_starts_nothing_more() {
     for at in 0..5 {
         for fate in [Fate::FailBefore, Fate::FailAfter] {
