@@ -15,6 +15,8 @@ from pathlib import Path
 
 import boto3
 from approve import answer
+from botocore.exceptions import WaiterError
+from botocore.waiter import WaiterModel, create_waiter_with_client
 from session import client, refused, wait
 
 url = sys.argv[1]
@@ -130,6 +132,18 @@ assert sorted(names) == ["good", "held"], names
 assert live() == {"2.0", "2.2"}, live()
 print("rolled back, rejected, stopped, redriven")
 
+# botocore has no waiters for Step Functions; this is how people make their own.
+accept = lambda status, state: {"matcher": "path", "argument": "status", "expected": status, "state": state}
+told = {"operation": "DescribeExecution", "delay": 1, "maxAttempts": 60,
+        "acceptors": [accept("SUCCEEDED", "success"), accept("FAILED", "failure"), accept("TIMED_OUT", "failure")]}
+model = WaiterModel({"version": 2, "waiters": {"ExecutionSucceeded": told}})
+succeeded = create_waiter_with_client("ExecutionSucceeded", model, states)
+succeeded.wait(executionArn=start("waited", migration, tables=["a"]))
+try:
+    succeeded.wait(executionArn=start("waited-no", migration, tables=["broken"]))
+    sys.exit("the waiter should have failed")
+except WaiterError as error:
+    assert error.last_response["error"] == "TooManyLeft", error.last_response
 version = states.publish_state_machine_version(stateMachineArn=migration)["stateMachineVersionArn"]
 done = ended(start("all", version, tables=["a", "broken", "ccc"]))
 assert json.loads(done["output"]) == {"moved": ["a", "ccc"], "left": ["broken"], "rows": 400}, done
