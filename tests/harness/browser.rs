@@ -1,11 +1,14 @@
 //! Chromium, driven over the DevTools protocol: real clicks and keys, every request seen, pictures taken.
 
+mod installed;
+pub mod tabs;
+
 use std::{
     collections::VecDeque,
     fs,
     io::{BufRead, BufReader},
     net::TcpStream,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -14,13 +17,19 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use tungstenite::{Message, WebSocket, client};
 
-use crate::{process::PATIENCE, workspace::root};
+use crate::process::PATIENCE;
+
+pub use installed::{axe, chromium};
 
 /// A browser with one page; ends with the value.
 pub struct Browser {
     child: Child,
     socket: WebSocket<TcpStream>,
     session: String,
+    /// Whose cookies the page has.
+    context: Value,
+    /// The page.
+    target: Value,
     next: u64,
     events: VecDeque<Value>,
     /// Every request the page made: method, address, headers.
@@ -56,42 +65,6 @@ pub const SCREENS: [Screen; 4] = [
         dark: true,
     },
 ];
-
-/// The program, if it is here. In CI it must be.
-pub fn chromium() -> Option<PathBuf> {
-    let places = [
-        "/usr/bin/chromium",
-        "/usr/bin/chromium-browser",
-        "/usr/bin/google-chrome",
-    ];
-    let found = places.iter().map(PathBuf::from).find(|path| path.exists());
-    if found.is_none() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "chromium is not installed: run `make test-browser`"
-        );
-        eprintln!(
-            "SKIPPED: chromium is not installed (Debian: apt-get install chromium), so nothing is tried in a browser"
-        );
-    }
-    found
-}
-
-/// The text of axe-core, if it is here. In CI it must be.
-pub fn axe() -> Option<String> {
-    let path = root().join("target/browser/node_modules/axe-core/axe.min.js");
-    let text = fs::read_to_string(path).ok();
-    if text.is_none() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "axe-core is not installed: run `make test-browser`"
-        );
-        eprintln!(
-            "SKIPPED: axe-core is not installed under target/browser (`make test-browser` does it where npm is)"
-        );
-    }
-    text
-}
 
 impl Browser {
     /// Starts one, where there is one.
@@ -145,6 +118,8 @@ impl Browser {
             child,
             socket,
             session: String::new(),
+            context: Value::Null,
+            target: Value::Null,
             next: 0,
             events: VecDeque::new(),
             asked: Vec::new(),
@@ -158,9 +133,17 @@ impl Browser {
     pub fn new_page(&mut self) {
         self.session.clear();
         let context = self.call("Target.createBrowserContext", json!({}));
-        let target = json!({"url": "about:blank", "browserContextId": context["browserContextId"]});
+        self.context = context["browserContextId"].clone();
+        self.attach();
+    }
+
+    /// A page beside the one before, with its cookies.
+    fn attach(&mut self) {
+        self.session.clear();
+        let target = json!({"url": "about:blank", "browserContextId": self.context});
         let target = self.call("Target.createTarget", target);
-        let attach = json!({"targetId": target["targetId"], "flatten": true});
+        self.target = target["targetId"].clone();
+        let attach = json!({"targetId": self.target, "flatten": true});
         let session = self.call("Target.attachToTarget", attach);
         session["sessionId"]
             .as_str()
@@ -179,16 +162,20 @@ impl Browser {
             .unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
-    fn try_call(&mut self, method: &str, params: Value) -> Result<Value, String> {
+    /// Sends a call; its number.
+    fn send(&mut self, method: &str, params: Value) -> Result<u64, String> {
         self.next += 1;
-        let id = self.next;
-        let mut message = json!({"id": id, "method": method, "params": params});
+        let mut message = json!({"id": self.next, "method": method, "params": params});
         if !self.session.is_empty() {
             message["sessionId"] = json!(self.session);
         }
-        self.socket
-            .send(Message::text(message.to_string()))
-            .map_err(|e| e.to_string())?;
+        let message = Message::text(message.to_string());
+        self.socket.send(message).map_err(|e| e.to_string())?;
+        Ok(self.next)
+    }
+
+    fn try_call(&mut self, method: &str, params: Value) -> Result<Value, String> {
+        let id = self.send(method, params)?;
         loop {
             let answer = self.read()?;
             if answer["id"] == id {

@@ -48,6 +48,8 @@ struct Html<'a> {
 pub enum Occasion {
     /// For the first time.
     First,
+    /// Time runs out, and those who were asked before have not decided.
+    Escalated,
     /// The link they had is revoked.
     Renewed,
     /// Time runs out and they have not answered.
@@ -59,6 +61,7 @@ impl Occasion {
     const fn prefix(self) -> &'static str {
         match self {
             Self::First => "",
+            Self::Escalated => "Time runs out: ",
             Self::Renewed => "New link: ",
             Self::Reminder => "Reminder: ",
         }
@@ -68,6 +71,7 @@ impl Occasion {
     const fn kicker(self) -> &'static str {
         match self {
             Self::First => "Approval needed",
+            Self::Escalated => "Time runs out, and nobody has decided: you are asked too",
             Self::Renewed => "Approval needed: a new link for the one that was revoked",
             Self::Reminder => "Reminder: approval still needed",
         }

@@ -115,11 +115,11 @@ pub fn compose_locked(
     let otherwise = record.request.asker.otherwise();
     let told = if recipient.quarantined_at.is_some() {
         format!(
-            "Approve and reject came from your links within seconds, as when a mail scanner follows every link. Neither counts. To answer all the same: {otherwise}"
+            "Approve and reject came from your links within seconds, as when a mail scanner follows every link. Neither counts. {otherwise}"
         )
     } else {
         format!(
-            "A wrong code was typed {CODE_TRIES} times on the page of your link. If that was you: {otherwise} If it was not, somebody else has the link, but not the code: tell whoever runs the approvals."
+            "A wrong code was typed {CODE_TRIES} times on the page of your link. {otherwise} If it was not you who typed, somebody else has the link, but not the code: tell whoever runs the approvals."
         )
     };
     let news = News {

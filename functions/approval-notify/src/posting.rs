@@ -247,6 +247,7 @@ where
         let occasion = match due {
             Due::Reminder { .. } => Occasion::Reminder,
             _ if recipient.renewals > 0 => Occasion::Renewed,
+            _ if !record.asked_first(recipient) => Occasion::Escalated,
             _ => Occasion::First,
         };
         let mail = letter::compose(

@@ -255,6 +255,17 @@ impl Record {
         self.recipients.iter().find(|r| r.id == *id)
     }
 
+    /// Whether the rule asked them from the beginning, and not because time ran out.
+    pub fn asked_first(&self, who: &Recipient) -> bool {
+        let Request {
+            asked_at,
+            expires_at,
+            ..
+        } = self.request;
+        let first = self.rule.asked_between(asked_at, expires_at);
+        first.contains(&who.person)
+    }
+
     /// The recipient's vote, if there is one.
     pub fn vote_of(&self, id: &RecipientId) -> Option<&Vote> {
         self.votes.iter().find(|v| v.recipient == *id)

@@ -1,27 +1,13 @@
-//! Pictures of every page and of the mail, on a phone and a desk, by day and by night; and what axe-core has against
+//! Pictures of every page and mail, on a phone and a desk, by day and by night; and what axe-core has against
 //! them. The pictures lie in `target/browser/pictures`.
 
-use approval_notify::letter::{self, Occasion};
 use harness::{
     browser::{Browser, SCREENS, axe},
     workspace::root,
 };
+use serde_json::json;
 
-use shared::{
-    approval::{
-        code::Code, id::RecipientId, link::Purpose, port::Entropy, request::Record, rules::RuleSet,
-        settings::NotifySettings,
-    },
-    port::Clock,
-    secret::Secret,
-};
-use shared_testkit::{
-    FixedClock,
-    approval::{ApprovalWorld, KID, sample_history, sample_request},
-    time::BEGINNING,
-};
-
-use super::{asked, link, rule};
+use super::{asked, link, mails};
 
 /// Takes the pictures of what is open and asks axe-core.
 fn look(browser: &mut Browser, axe: Option<&str>, name: &str) {
@@ -50,69 +36,59 @@ fn look(browser: &mut Browser, axe: Option<&str>, name: &str) {
     }
 }
 
-/// The mail of this level, as Dana gets it.
-fn mail(level: &str) -> String {
-    let (world, clock) = (ApprovalWorld::new(1), FixedClock::default());
-    let mut request = sample_request(BEGINNING);
-    request.facts.history = sample_history(BEGINNING);
-    let record = Record::opened(request, rule(level), || {
-        (RecipientId::from_random(world.bytes()), world.bytes())
-    });
-    let settings = NotifySettings {
-        table: "unused".to_owned(),
-        rules: RuleSet::simple(["dana@example.com"], 1).expect("a rule"),
-        mailing: shared::approval::settings::Mailing::Ses {
-            from: "pipelines@example.com".parse().expect("an address"),
-        },
-        base: "https://approve.example.com".parse().expect("a base"),
-        key: "unused".to_owned(),
-        kid: KID.parse().expect("a kid"),
-        topics: Vec::new(),
-        zone: "Europe/Berlin".parse().expect("a zone"),
-        slack_token: None,
-        slack_api: "https://slack.com/api".to_owned(),
-        audit_mail: Vec::new(),
-    };
-    let links: Vec<(Purpose, Secret)> = record
-        .rule
-        .level
-        .purposes()
-        .iter()
-        .map(|purpose| (*purpose, Secret::new("v4.public.example".to_owned())))
-        .collect();
-    let code = Code::from_random([20, 3, 9, 28, 17, 5, 30, 11]);
-    let letter = letter::compose(
-        &record,
-        &record.recipients[0],
-        &settings,
-        &links,
-        &code,
-        Occasion::First,
-        clock.now(),
-    );
-    let mail = letter.expect("a mail");
-    assert!(
-        mail.html.reveal().len() < 90_000,
-        "mail programs cut longer ones"
-    );
-    mail.html.reveal().clone()
-}
-
 #[test]
-fn the_mail_looks_right_to_axe() {
+fn every_mail_looks_right_to_axe() {
     let Some(mut browser) = Browser::start() else {
         return;
     };
     let axe = axe();
-    for level in ["L1", "L2", "L3"] {
-        let file = browser.file("mail.html", &mail(level));
+    for (name, mail) in mails::all() {
+        assert!(mail.len() < 90_000, "{name}: mail programs cut longer ones");
+        let file = browser.file("mail.html", &mail);
         browser.open(&file);
-        look(&mut browser, axe.as_deref(), &format!("mail-{level}"));
+        look(&mut browser, axe.as_deref(), &format!("mail-{name}"));
         // A finger fits.
-        let small = browser.eval("[...document.querySelectorAll('a.button')].filter(a => a.getBoundingClientRect().height < 44).length");
-        assert_eq!(small, 0);
-        assert_eq!(browser.eval("document.images.length"), 0);
+        let small = browser.eval("[...document.querySelectorAll('a.button, a.hollow')].filter(a => a.getBoundingClientRect().height < 44).length");
+        assert_eq!(small, 0, "{name}");
+        assert_eq!(browser.eval("document.images.length"), 0, "{name}");
     }
+}
+
+/// What auditors get from `stagewright audit export`, on screens and on paper.
+#[test]
+fn the_page_of_the_audit_looks_right_to_axe() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let chain = folder.path().join("chain.jsonl");
+    std::fs::write(&chain, mails::audit()).expect("written");
+    let mut export = std::process::Command::new(harness::workspace::stagewright());
+    export
+        .args(["audit", "export", "--format", "html"])
+        .arg(&chain);
+    let made = export.output().expect("stagewright is built");
+    let page = String::from_utf8(made.stdout).expect("UTF-8");
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    let file = browser.file("audit.html", &page);
+    browser.open(&file);
+    look(&mut browser, axe().as_deref(), "audit");
+    printed(&mut browser, "audit");
+}
+
+/// The page on paper.
+fn printed(browser: &mut Browser, name: &str) {
+    browser.call("Emulation.setEmulatedMedia", json!({"media": "print"}));
+    let folder = root().join("target/browser/pictures");
+    browser.picture(&folder.join(format!("{name}-print.png")));
+    let forms = browser
+        .eval("[...document.forms].filter(f => f.getBoundingClientRect().height > 0).length");
+    assert_eq!(forms, 0, "{name}: paper holds no form");
+    browser.call("Emulation.setEmulatedMedia", json!({"media": ""}));
 }
 
 #[test]
@@ -145,6 +121,16 @@ fn every_page_looks_right_to_axe() {
         "The opening hours on Sunday are wrong.",
     );
     look(&mut browser, axe, "rejected");
+    printed(&mut browser, "rejected");
+    let text = browser.text();
+    for fact in [
+        "Rejected on",
+        "The opening hours on Sunday are wrong.",
+        "CET (",
+        "Request",
+    ] {
+        assert!(text.contains(fact), "{fact}: {text}");
+    }
     let (site, invited) = asked("L1");
     browser.open(&link(&site, &invited[0].token));
     look(&mut browser, axe, "level-1");

@@ -2,6 +2,7 @@
 
 mod frames;
 mod looks;
+mod mails;
 mod person;
 mod scanner;
 mod sign_in;

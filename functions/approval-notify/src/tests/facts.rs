@@ -278,17 +278,27 @@ fn both_parts_of_an_outcome_tell_the_same() {
 #[test]
 fn every_mail_of_a_request_is_a_machines_and_of_one_thread() {
     let (notify, mut record) = full();
-    let mut mails: Vec<Mail> = [Occasion::First, Occasion::Renewed, Occasion::Reminder]
-        .into_iter()
-        .map(|occasion| asked(&notify, &record, occasion))
-        .collect();
+    let mut mails: Vec<Mail> = [
+        Occasion::First,
+        Occasion::Escalated,
+        Occasion::Renewed,
+        Occasion::Reminder,
+    ]
+    .into_iter()
+    .map(|occasion| asked(&notify, &record, occasion))
+    .collect();
     let begins: Vec<&str> = mails
         .iter()
         .map(|mail| mail.subject.split(']').next().unwrap())
         .collect();
     assert_eq!(
         begins,
-        ["[Release", "New link: [Release", "Reminder: [Release"]
+        [
+            "[Release",
+            "Time runs out: [Release",
+            "New link: [Release",
+            "Reminder: [Release"
+        ]
     );
     assert!(
         mails[0]

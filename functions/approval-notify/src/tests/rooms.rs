@@ -234,6 +234,14 @@ async fn reminders_and_escalations_are_written_under_the_question() {
             .any(|text| text.contains("bosses may answer too")),
         "{said:?}"
     );
+    let mails = place.world.mails();
+    let kims = mails.iter().find(|m| m.to == "kim@example.com").unwrap();
+    assert!(
+        kims.subject.starts_with("Time runs out: ")
+            && kims.html.reveal().contains("you are asked too"),
+        "{}",
+        kims.subject
+    );
     let bosses = place.message(BOSSES);
     assert!(
         bosses.contains("Approve site-release?") && bosses.contains("Kim"),
