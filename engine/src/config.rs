@@ -11,6 +11,7 @@ use std::{
 use engine_plan::definition::CustomActionType;
 use serde::Deserialize;
 use shared::approval::rules::RuleSet;
+use shared::secret::Secret;
 
 use crate::{
     connector::{self, Connectors},
@@ -163,6 +164,9 @@ const fn memory() -> u32 {
 pub struct GitRemote {
     /// A git URL, or a path of this machine.
     pub git: String,
+    /// Of a connection: what its host signs webhooks with.
+    #[serde(default)]
+    pub secret: Option<Secret>,
 }
 
 /// `[codedeploy."APPLICATION/GROUP"]`.

@@ -1,6 +1,7 @@
 //! Whole-system tests in one binary.
 
 mod asked;
+mod bitbucket;
 mod browser;
 mod clients;
 mod conformance;

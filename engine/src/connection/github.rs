@@ -3,16 +3,10 @@
 use engine_plan::trigger::{Change, ChangeKind, PullRequestEvent};
 use serde::Deserialize;
 
+use super::PayloadError;
+
 /// GitHub lists at most so many commits of a push.
 const COMMITS_LISTED: usize = 2_048;
-
-/// A payload that is none.
-#[derive(Debug, thiserror::Error)]
-#[error("the payload of {event} cannot be read: {problem}")]
-pub struct PayloadError {
-    event: String,
-    problem: String,
-}
 
 #[derive(Deserialize)]
 struct Push {

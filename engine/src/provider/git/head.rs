@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     program::Git,
-    remote::{Repository, credentials},
+    remote::{Remote, Repository, credentials},
 };
 use crate::{
     config::Config,
@@ -36,6 +36,28 @@ pub async fn newest(
     };
     let token = action.configuration.get("OAuthToken").map(String::as_str);
     let remote = repository.remote(config, token)?;
+    head(&remote, &branch, scratch).await
+}
+
+/// The commit that a branch of a connection's repository is at; `None` when there is no such branch.
+///
+/// # Errors
+/// The repository is not known or cannot be asked.
+pub async fn head_of(
+    config: &Config,
+    arn: &str,
+    full_id: &str,
+    branch: &str,
+    scratch: &Path,
+) -> Result<Option<String>, Trouble> {
+    let repository = Repository::Connection {
+        arn: arn.to_owned(),
+        full_id: full_id.to_owned(),
+    };
+    head(&repository.remote(config, None)?, branch, scratch).await
+}
+
+async fn head(remote: &Remote, branch: &str, scratch: &Path) -> Result<Option<String>, Trouble> {
     let url = remote.url.reveal();
     let stop = CancellationToken::new();
     let failed = |error| Trouble::job(chain(&error));

@@ -22,7 +22,7 @@ use super::{
 };
 pub use commit::FetchError;
 use commit::{Commit, Wanted};
-pub use head::newest;
+pub use head::{head_of, newest};
 use remote::{Remote, Repository};
 
 mod commit;

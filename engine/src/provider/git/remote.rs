@@ -200,6 +200,7 @@ mod tests {
         };
         let remote = GitRemote {
             git: git.to_owned(),
+            secret: None,
         };
         config.connection.insert(arn.to_owned(), remote);
         config

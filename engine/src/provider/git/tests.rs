@@ -71,6 +71,7 @@ impl Repo {
         let mut bench = Bench::new().await;
         let remote = GitRemote {
             git: self.0.path().display().to_string(),
+            secret: None,
         };
         bench.config.codecommit.insert("shop".to_owned(), remote);
         bench
@@ -219,6 +220,7 @@ async fn a_connection_has_its_own_variables() {
         .to_owned();
     let remote = GitRemote {
         git: format!("file://{parent}/{{FullRepositoryId}}"),
+        secret: None,
     };
     bench.config.connection.insert(arn.to_owned(), remote);
     let settings = [
@@ -337,6 +339,7 @@ async fn a_hanging_fetch_stops_with_the_action() {
     let mut bench = Bench::new().await;
     let remote = GitRemote {
         git: format!("http://{}/x.git", listener.local_addr().unwrap()),
+        secret: None,
     };
     bench.config.codecommit.insert("shop".to_owned(), remote);
     let one = commit_task(&[]);

@@ -44,6 +44,7 @@ async fn bad_repositories_are_named_clearly() {
     ] {
         let remote = GitRemote {
             git: git.to_owned(),
+            secret: None,
         };
         bench.config.codecommit.insert("shop".to_owned(), remote);
         let message = failure(&bench, &commit_task(&[])).await;
