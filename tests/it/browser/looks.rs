@@ -103,6 +103,8 @@ fn every_page_looks_right_to_axe() {
     site.clock.step(std::time::Duration::from_secs(2 * 3600));
     browser.open(&link(&site, &dana.token));
     look(&mut browser, axe, "page");
+    assert_eq!(browser.eval("document.forms.length"), 1);
+    printed(&mut browser, "page");
     // Sent with everything wrong.
     browser.eval(
         "document.querySelectorAll('[required]').forEach(e => e.removeAttribute('required'))",
