@@ -63,9 +63,9 @@ package: $(TOOLS)/emulator/ready ## build release zips of the functions under ta
 package-twice: ## package functions in two folders and compare the bytes: FUNCTIONS='action-gate approval-respond'
 	sh infra/package-twice.sh target/package-twice $(FUNCTIONS)
 
-check-release: build ## before a release: two functions packaged twice, one for arm64 and run under qemu
+check-release: build ## before a release: two functions packaged twice, all packaged for arm64 and run under qemu; FUNCTIONS=action-gate
 	sh infra/package-twice.sh target/package-twice action-gate approval-respond
-	ARCH=arm64 sh infra/package.sh target/package-check action-gate
+	ARCH=arm64 sh infra/package.sh target/package-check $(FUNCTIONS)
 	python3 tests/infra/arm64.py target/package-check target/debug/stagewright
 
 deploy: ## deploy to AWS: asks the first time, silent afterwards

@@ -1,6 +1,6 @@
 """Runs functions packaged for arm64 under qemu, called by our engine: arm64.py PACKAGES STAGEWRIGHT
 
-Each answers a call. `action-gate` does a task to its end. Without qemu it says that it is skipped.
+`action-gate` does a task to its end; any other names the setting that it lacks. Without qemu it says that it is skipped.
 """
 
 import json
@@ -21,6 +21,18 @@ def call(url, name, event):
         "Authorization": "AWS4-HMAC-SHA256 Credential=any/20260101/eu-west-1/lambda/aws4_request, SignedHeaders=host, Signature=0"})
     with urllib.request.urlopen(request) as answer:
         return json.load(answer)
+
+
+def good(function, answer, command):
+    """Whether a function does its work, or says in words of ours what it lacks: in its answer, or at its start."""
+    if function == "action-gate":
+        return answer.get("status") == "SUCCEEDED"
+    if answer.get("errorType") != "Runtime.ExitError":
+        return answer.get("errorType") == "Configuration"
+    started = subprocess.run(command, capture_output=True, text=True, timeout=60, env={
+        "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_LAMBDA_FUNCTION_NAME": function,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9"})
+    return f"{function} cannot start: STAGEWRIGHT_" in started.stdout + started.stderr
 
 
 def unpacked(packages, folder, emulator):
@@ -51,9 +63,7 @@ def main(packages, stagewright):
             for function in functions:
                 event = {"params": {"days": ALWAYS}} if function == "action-gate" else {"params": {}}
                 answer = call(url, function, event)
-                # Any other ends with what it needs, in words of ours: it has started, read its event and reported.
-                good = answer.get("status") == "SUCCEEDED" if function == "action-gate" else answer.get("errorType") == "Configuration"
-                if not good:
+                if not good(function, answer, [emulator, "-L", str(LIBRARIES), str(folder / function)]):
                     sys.exit(f"{function} for arm64 answers {json.dumps(answer)}")
                 print(f"  {function} for arm64 under qemu: {json.dumps(answer)[:120]}")
         finally:
