@@ -89,10 +89,11 @@ test-browser: $(BROWSER)/ready ## try approval pages and mails in Chromium
 $(BROWSER)/ready: tests/browser/install.sh
 	@sh tests/browser/install.sh $(BROWSER)
 
-# The AWS CLI and boto3, as users have them. Without python3 the tests that need them say that they are skipped.
+# Other engines of state machines, to compare with.
 $(ENGINES)/ready: tests/bench/engines.sh
 	@sh tests/bench/engines.sh $(ENGINES)
 
+# The AWS CLI and boto3, as users have them. Without python3 the tests that need them say that they are skipped.
 $(VENV)/ready: tests/clients/requirements.txt tests/clients/install.sh
 	@sh tests/clients/install.sh $(VENV) tests/clients/requirements.txt
 
