@@ -31,6 +31,7 @@ use shared::{
         history::{self, Past},
         id::{ApprovalId, RecipientId},
         key::MessageKey,
+        made,
         port::{ApprovalStore, Chat, Entropy, LinkSigner, Mailer, PipelineReader},
         request::{Facts, Record, Request, Target},
         rules::Rule,
@@ -248,6 +249,8 @@ where
         };
         Ok(Facts {
             history: history::tell(target, &run.execution, &past),
+            attempt: made::attempt(target, &run.execution, &past),
+            artifacts: made::artifacts(&run.execution, &past),
             ..facts::gather(&execution, &outputs)
         })
     }

@@ -1,7 +1,7 @@
 //! Moves what happened from the requests into the audit chain, alerts where people must hear of it, and anchors.
 
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::{
     approval::{
         audit::{
@@ -10,6 +10,7 @@ use shared::{
             tell,
             weekly::WeeklyHead,
         },
+        history::{Run, RunStatus, Work},
         id::ApprovalId,
         port::{ApprovalStore, Conditions, Entropy, PipelineReader, Postman, ResultSender},
         request::Record,
@@ -18,7 +19,7 @@ use shared::{
     port::{Clock, PortError, Topic},
 };
 
-use crate::{Sweep, SweepError};
+use crate::{Sweep, SweepError, chain_of};
 
 /// How often a write is tried again after somebody else's.
 const WRITES: usize = 16;
@@ -176,26 +177,53 @@ where
             .await
     }
 
-    /// How the execution of approved work ended.
+    /// How the execution of approved work ended, and what its deployments came to.
     pub(crate) async fn tell_end(
         &self,
-        event: &str,
-        pipeline: &PipelineName,
-        execution: &ExecutionId,
-        state: &str,
+        end: &End<'_>,
         approvals: &[ApprovalId],
     ) -> Result<(), SweepError> {
+        let recorded = self.store.recorded(end.event).await;
+        if recorded.map_err(SweepError::Audit)? {
+            return Ok(());
+        }
         let ids: Vec<&str> = approvals.iter().map(ApprovalId::as_str).collect();
         let happened = Happened {
             at: self.clock.now(),
             kind: "execution-ended",
             approval: None,
             what: tell::object(json!({
-                "pipeline": pipeline.as_str(), "execution": execution.as_str(), "state": state, "approvals": ids,
+                "pipeline": end.pipeline.as_str(),
+                "execution": end.execution.as_str(),
+                "attempt": end.attempt,
+                "state": end.state,
+                "deployed": self.deployed(end, approvals).await,
+                "approvals": ids,
             })),
         };
-        let recorded = self.record_once(event, &[happened]).await;
+        let recorded = self.record_once(end.event, &[happened]).await;
         recorded.map_err(SweepError::Audit)
+    }
+
+    /// What the execution's deployments came to; `None` where that cannot be read.
+    async fn deployed(&self, end: &End<'_>, approvals: &[ApprovalId]) -> Option<Vec<Value>> {
+        let record = self.store.load(approvals.first()?).await.ok()??;
+        if record.request.asker.machine().is_some() {
+            return None;
+        }
+        let stage = &record.request.target.stage;
+        let past = match self.pipelines.past(end.pipeline, stage).await {
+            Ok(past) => past,
+            Err(error) => {
+                tracing::warn!(execution = %end.execution, error = %chain_of(&error), "what was deployed could not be read");
+                return None;
+            }
+        };
+        let own = past
+            .runs
+            .iter()
+            .filter(|run| run.execution == *end.execution);
+        Some(own.filter_map(deployment).collect())
     }
 
     /// Tells people, and the log.
@@ -206,6 +234,37 @@ where
             None => Ok(()),
         }
     }
+}
+
+/// How an execution ended.
+#[derive(Debug)]
+pub(crate) struct End<'a> {
+    /// Id of the event that told it.
+    pub event: &'a str,
+    /// The pipeline.
+    pub pipeline: &'a PipelineName,
+    /// The execution.
+    pub execution: &'a ExecutionId,
+    /// How, in AWS's word.
+    pub state: &'static str,
+    /// Its attempt, as AWS counts.
+    pub attempt: Option<u64>,
+}
+
+/// What a run deployed and how that ended; `None`: it deploys nothing.
+fn deployment(run: &Run) -> Option<Value> {
+    let Work::Deploy(deploy) = &run.work else {
+        return None;
+    };
+    let mut told = tell::deploys(deploy);
+    told["stage"] = json!(run.stage);
+    told["action"] = json!(run.action);
+    told["result"] = json!(match run.status {
+        RunStatus::InProgress => "InProgress",
+        RunStatus::Succeeded => "Succeeded",
+        RunStatus::Failed => "Failed",
+    });
+    Some(told)
 }
 
 /// Subject and text of an alert about a request.

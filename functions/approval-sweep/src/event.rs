@@ -23,6 +23,8 @@ pub enum Woken {
         execution: ExecutionId,
         /// How the execution ended, if that is what happened.
         ended: Option<&'static str>,
+        /// The execution's attempt, as AWS counts it.
+        attempt: Option<u64>,
     },
     /// Somebody called CodePipeline.
     Call(Box<Call>),
@@ -110,6 +112,7 @@ fn change(event: Value) -> Result<Woken, EventError> {
         pipeline: change.pipeline,
         execution: change.execution,
         ended: ended.filter(|_| whole),
+        attempt: change.attempt,
     })
 }
 

@@ -31,7 +31,7 @@ use shared::{
     wire::eventbridge::EventError,
 };
 
-use crate::event::Woken;
+use crate::{chain::End, event::Woken};
 
 /// No further request is begun when less time is left.
 const RESERVE: SignedDuration = SignedDuration::from_secs(10);
@@ -131,13 +131,20 @@ where
                 pipeline,
                 execution,
                 ended,
+                attempt,
             } => {
                 let found = self.store.of_execution(&execution).await;
                 let ids = found.map_err(SweepError::List)?;
                 let tended = self.tend_all(&ids, deadline).await;
                 if let (Some(state), false) = (ended, ids.is_empty()) {
-                    self.tell_end(&id, &pipeline, &execution, state, &ids)
-                        .await?;
+                    let end = End {
+                        event: &id,
+                        pipeline: &pipeline,
+                        execution: &execution,
+                        state,
+                        attempt,
+                    };
+                    self.tell_end(&end, &ids).await?;
                 }
                 tended
             }

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use aws_sdk_codepipeline::{
     Client,
+    operation::RequestId,
     types::{
         ActionExecutionDetail, ActionExecutionFilter, ActionExecutionStatus, ApprovalResult,
         ApprovalStatus, ArtifactRevision,
@@ -240,7 +241,9 @@ impl ResultSender for Pipelines {
             .result(result)
             .token(request.token.reveal());
         match self.aws.within(&what, call.send()).await? {
-            Ok(_) => Ok(SendAnswer::Accepted),
+            Ok(sent) => Ok(SendAnswer::Accepted {
+                request: sent.request_id().map(str::to_owned),
+            }),
             Err(error) => match error.as_service_error() {
                 Some(e)
                     if e.is_approval_already_completed_exception()

@@ -144,11 +144,11 @@ impl<S: ApprovalStore, R: ResultSender, C: Clock> Booth<'_, S, R, C> {
         let answer = self.sender.put(&answer).await?;
         let found = match answer {
             SendAnswer::NotOpen => Some(self.sender.look(&record.request).await?),
-            SendAnswer::Accepted | SendAnswer::Gone => None,
+            SendAnswer::Accepted { .. } | SendAnswer::Gone => None,
         };
         for _ in 0..WRITES {
             let now = self.clock.now();
-            let Some(next) = decide::settle(&record, decision, answer, found.as_ref(), now) else {
+            let Some(next) = decide::settle(&record, decision, &answer, found.as_ref(), now) else {
                 return Ok(None);
             };
             match self.store.replace(&next).await {

@@ -98,10 +98,13 @@ pub enum Then {
 }
 
 /// What CodePipeline said to a result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendAnswer {
     /// Taken.
-    Accepted,
+    Accepted {
+        /// AWS's id of the call, where it tells one.
+        request: Option<String>,
+    },
     /// `ApprovalAlreadyCompletedException` or `InvalidApprovalTokenException`: somebody answered, perhaps we ourselves, or the action was retried.
     NotOpen,
     /// Pipeline, stage or action is gone.
@@ -273,7 +276,7 @@ pub fn take_over(record: &Record, now: Timestamp) -> Option<(Record, Decision)> 
 pub fn settle(
     record: &Record,
     decision: &Decision,
-    answer: SendAnswer,
+    answer: &SendAnswer,
     found: Option<&Finding>,
     now: Timestamp,
 ) -> Option<Record> {
@@ -289,9 +292,9 @@ pub fn settle(
     let mut next = record.clone();
     next.version += 1;
     match (answer, found) {
-        (SendAnswer::Accepted, _) => {
+        (SendAnswer::Accepted { request }, _) => {
             next.state = decided(decision, now);
-            next.note(Kind::Delivered, None, None, now);
+            next.note(Kind::Delivered, None, request.clone(), now);
         }
         (SendAnswer::NotOpen, _) if ours() => {
             next.state = decided(decision, now);
@@ -402,8 +405,11 @@ mod tests {
             decision: decision.clone(),
             delivered_at: now,
         };
+        let accepted = SendAnswer::Accepted {
+            request: Some("r-1".to_owned()),
+        };
         for (answer, finding, state) in [
-            (SendAnswer::Accepted, None, done.clone()),
+            (accepted, None, done.clone()),
             (SendAnswer::NotOpen, Some(&ours), done),
             (
                 SendAnswer::NotOpen,
@@ -417,9 +423,9 @@ mod tests {
             (SendAnswer::NotOpen, None, State::Superseded { at: now }),
             (SendAnswer::Gone, None, State::Superseded { at: now }),
         ] {
-            let next = settle(&record, &decision, answer, finding, now).unwrap();
+            let next = settle(&record, &decision, &answer, finding, now).unwrap();
             assert_eq!(next.state, state, "{answer:?} {finding:?}");
-            assert_eq!(settle(&next, &decision, answer, finding, now), None);
+            assert_eq!(settle(&next, &decision, &answer, finding, now), None);
         }
     }
 

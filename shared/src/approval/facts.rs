@@ -125,6 +125,8 @@ pub fn gather(execution: &ExecutionFacts, outputs: &[SourceOutput]) -> Facts {
         trigger: trigger(execution),
         authors: outputs.iter().map(author).collect(),
         mode: execution.mode,
+        attempt: None,
+        artifacts: Vec::new(),
         history: History::default(),
     }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::{
     approval::{
         facts::{AUTHOR, SourceOutput},
-        request::{Revision, Target},
+        request::{Artifact, Revision, Target},
     },
     id::ExecutionId,
 };
@@ -29,6 +29,8 @@ pub struct Run {
     pub action: String,
     /// What kind of action it is.
     pub work: Work,
+    /// What it made.
+    pub artifacts: Vec<Artifact>,
     /// How it stands.
     pub status: RunStatus,
     /// When it began.
@@ -382,6 +384,7 @@ mod tests {
             stage: stage.to_owned(),
             action: action.to_owned(),
             work: Work::Other,
+            artifacts: Vec::new(),
             status,
             started: at(started),
             updated: at(started + 5),

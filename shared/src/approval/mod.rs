@@ -1,7 +1,7 @@
 //! Approvals: what is asked, who may answer, how votes become exactly one decision, and the signed link.
 //!
 //! Reading order: [`request`] (the nouns), [`decide`] (votes to effects), [`link`], [`code`], [`nonce`] and [`sign_in`]
-//! (what a person must hold, by [`level`]), [`facts`] (tying a message to its execution), [`history`] (what came before it), [`sheet`] and [`words`] (text for people).
+//! (what a person must hold, by [`level`]), [`facts`] (tying a message to its execution), [`history`] (what came before it), [`made`] (what it made), [`sheet`] and [`words`] (text for people).
 
 pub mod asker;
 pub mod audit;
@@ -16,6 +16,7 @@ pub mod id;
 pub mod key;
 pub mod level;
 pub mod link;
+pub mod made;
 pub mod means;
 pub mod newer;
 pub mod nonce;

@@ -109,6 +109,10 @@ pub struct Facts {
     pub authors: Vec<Actor>,
     /// How the pipeline's executions get along; `None`: not known, or a state machine asks.
     pub mode: Option<Mode>,
+    /// The how-manyeth run of the action this is in its execution: a retried stage asks again. `None`: not known.
+    pub attempt: Option<u32>,
+    /// What the execution's actions have made so far.
+    pub artifacts: Vec<Artifact>,
     /// What came before, and what waits behind.
     pub history: History,
 }
@@ -128,6 +132,17 @@ pub struct Revision {
     pub branch: Option<String>,
     /// Where it can be read.
     pub url: Option<String>,
+}
+
+/// What an action has made, as far as AWS tells of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Artifact {
+    /// Name in the pipeline.
+    pub name: String,
+    /// `s3://bucket/key`.
+    pub location: Option<String>,
+    /// Digest that the action itself told, as `sha256:…` of an image.
+    pub digest: Option<String>,
 }
 
 /// Approve or reject.

@@ -45,6 +45,12 @@ impl Record {
         for newer in &past.newer {
             part(newer.execution.as_str());
         }
+        for made in &r.facts.artifacts {
+            part("artifact");
+            part(&made.name);
+            part(made.location.as_deref().unwrap_or_default());
+            part(made.digest.as_deref().unwrap_or_default());
+        }
         part("deploys");
         for deploy in &past.deploys {
             part(&deploy.provider);

@@ -17,7 +17,8 @@ use crate::{
         facts::Mode,
         history::History,
         request::{
-            Facts, IssuedLink, Made, Recipient, Record, Request, Revision, State, Target, Vote,
+            Artifact, Facts, IssuedLink, Made, Recipient, Record, Request, Revision, State, Target,
+            Vote,
         },
         rules::{PersonId, Rule, RuleSet},
         trail::Entry,
@@ -25,7 +26,7 @@ use crate::{
     id::IdError,
     secret::Secret,
 };
-use history::{StoredHistory, StoredRevision};
+use history::{StoredArtifact, StoredHistory, StoredRevision};
 use review::StoredReview;
 use room::StoredRoom;
 use state::{StoredActor, StoredEntry, StoredMachine, StoredState, StoredVote};
@@ -96,6 +97,10 @@ struct Stored {
     authors: Vec<StoredActor>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mode: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    artifacts: Vec<StoredArtifact>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     history: Option<StoredHistory>,
     needed: u32,
@@ -185,6 +190,8 @@ impl From<&Record> for Stored {
             trigger: (&r.facts.trigger).into(),
             authors: r.facts.authors.iter().map(StoredActor::from).collect(),
             mode: r.facts.mode.map(|mode| mode.as_str().to_owned()),
+            attempt: r.facts.attempt,
+            artifacts: r.facts.artifacts.iter().map(StoredArtifact::from).collect(),
             history: history::of(&r.facts.history),
             needed: record.rule.needed(),
             rule: (!record.rule.is_simple()).then(|| record.rule.source().to_owned()),
@@ -234,6 +241,8 @@ impl TryFrom<Stored> for Record {
                     trigger: s.trigger.into(),
                     authors: s.authors.into_iter().map(Into::into).collect(),
                     mode: s.mode.as_deref().and_then(Mode::read),
+                    attempt: s.attempt,
+                    artifacts: s.artifacts.into_iter().map(Artifact::from).collect(),
                     history: s
                         .history
                         .map(History::try_from)
@@ -405,6 +414,25 @@ mod tests {
             };
             assert_eq!(decode(encode(&record).reveal()).unwrap(), record);
         }
+    }
+
+    #[test]
+    fn a_record_keeps_what_was_made_and_the_how_manyeth_time_it_is_asked() {
+        let mut record = decode(GOLDEN).unwrap();
+        let unmade = record.snapshot_digest();
+        record.request.facts.attempt = Some(2);
+        record.request.facts.artifacts = vec![Artifact {
+            name: "Image".to_owned(),
+            location: None,
+            digest: Some("sha256:8c1f".to_owned()),
+        }];
+        let read = decode(encode(&record).reveal()).unwrap();
+        assert_eq!(read, record);
+        assert_ne!(
+            read.snapshot_digest(),
+            unmade,
+            "what was made is signed too"
+        );
     }
 
     #[test]

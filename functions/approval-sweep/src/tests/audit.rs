@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use shared::approval::{
     audit::verify::{Anchors, verify},
+    history::{Deploy, Past, Run, RunStatus, Work},
     request::Verdict,
 };
 use shared_testkit::{Fate, Mode, Plan};
@@ -49,6 +50,7 @@ async fn the_whole_story_of_a_request_is_chained_and_anchored() {
     let files = [("chain".to_owned(), audit.clone())];
     assert_eq!(verify(&files, &anchors).unwrap().len(), STORY.len());
     assert!(scene.record().trail.is_empty());
+    assert!(audit.contains("\"awsRequest\":\"request-1\""), "{audit}");
     let seen = format!("\"snapshot\":\"{}\"", scene.record().snapshot_digest());
     assert_eq!(
         audit.matches(&seen).count(),
@@ -138,6 +140,29 @@ async fn a_new_month_follows_the_old_one() {
 #[tokio::test]
 async fn how_the_execution_ended_is_recorded_once() {
     let scene = decided().await;
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let deploy = |execution: &str, status| Run {
+        execution: execution.parse().unwrap(),
+        stage: "Release".to_owned(),
+        action: "Deploy".to_owned(),
+        work: Work::Deploy(Deploy {
+            provider: "S3".to_owned(),
+            what: Some("bucket site".to_owned()),
+            region: None,
+            account: None,
+        }),
+        artifacts: Vec::new(),
+        status,
+        started: at(1),
+        updated: at(2),
+    };
+    scene.world.remembers(Past {
+        runs: vec![
+            deploy("e0", RunStatus::Failed),
+            deploy(scene.request.execution.as_str(), RunStatus::Succeeded),
+        ],
+        ..Past::default()
+    });
     let sweep = scene.sweep_of(&scene.world);
     for _ in 0..2 {
         let woken = Woken::Change {
@@ -145,6 +170,7 @@ async fn how_the_execution_ended_is_recorded_once() {
             pipeline: scene.request.target.pipeline.clone(),
             execution: scene.request.execution.clone(),
             ended: Some("SUCCEEDED"),
+            attempt: Some(2),
         };
         sweep.handle(woken, Timestamp::MAX).await.unwrap();
     }
@@ -156,6 +182,15 @@ async fn how_the_execution_ended_is_recorded_once() {
         1,
         "{told:?}"
     );
+    let audit = scene.world.audit();
+    for part in [
+        "\"attempt\":2,\"deployed\":[{",
+        "\"action\":\"Deploy\"",
+        "\"result\":\"Succeeded\"",
+    ] {
+        assert!(audit.contains(part), "{part}: {audit}");
+    }
+    assert!(!audit.contains("\"result\":\"Failed\""), "{audit}");
 }
 
 #[tokio::test]

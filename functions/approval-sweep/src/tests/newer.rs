@@ -43,6 +43,7 @@ fn run(execution: &ExecutionId, stage: &str, action: &str, work: Work, at: Times
             _ => RunStatus::Succeeded,
         },
         work,
+        artifacts: Vec::new(),
         started: at,
         updated: at,
     }

@@ -179,7 +179,7 @@ impl ResultSender for Both {
                 return Ok(SendAnswer::NotOpen);
             }
             s.taken.push((verdict, summary));
-            Ok(SendAnswer::Accepted)
+            Ok(SendAnswer::Accepted { request: None })
         };
         self.call("put", act).await
     }

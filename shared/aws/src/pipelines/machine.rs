@@ -43,7 +43,7 @@ impl Machines {
         answer: &TaskAnswer,
     ) -> Result<SendAnswer, PortError> {
         match self.tokens.answer(&request.token, answer).await {
-            Ok(()) => Ok(SendAnswer::Accepted),
+            Ok(()) => Ok(SendAnswer::Accepted { request: None }),
             Err(PortError::Conflict { .. }) => Ok(SendAnswer::NotOpen),
             Err(error) => Err(error),
         }

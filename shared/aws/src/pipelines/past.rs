@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use shared::approval::{
     facts::SourceOutput,
     history::{self, Deploy, Run, RunStatus, Work},
+    made,
+    request::Artifact,
 };
 
 pub(super) fn source_output(action: &ActionExecutionDetail) -> Option<SourceOutput> {
@@ -48,6 +50,7 @@ pub(super) fn run(action: &ActionExecutionDetail) -> Option<Run> {
         stage: action.stage_name()?.to_owned(),
         action: action.action_name()?.to_owned(),
         work,
+        artifacts: artifacts(action),
         status: match action.status() {
             Some(ActionExecutionStatus::InProgress) => RunStatus::InProgress,
             Some(ActionExecutionStatus::Succeeded) => RunStatus::Succeeded,
@@ -56,6 +59,20 @@ pub(super) fn run(action: &ActionExecutionDetail) -> Option<Run> {
         started,
         updated: time(action.last_update_time()).unwrap_or(started),
     })
+}
+
+fn artifacts(action: &ActionExecutionDetail) -> Vec<Artifact> {
+    let Some(output) = action.output() else {
+        return Vec::new();
+    };
+    let named = output.output_artifacts().iter().filter_map(|artifact| {
+        let place = artifact.s3_location();
+        let location = place.and_then(|s3| Some(format!("s3://{}/{}", s3.bucket()?, s3.key()?)));
+        Some((artifact.name()?.to_owned(), location))
+    });
+    let variables = output.output_variables().into_iter().flatten();
+    let variables = variables.map(|(k, v)| (k.clone(), v.clone())).collect();
+    made::of_run(named, &variables)
 }
 
 fn deploy(action: &ActionExecutionDetail) -> Option<Deploy> {

@@ -75,9 +75,16 @@ async fn put(stub: &Stub, role: Option<&str>) -> Result<SendAnswer, PortError> {
 async fn threat_49_a_result_is_sent_in_a_session_named_after_its_approver() {
     let stub = Stub::start(|_, asked| match asked.body.contains("AssumeRole") {
         true => Reply::of(200, ASSUMED),
-        false => Reply::of(200, r#"{"approvedAt":1}"#),
+        false => Reply::Full(
+            200,
+            vec![("x-amzn-RequestId", "r-1".to_owned())],
+            r#"{"approvedAt":1}"#.to_owned(),
+        ),
     });
-    put(&stub, Some(ROLE)).await.unwrap();
+    let accepted = SendAnswer::Accepted {
+        request: Some("r-1".to_owned()),
+    };
+    assert_eq!(put(&stub, Some(ROLE)).await.unwrap(), accepted);
     let asked = stub.asked();
     assert_eq!(asked.len(), 2);
     for part in [
@@ -137,7 +144,10 @@ async fn a_machine_is_told_by_its_token_and_a_closed_one_is_looked_at() {
         approver: None,
         approvers: Vec::new(),
     };
-    assert_eq!(pipelines.put(&answer).await.unwrap(), SendAnswer::Accepted);
+    assert_eq!(
+        pipelines.put(&answer).await.unwrap(),
+        SendAnswer::Accepted { request: None }
+    );
     pipelines.give_up(&record).await.unwrap();
     assert_eq!(pipelines.put(&answer).await.unwrap(), SendAnswer::NotOpen);
     pipelines.give_up(&record).await.unwrap();

@@ -4,6 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Happened, digest};
 use crate::approval::{
+    facts::Mode,
+    history::Deploy,
     means::Means,
     request::{Decision, Recipient, Record, State, Verdict},
     rules::evaluate::Actor,
@@ -30,7 +32,11 @@ pub fn tell(record: &Record, entry: &Entry) -> Happened {
             what.extend(who.map(|who| voted(record, who)).unwrap_or_default());
             what.extend(object(json!({"snapshot": entry.detail})));
         }
-        Kind::Decided | Kind::Delivered => what.extend(decided(record)),
+        Kind::Decided => what.extend(decided(record)),
+        Kind::Delivered => {
+            what.extend(decided(record));
+            what.extend(object(json!({"awsRequest": entry.detail})));
+        }
         Kind::Elsewhere => {
             let verdict = match &record.state {
                 State::Elsewhere { verdict, .. } => verdict.map(Verdict::past),
@@ -91,6 +97,12 @@ fn asked(record: &Record) -> Map<String, Value> {
             "url": revision.url,
         })
     });
+    let artifacts =
+        r.facts.artifacts.iter().map(
+            |made| json!({"name": made.name, "location": made.location, "digest": made.digest}),
+        );
+    let history = &r.facts.history;
+    let back = history.current.as_ref();
     let authors: Vec<Value> = r.facts.authors.iter().map(actor).collect();
     let asked: Vec<&str> = record
         .recipients
@@ -105,6 +117,14 @@ fn asked(record: &Record) -> Map<String, Value> {
         "trigger": actor(&r.facts.trigger),
         "authors": authors,
         "revisions": revisions.collect::<Vec<_>>(),
+        "attempt": r.facts.attempt,
+        "mode": r.facts.mode.map(Mode::as_str),
+        "artifacts": artifacts.collect::<Vec<_>>(),
+        "deploys": history.deploys.iter().map(deploys).collect::<Vec<_>>(),
+        "rollbackTo": back.map(|e| e.execution.as_str()),
+        "rollbackRevisions": back.map(|e| e.revisions.iter().map(|r| r.id.as_str()).collect::<Vec<_>>()),
+        "changeCalendars": rule.change_calendars,
+        "checks": rule.gates.iter().map(|gate| gate.name.as_str()).collect::<Vec<_>>(),
         "note": r.custom_data,
         "link": r.external_link,
         "rule": rule.name,
@@ -154,12 +174,23 @@ fn decided(record: &Record) -> Map<String, Value> {
         "verdict": verdict.past(),
         "decidedAt": at.to_string(),
         "by": record.agreeing(*verdict),
+        "breakGlass": record.votes.iter().any(|vote| vote.alone && vote.verdict == *verdict),
         "startedBy": record.request.facts.started_by,
     }));
     if let Some(newer) = newer {
         what.insert("newerExecution".to_owned(), json!(newer.as_str()));
     }
     what
+}
+
+/// What an action deploys, and where.
+pub fn deploys(deploy: &Deploy) -> Value {
+    json!({
+        "provider": deploy.provider,
+        "what": deploy.what,
+        "region": deploy.region,
+        "account": deploy.account,
+    })
 }
 
 /// Who decided alone, why, and who looks at it until when.

@@ -7,6 +7,7 @@ use super::{
     *,
 };
 use crate::approval::{
+    request::Artifact,
     stored,
     trail::{Entry, Kind},
 };
@@ -145,14 +146,21 @@ fn every_byte_of_every_record_is_covered() {
 
 #[test]
 fn a_request_is_told_for_auditors_without_its_secrets() {
-    let record = stored::decode(include_str!("../stored.golden.json")).unwrap();
+    let mut record = stored::decode(include_str!("../stored.golden.json")).unwrap();
+    let facts = &mut record.request.facts;
+    facts.attempt = Some(2);
+    facts.artifacts = vec![Artifact {
+        name: "Image".to_owned(),
+        location: Some("s3://artifacts/site/Image/abc".to_owned()),
+        digest: Some("sha256:8c1f".to_owned()),
+    }];
     let tell = |kind, who: Option<usize>| {
         let entry = Entry {
             means: None,
             at: record.request.asked_at,
             kind,
             recipient: who.map(|at| record.recipients[at].id.clone()),
-            detail: None,
+            detail: (kind == Kind::Delivered).then(|| "r-1".to_owned()),
         };
         canonical::text(&Value::Object(tell::tell(&record, &entry).what))
     };
@@ -161,6 +169,8 @@ fn a_request_is_told_for_auditors_without_its_secrets() {
         "\"execution\":\"8f0c3a52-6a0e-4b8c-9a55-0f3f2b1c7d10\"",
         "\"revisions\":[{\"author\":\"Dana\",\"branch\":\"main\",\"id\":\"4be2f8c0\"",
         "\"ruleSha256\":\"",
+        "\"attempt\":2",
+        "\"artifacts\":[{\"digest\":\"sha256:8c1f\",\"location\":\"s3://artifacts/site/Image/abc\",\"name\":\"Image\"}]",
         "\"snapshot\":\"",
         "\"startedBy\":\"a change of the source\"",
     ] {
@@ -181,7 +191,10 @@ fn a_request_is_told_for_auditors_without_its_secrets() {
         decided.contains("\"decision\":\"CAgICAgICAgICAgI\""),
         "{decided}"
     );
-    for told in [asked, voted, decided] {
+    assert!(decided.contains("\"breakGlass\":false"), "{decided}");
+    let delivered = tell(Kind::Delivered, None);
+    assert!(delivered.contains("\"awsRequest\":\"r-1\""), "{delivered}");
+    for told in [asked, voted, decided, delivered] {
         assert!(
             !told.contains("1a2b3c4d") && !told.contains("CQkJ"),
             "{told}"

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     approval::{
         history::{Deploy, Earlier, Ended, History},
-        request::Revision,
+        request::{Artifact, Revision},
     },
     id::IdError,
 };
@@ -35,6 +35,15 @@ pub(super) struct StoredHistory {
     newer: Vec<StoredEarlier>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     deploys: Vec<StoredDeploy>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredArtifact {
+    name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    location: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -145,6 +154,14 @@ mirrored!(
         what,
         region,
         account
+    }
+);
+mirrored!(
+    Artifact,
+    StoredArtifact {
+        name,
+        location,
+        digest
     }
 );
 mirrored!(
