@@ -35,6 +35,22 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+/// `aws-cn` and `aws-us-gov` have ARNs of their own; a parameter's default shows what one looks like.
+#[test]
+fn tidy_no_arn_names_a_partition() {
+    let mut offenders = Vec::new();
+    let all = ["yaml", "json"].map(|kind| files("infra", kind));
+    for path in all.into_iter().flatten() {
+        let Ok(text) = fs::read_to_string(&path) else {
+            continue;
+        };
+        let named = |line: &&str| line.contains("arn:aws:") && !line.contains("Default: arn:aws:");
+        let lines = text.lines().filter(named);
+        offenders.extend(lines.map(|line| format!("{}: {}", relative(&path), line.trim())));
+    }
+    none("ARNs that name a partition", &offenders);
+}
+
 #[test]
 fn tidy_every_function_is_in_the_template() {
     let template = template("template.yaml");

@@ -15,7 +15,9 @@ use crate::drive::{Drive, Reply, Run, identity, run};
 fn looped(input: Value, answers: &dyn Fn(usize) -> Reply) -> (Run, Vec<Value>) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/run-action.asl.json");
     let text = fs::read_to_string(file).expect("the loop");
-    let text = text.replace("${FunctionArn}", "action");
+    let text = text
+        .replace("${FunctionArn}", "action")
+        .replace("${Partition}", "aws");
     let definition = parse(&text, Type::Standard).expect("a definition");
     let mut asked = Vec::new();
     let mut task = |order: &Order| {
